@@ -1,0 +1,1 @@
+//! The gateway: sockets, calls, agents, HTTP.

@@ -1,0 +1,1 @@
+//! The far side of the wire: a simulated provider and load.

@@ -1,0 +1,1 @@
+//! SDP, ICE, DTLS, SRTP and the relay.
