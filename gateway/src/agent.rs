@@ -1,0 +1,3 @@
+//! An agent: who answers. What the browser sees of it is in [`wire`].
+
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The public and the operations listener.
+
+pub mod problem;

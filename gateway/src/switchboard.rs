@@ -1,0 +1,226 @@
+//! Binds calls, lines, agents and the media engine; the only place that knows them all.
+//!
+//! One task owns everything behind a bounded queue; [`Switchboard`] is the way in.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::agent::wire::{AgentView, CallState, CallView, Dial, Frame, Operation};
+use crate::call::CallId;
+use crate::http::problem::Problem;
+use crate::{ozonetel, transport};
+
+/// The way in to the task that owns the calls. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Switchboard {
+    inputs: mpsc::Sender<Input>,
+}
+
+/// Everything that the switchboard's task hears.
+#[derive(Debug)]
+pub enum Input {
+    Transport(transport::Event),
+    Ozonetel(ozonetel::Event),
+    Media(()),
+    Desk(Desk),
+    Api(Api),
+}
+
+/// One WebSocket of one browser; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// What the agents' sockets say.
+#[derive(Debug)]
+pub enum Desk {
+    /// A browser said `hello` with a valid token. The `welcome` and all later frames go to `frames`;
+    /// a connection whose queue is full is closed by dropping the sender.
+    Opened {
+        connection: ConnectionId,
+        agent: String,
+        /// When the token ends, epoch seconds.
+        token_expires: u64,
+        session: Option<String>,
+        seq: Option<u64>,
+        frames: mpsc::Sender<Frame>,
+    },
+    /// The reply goes out as a frame. `hello` and `auth` never come this way.
+    Request {
+        connection: ConnectionId,
+        id: u64,
+        operation: Operation,
+    },
+    /// The connection's token was renewed.
+    Renewed {
+        connection: ConnectionId,
+        token_expires: u64,
+    },
+    Closed {
+        connection: ConnectionId,
+    },
+}
+
+/// What HTTP asks; each carries where its answer goes.
+#[derive(Debug)]
+pub enum Api {
+    Dial {
+        agent: String,
+        dial: Dial,
+        reply: oneshot::Sender<Result<CallView, Problem>>,
+    },
+    Act {
+        call: CallId,
+        action: Action,
+        reply: oneshot::Sender<Result<CallView, Problem>>,
+    },
+    Call {
+        call: CallId,
+        reply: oneshot::Sender<Result<CallView, Problem>>,
+    },
+    /// Newest first.
+    Calls {
+        filter: CallFilter,
+        reply: oneshot::Sender<Vec<CallView>>,
+    },
+    /// The call's causal story, oldest first.
+    Explain {
+        call: CallId,
+        reply: oneshot::Sender<Result<Vec<Told>, Problem>>,
+    },
+    Agents {
+        reply: oneshot::Sender<Vec<AgentView>>,
+    },
+    Lines {
+        reply: oneshot::Sender<Vec<LineView>>,
+    },
+    Health {
+        reply: oneshot::Sender<Health>,
+    },
+}
+
+/// What a back end may do to a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    Answer,
+    Hangup { reason: Option<String> },
+    Mute { on: bool },
+    Digits { tones: String },
+    Dispose { code: String, notes: Option<String> },
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CallFilter {
+    pub state: Option<CallState>,
+    pub agent: Option<String>,
+    /// Only calls older than this one (the cursor).
+    pub before: Option<CallId>,
+    pub limit: usize,
+}
+
+/// One sentence of a call's story.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Told {
+    /// Epoch milliseconds.
+    pub at: u64,
+    pub what: String,
+}
+
+/// One way to the telephone network.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct LineView {
+    /// The agent's id with `/sip` or `/token`, or the trunk's name.
+    pub id: String,
+    pub kind: LineKind,
+    pub up: bool,
+    /// Why it is down, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Epoch milliseconds.
+    pub since: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineKind {
+    Sip,
+    Token,
+    Trunk,
+}
+
+/// What `/readyz` tells, beyond the listeners being bound.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Health {
+    /// At least one configured line is up, or none is configured.
+    pub line_up: bool,
+    pub draining: bool,
+    pub calls: usize,
+}
+
+impl Switchboard {
+    pub fn new(inputs: mpsc::Sender<Input>) -> Self {
+        Self { inputs }
+    }
+
+    /// Places a call in an agent's name.
+    ///
+    /// # Errors
+    ///
+    /// The agent is unknown, not ready, or busy; the number can't be dialled; the way out is down.
+    pub async fn dial(&self, agent: String, dial: Dial) -> Result<CallView, Problem> {
+        self.ask(|reply| Api::Dial { agent, dial, reply }).await?
+    }
+
+    pub async fn act(&self, call: CallId, action: Action) -> Result<CallView, Problem> {
+        self.ask(|reply| Api::Act {
+            call,
+            action,
+            reply,
+        })
+        .await?
+    }
+
+    pub async fn call(&self, call: CallId) -> Result<CallView, Problem> {
+        self.ask(|reply| Api::Call { call, reply }).await?
+    }
+
+    pub async fn calls(&self, filter: CallFilter) -> Result<Vec<CallView>, Problem> {
+        self.ask(|reply| Api::Calls { filter, reply }).await
+    }
+
+    pub async fn explain(&self, call: CallId) -> Result<Vec<Told>, Problem> {
+        self.ask(|reply| Api::Explain { call, reply }).await?
+    }
+
+    pub async fn agents(&self) -> Result<Vec<AgentView>, Problem> {
+        self.ask(|reply| Api::Agents { reply }).await
+    }
+
+    pub async fn lines(&self) -> Result<Vec<LineView>, Problem> {
+        self.ask(|reply| Api::Lines { reply }).await
+    }
+
+    pub async fn health(&self) -> Result<Health, Problem> {
+        self.ask(|reply| Api::Health { reply }).await
+    }
+
+    /// Tells what an agent's socket said. Waits while the queue is full: that browser's reading stops.
+    ///
+    /// # Errors
+    ///
+    /// The gateway is stopping.
+    pub async fn desk(&self, desk: Desk) -> Result<(), Problem> {
+        self.inputs
+            .send(Input::Desk(desk))
+            .await
+            .map_err(|_| Problem::unavailable("The gateway is stopping."))
+    }
+
+    async fn ask<T>(&self, api: impl FnOnce(oneshot::Sender<T>) -> Api) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        self.inputs.try_send(Input::Api(api(reply))).map_err(|_| {
+            Problem::unavailable("Too much is waiting to be done; try again in a second.")
+        })?;
+        answer
+            .await
+            .map_err(|_| Problem::unavailable("The gateway is stopping."))
+    }
+}

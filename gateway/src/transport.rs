@@ -1,0 +1,5 @@
+//! Sockets of signalling.
+
+/// What the sockets report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {}
