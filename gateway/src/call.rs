@@ -1,5 +1,10 @@
 //! A call: what it is and may do.
 
+pub mod expectation;
+pub mod state;
+pub mod termination;
+mod view;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

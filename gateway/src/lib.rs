@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod call;
+pub mod clock;
 pub mod config;
 pub mod http;
 pub mod metrics;

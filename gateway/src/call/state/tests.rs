@@ -1,0 +1,352 @@
+use super::*;
+use crate::agent::wire::CallState;
+
+const WINDOWS: Windows = Windows {
+    invite: Duration::from_secs(45),
+    ring: Duration::from_secs(45),
+    wrap_up: Duration::from_secs(30),
+};
+
+/// A call and the virtual time it lives in.
+struct Fixture {
+    call: Call,
+    now: Moment,
+    seen: Vec<CallState>,
+}
+
+impl Fixture {
+    fn dialled() -> (Self, Vec<Action>) {
+        Self::start(Call::dial_expected)
+    }
+
+    fn trunk() -> (Self, Vec<Action>) {
+        Self::start(Call::dial_trunk)
+    }
+
+    fn incoming() -> (Self, Vec<Action>) {
+        Self::start(|made, now, windows, out| {
+            Call::ringing(made, Some("offer".into()), now, windows, out)
+        })
+    }
+
+    fn start(
+        make: impl FnOnce(Made, Moment, Windows, &mut Vec<Action>) -> Call,
+    ) -> (Self, Vec<Action>) {
+        let now = Moment::read();
+        let mut out = Vec::new();
+        let made = Made {
+            id: CallId::fresh(),
+            agent: "agent7".into(),
+            peer: Peer {
+                number: "+919000000001".into(),
+                name: None,
+            },
+            via: OZONETEL.into(),
+            context: None,
+        };
+        let call = make(made, now, WINDOWS, &mut out);
+        let seen = vec![call.view().state];
+        (Self { call, now, seen }, out)
+    }
+
+    fn feed(&mut self, input: Input) -> Vec<Action> {
+        let mut out = Vec::new();
+        self.call.handle(self.now, input, &mut out);
+        self.seen.push(self.call.view().state);
+        out
+    }
+
+    /// Jumps to the next deadline.
+    fn wait(&mut self) -> Vec<Action> {
+        let until = self.call.poll_timeout().expect("something is awaited");
+        self.now = self.now + (until - self.now.instant);
+        let mut out = Vec::new();
+        self.call.handle_timeout(self.now, &mut out);
+        out
+    }
+
+    fn expected(&mut self) {
+        self.feed(Input::Expected {
+            offer: Some("offer".into()),
+        });
+        self.feed(Input::Described(Ok("answer".into())));
+    }
+
+    fn state(&self) -> CallState {
+        self.call.view().state
+    }
+
+    fn why(&self) -> Reason {
+        self.call.termination().expect("the call is over").reason
+    }
+}
+
+#[test]
+fn an_expected_invite_is_answered_and_never_rings_at_the_desk() {
+    let (mut f, out) = Fixture::dialled();
+    assert!(matches!(&out[..], [Action::Dial { number, .. }] if number == "+919000000001"));
+    f.feed(Input::Dial(DialReply::Queued {
+        ucid: Some("16789012345678901".into()),
+    }));
+    let out = f.feed(Input::Expected {
+        offer: Some("offer".into()),
+    });
+    assert_eq!(
+        out,
+        [
+            Action::CloseExpectation,
+            Action::Describe {
+                offer: Some("offer".into())
+            }
+        ]
+    );
+    let out = f.feed(Input::Described(Ok("answer".into())));
+    assert_eq!(
+        out,
+        [
+            Action::Accept {
+                description: "answer".into()
+            },
+            Action::Bridge
+        ]
+    );
+    assert_eq!(f.call.view().progress, Some(Progress::Alerting));
+    f.feed(Input::Push(Push::BusyAgent));
+    assert_eq!(f.state(), CallState::Connected);
+    assert!(!f.seen.contains(&CallState::RingingIn), "{:?}", f.seen);
+    assert_eq!(f.call.ucid.as_deref(), Some("16789012345678901"));
+}
+
+#[test]
+fn an_invite_before_the_dials_reply_is_answered_all_the_same() {
+    let (mut f, _) = Fixture::dialled();
+    f.expected();
+    f.feed(Input::Dial(DialReply::Queued {
+        ucid: Some("16789012345678901".into()),
+    }));
+    f.feed(Input::Push(Push::BusyAgent));
+    assert_eq!(f.state(), CallState::Connected);
+    assert_eq!(f.call.ucid.as_deref(), Some("16789012345678901"));
+}
+
+#[test]
+fn a_dial_whose_invite_never_comes_ends_with_its_window_and_says_why() {
+    for (replies, reason, words) in [
+        (vec![], Reason::DialUnanswered, "has not replied"),
+        (
+            vec![DialReply::Queued { ucid: None }],
+            Reason::NoInvite,
+            "did not call the agent's extension",
+        ),
+        (
+            vec![DialReply::NoReply],
+            Reason::DialUnanswered,
+            "never replied",
+        ),
+        (
+            vec![DialReply::Unknown],
+            Reason::DialUnanswered,
+            "has not replied",
+        ),
+    ] {
+        let (mut f, _) = Fixture::dialled();
+        for reply in replies {
+            f.feed(Input::Dial(reply));
+        }
+        let out = f.wait();
+        assert_eq!(out, [Action::CloseExpectation, Action::ReleaseAgent]);
+        assert_eq!(f.state(), CallState::Closed);
+        assert_eq!(f.why(), reason);
+        let detail = f.call.view().ended.expect("over").detail;
+        assert!(
+            detail.starts_with("No INVITE within 45 s of the dial: "),
+            "{detail}"
+        );
+        assert!(detail.contains(words), "{detail}");
+    }
+}
+
+#[test]
+fn a_refused_dial_ends_in_the_platforms_words() {
+    let (mut f, _) = Fixture::dialled();
+    f.feed(Input::Dial(DialReply::Refused(
+        "Another call is initiated".into(),
+    )));
+    assert_eq!(f.why(), Reason::DialRefused);
+    let detail = f.call.view().ended.expect("over").detail;
+    assert!(detail.contains("Another call is initiated"), "{detail}");
+}
+
+#[test]
+fn a_dial_taken_back_leaves_its_invite_to_be_refused() {
+    let (mut f, _) = Fixture::dialled();
+    let out = f.feed(Input::HangUp);
+    assert_eq!(out, [Action::ReleaseAgent, Action::RefuseExpected]);
+    assert_eq!(f.why(), Reason::Cancelled);
+}
+
+#[test]
+fn the_push_after_the_bye_tells_why_the_customer_was_not_reached() {
+    let (mut f, _) = Fixture::dialled();
+    f.expected();
+    f.feed(Input::DialogEnded(DialogEnd::Bye));
+    assert!(f.call.is_up(), "an explanation is awaited");
+    f.feed(Input::Push(Push::Drop {
+        call_status: None,
+        dial_status: Some("busy".into()),
+    }));
+    assert_eq!(f.why(), Reason::Busy);
+}
+
+#[test]
+fn a_bye_that_nothing_explains_ends_the_call_after_a_moment() {
+    let (mut f, _) = Fixture::dialled();
+    f.expected();
+    f.feed(Input::DialogEnded(DialogEnd::Bye));
+    f.wait();
+    assert_eq!(f.why(), Reason::Rejected);
+    assert_eq!(f.state(), CallState::Closed);
+}
+
+#[test]
+fn either_side_ends_the_talk_and_the_wrap_up_follows() {
+    for (input, by, hangs_up) in [
+        (Input::HangUp, EndedBy::Agent, true),
+        (Input::DialogEnded(DialogEnd::Bye), EndedBy::Customer, true),
+        (Input::Push(Push::Release), EndedBy::Customer, true),
+    ] {
+        let (mut f, _) = Fixture::dialled();
+        f.expected();
+        f.feed(Input::Push(Push::BusyAgent));
+        let out = f.feed(input.clone());
+        assert_eq!(out.contains(&Action::HangUp), hangs_up, "{input:?}");
+        assert!(out.contains(&Action::CloseMedia), "{input:?}");
+        assert_eq!(f.state(), CallState::WrapUp);
+        assert_eq!(f.call.termination().expect("over").by, by);
+        assert_eq!(f.wait(), [Action::ReleaseAgent]);
+        assert_eq!(f.state(), CallState::Closed);
+    }
+}
+
+#[test]
+fn a_second_end_changes_nothing() {
+    let (mut f, _) = Fixture::dialled();
+    f.expected();
+    f.feed(Input::Push(Push::BusyAgent));
+    f.feed(Input::HangUp);
+    for late in [
+        Input::DialogEnded(DialogEnd::Bye),
+        Input::Push(Push::Release),
+        Input::MediaLost("silent".into()),
+        Input::HangUp,
+        Input::AgentLost,
+    ] {
+        assert_eq!(f.feed(late.clone()), [], "{late:?}");
+    }
+    assert_eq!(f.call.termination().expect("over").by, EndedBy::Agent);
+}
+
+#[test]
+fn a_call_out_over_a_trunk_passes_alerting_and_early_media() {
+    let (mut f, out) = Fixture::trunk();
+    assert_eq!(out, [Action::Describe { offer: None }]);
+    let out = f.feed(Input::Described(Ok("ours".into())));
+    assert_eq!(
+        out,
+        [Action::Invite {
+            offer: "ours".into()
+        }]
+    );
+    f.feed(Input::Progress {
+        status: 180,
+        answer: None,
+    });
+    assert_eq!(f.call.view().progress, Some(Progress::Alerting));
+    let out = f.feed(Input::Progress {
+        status: 183,
+        answer: Some("theirs".into()),
+    });
+    assert_eq!(
+        out,
+        [
+            Action::Apply {
+                answer: "theirs".into()
+            },
+            Action::Bridge
+        ]
+    );
+    assert_eq!(f.call.view().progress, Some(Progress::EarlyMedia));
+    let out = f.feed(Input::Accepted {
+        answer: Some("theirs".into()),
+    });
+    assert_eq!(out, [], "the early answer stands");
+    assert_eq!(f.state(), CallState::Connected);
+}
+
+#[test]
+fn a_refusal_of_our_invite_is_told_in_words() {
+    let (mut f, _) = Fixture::trunk();
+    f.feed(Input::Described(Ok("ours".into())));
+    f.feed(Input::DialogEnded(DialogEnd::Rejected {
+        status: 486,
+        reason: "Busy Here".into(),
+    }));
+    assert_eq!(f.why(), Reason::Busy);
+    assert_eq!(f.state(), CallState::Closed);
+}
+
+#[test]
+fn what_rings_is_answered_declined_missed_or_abandoned() {
+    let (mut f, out) = Fixture::incoming();
+    assert_eq!(out, [Action::Ring]);
+    f.feed(Input::Answer {
+        how: Answered::ByAgent,
+    });
+    f.feed(Input::Described(Ok("answer".into())));
+    assert_eq!(f.state(), CallState::Connected);
+
+    let (mut f, _) = Fixture::incoming();
+    let out = f.feed(Input::Reject);
+    assert!(out.contains(&Action::Refuse {
+        status: 603,
+        phrase: "Decline"
+    }));
+
+    let (mut f, _) = Fixture::incoming();
+    let out = f.wait();
+    assert!(out.contains(&Action::Refuse {
+        status: 480,
+        phrase: "Temporarily Unavailable"
+    }));
+    assert_eq!(f.why(), Reason::Missed);
+
+    let (mut f, _) = Fixture::incoming();
+    f.feed(Input::DialogEnded(DialogEnd::Cancelled));
+    assert_eq!(f.why(), Reason::Abandoned);
+}
+
+#[test]
+fn an_offer_that_can_not_be_answered_is_refused_with_488() {
+    let (mut f, _) = Fixture::incoming();
+    f.feed(Input::Answer {
+        how: Answered::ByAgent,
+    });
+    let out = f.feed(Input::Described(Err("no common codec".into())));
+    assert!(out.contains(&Action::Refuse {
+        status: 488,
+        phrase: "Not Acceptable Here"
+    }));
+    assert_eq!(f.why(), Reason::MediaRefused);
+}
+
+#[test]
+fn a_caller_who_gives_up_while_we_answer_leaves_nothing_behind() {
+    let (mut f, _) = Fixture::incoming();
+    f.feed(Input::Answer {
+        how: Answered::ByAgent,
+    });
+    let out = f.feed(Input::DialogEnded(DialogEnd::Cancelled));
+    assert!(out.contains(&Action::CloseMedia));
+    assert_eq!(f.feed(Input::Described(Ok("answer".into()))), []);
+    assert_eq!(f.state(), CallState::Closed);
+}
