@@ -18,13 +18,15 @@ pub(super) fn reply(
             _ => response.header("Via", value),
         };
     }
-    response.copy("From", Name::From, request);
-    match (request.header(Name::To), request.to_tag(), tag) {
-        (Some(to), None, Some(tag)) => response.header("To", [to, b";tag=", tag].concat()),
-        _ => response.copy("To", Name::To, request),
+    // The first of each: a request that is refused for having two must not make us write two.
+    let first = |name| request.header(name).unwrap_or_default();
+    response.header("From", first(Name::From));
+    match (request.to_tag(), tag) {
+        (None, Some(tag)) => response.header("To", [first(Name::To), b";tag=", tag].concat()),
+        _ => response.header("To", first(Name::To)),
     };
-    response.copy("Call-ID", Name::CallId, request);
-    response.copy("CSeq", Name::CSeq, request);
+    response.header("Call-ID", first(Name::CallId));
+    response.header("CSeq", first(Name::CSeq));
     response
 }
 

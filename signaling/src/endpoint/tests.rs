@@ -1,1 +1,8 @@
+//! Endpoints in virtual time: against each other over a bad link, and against messages written by hand.
 
+mod calls;
+mod lines;
+mod offers;
+mod pair;
+mod requests;
+mod script;

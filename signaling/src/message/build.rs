@@ -210,7 +210,7 @@ mod tests {
         let bytes = builder.finish();
         assert_eq!(
             &bytes[..],
-            b"INVITE sip:a@h  X: 1 SIP/2.0\r\nSubject: x  Evil: yes \r\nContent-Length: 0\r\n\r\n"
+            b"INVITE sip:a@h  X: 1 SIP/2.0\r\nSubject: x Evil: yes \r\nContent-Length: 0\r\n\r\n"
         );
     }
 }

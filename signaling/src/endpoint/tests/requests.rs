@@ -1,0 +1,721 @@
+//! Requests of a trunk's peer, good and bad, one at a time.
+
+use std::time::Duration;
+
+use super::script::{Script, datagram, request, status};
+use crate::endpoint::{Body, DialogId, Ended, Event, InviteRequest, Party, Path, SocketId};
+use crate::error::Misuse;
+use crate::message::Message;
+
+#[test]
+fn requests_that_can_not_be_served_are_told_why() {
+    for (text, expected, header) in [
+        (request("OPTIONS", 1, "", "1", "", ""), 200, Some("Allow")),
+        (request("NEWMETHOD", 1, "", "1", "", ""), 405, Some("Allow")),
+        (request("REGISTER", 1, "", "1", "", ""), 405, Some("Allow")),
+        (request("BYE", 1, "nothere", "1", "", ""), 481, None),
+        (request("INFO", 1, "", "1", "", ""), 481, None),
+        (request("CANCEL", 1, "", "1", "", ""), 481, None),
+        (request("INVITE", 1, "nothere", "1", "", "v=0"), 481, None),
+        (
+            request("INVITE", 1, "", "1", "Require: 100rel, timer\r\n", "v=0"),
+            420,
+            Some("Unsupported"),
+        ),
+        (
+            request("INVITE", 1, "", "1", "", "v=0").replace("application/sdp", "text/plain"),
+            415,
+            Some("Accept"),
+        ),
+        (
+            request("INVITE", 1, "", "1", "", "v=0").replace("INVITE sip:", "INVITE sips:"),
+            416,
+            None,
+        ),
+        (
+            request("INVITE", 1, "", "1", "", "v=0").replace("INVITE sip:", "INVITE http:"),
+            416,
+            None,
+        ),
+        (
+            request("INVITE", 1, "", "1", "", "v=0").replace("Max-Forwards: 70", "Max-Forwards: 0"),
+            483,
+            None,
+        ),
+        (
+            request("INVITE", 1, "", "1", "", "v=0").replace("Contact: <sip", "X-C: <sip"),
+            400,
+            None,
+        ),
+        (
+            request(
+                "INVITE",
+                1,
+                "",
+                "1",
+                "Supported: timer\r\nSession-Expires: 30\r\n",
+                "v=0",
+            ),
+            422,
+            Some("Min-SE"),
+        ),
+        (
+            request("INVITE", 1, "", "1", "", "v=0").replace(" SIP/2.0\r\nVia", " SIP/3.0\r\nVia"),
+            505,
+            None,
+        ),
+        (
+            request("INVITE", 1, "", "1", "", "v=0").replace("1 INVITE", "1 BYE"),
+            400,
+            None,
+        ),
+        (
+            request("INVITE", 1, "", "1", "From: <sip:x@y>;tag=2\r\n", "v=0"),
+            400,
+            None,
+        ),
+        (
+            request("INVITE", 1, "", "1", "", "v=0")
+                .replace("Content-Length: 3", "Content-Length: 9"),
+            400,
+            None,
+        ),
+        (
+            request("INVITE", 1, "", "1", "", "v=0").replace(";tag=theirs", ""),
+            400,
+            None,
+        ),
+    ] {
+        let mut script = Script::trunk();
+        script.receive(&text);
+        let response = script.sent_one();
+        assert_eq!(status(&response), expected, "{text}");
+        assert!(
+            header.is_none_or(|name| response.text(name).is_some()),
+            "{text}"
+        );
+        assert!(response.to_tag().is_some(), "{text}");
+    }
+}
+
+#[test]
+fn what_can_not_be_answered_is_dropped_and_counted() {
+    let mut script = Script::trunk();
+    for text in [
+        "\u{1}garbage",
+        "INVITE sip:a@h SIP/2.0\r\n\r\n",
+        "SIP/2.0 200 OK\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+        &request("ACK", 1, "x", "1", "", ""),
+        &request("ACK", 1, "x", "1", "Call-ID: 2\r\n", ""),
+        "\r\n\r\n",
+        "",
+    ] {
+        script.receive(text);
+    }
+    assert_eq!(script.sent().len(), 0);
+    assert_eq!(script.endpoint.counts().malformed.values().sum::<u64>(), 5);
+    assert_eq!(script.endpoint.counts().server_transactions, 0);
+}
+
+#[test]
+fn an_invite_gets_its_answer_again_and_reaches_the_owner_once() {
+    let mut script = Script::trunk();
+    let text = request(
+        "INVITE",
+        1,
+        "",
+        "1",
+        "Record-Route: <sip:p1;lr>, <sip:p2;lr>\r\nRecord-Route: <sip:p3;lr>\r\n",
+        "v=0",
+    );
+    script.receive(&text);
+    let dialog = incoming(&mut script);
+    assert_eq!(script.statuses(), [100]);
+    script
+        .endpoint
+        .ring(script.now, dialog, 183, Some(Body::sdp("v=0 early")))
+        .expect("it rings");
+    let progress = script.sent_one();
+    assert_eq!(
+        (status(&progress), progress.body()),
+        (183, "v=0 early".into())
+    );
+    let routes: Vec<_> = progress.lines(crate::message::Name::RecordRoute).collect();
+    assert_eq!(routes, [&b"<sip:p1;lr>, <sip:p2;lr>"[..], b"<sip:p3;lr>"]);
+    script.receive(&text);
+    assert_eq!(script.statuses(), [183]);
+    assert!(script.event().is_none());
+    assert_eq!(script.endpoint.counts().retransmissions_received, 1);
+}
+
+#[test]
+fn a_forked_request_that_arrives_twice_is_a_loop() {
+    let mut script = Script::trunk();
+    script.receive(&request("INVITE", 1, "", "1", "", "v=0"));
+    script.receive(&request("INVITE", 1, "", "2", "", "v=0"));
+    assert_eq!(script.statuses(), [100, 482]);
+}
+
+#[test]
+fn cancel_ends_a_call_only_from_where_the_call_came() {
+    let mut script = Script::trunk();
+    script.receive(&request("INVITE", 1, "", "1", "", "v=0"));
+    let dialog = incoming(&mut script);
+    script.sent();
+    script.receive_from(
+        datagram("203.0.113.66:5060"),
+        &request("CANCEL", 1, "", "1", "", ""),
+    );
+    assert_eq!(script.statuses(), [481]);
+    script.receive_from(
+        datagram("198.51.100.9:6000"),
+        &request("CANCEL", 1, "", "1", "", ""),
+    );
+    assert_eq!(script.statuses(), [200, 487]);
+    assert!(
+        matches!(script.event(), Some(Event::Ended { dialog: ended, cause: Ended::Cancelled }) if ended == dialog)
+    );
+}
+
+#[test]
+fn cancel_after_the_answer_changes_nothing() {
+    let mut script = Script::trunk();
+    let (_, tag) = answered(&mut script);
+    script.receive(&request("CANCEL", 1, "", "1", "", ""));
+    assert_eq!(script.statuses(), [200]);
+    script.receive(&request("ACK", 1, &tag, "2", "", ""));
+    assert!(matches!(script.event(), Some(Event::Confirmed { .. })));
+}
+
+#[test]
+fn requests_in_a_dialog_come_from_its_peer_and_count_up() {
+    let mut script = Script::trunk();
+    let (dialog, tag) = confirmed(&mut script);
+    script.receive_from(
+        datagram("203.0.113.66:5060"),
+        &request("BYE", 2, &tag, "b1", "", ""),
+    );
+    assert_eq!(script.statuses(), [481]);
+    script.receive(&request("BYE", 2, &tag, "b2", "", "").replace("tag=theirs", "tag=others"));
+    assert_eq!(script.statuses(), [481]);
+    script.receive(
+        &request(
+            "INFO",
+            7,
+            &tag,
+            "b3",
+            "Content-Type: application/dtmf-relay\r\n",
+            "",
+        )
+        .replace("Content-Length: 0\r\n\r\n", "\r\nSignal=5"),
+    );
+    assert_eq!(script.statuses(), [200]);
+    let Some(Event::Info {
+        body: Some(body), ..
+    }) = script.event()
+    else {
+        panic!("no INFO")
+    };
+    assert_eq!(
+        (body.content_type.as_str(), &body.bytes[..]),
+        ("application/dtmf-relay", &b"Signal=5"[..])
+    );
+    script.receive(&request("BYE", 5, &tag, "b4", "", ""));
+    assert_eq!(script.statuses(), [500]);
+    script.receive(&request(
+        "BYE",
+        8,
+        &tag,
+        "b5",
+        "Reason: SIP ;cause=200; text=\"bye\"\r\n",
+        "",
+    ));
+    assert_eq!(script.statuses(), [200]);
+    let Some(Event::Ended {
+        dialog: ended,
+        cause: Ended::Bye { reason },
+    }) = script.event()
+    else {
+        panic!("no end")
+    };
+    assert_eq!(
+        (ended, reason.as_deref()),
+        (dialog, Some("SIP ;cause=200; text=\"bye\""))
+    );
+}
+
+#[test]
+fn bye_before_the_answer_ends_the_call() {
+    let mut script = Script::trunk();
+    script.receive(&request("INVITE", 1, "", "1", "", "v=0"));
+    let dialog = incoming(&mut script);
+    script
+        .endpoint
+        .ring(script.now, dialog, 180, None)
+        .expect("it rings");
+    let tag = tag_of(script.sent().last().expect("a 180"));
+    script.receive(&request("BYE", 2, &tag, "2", "", ""));
+    assert_eq!(script.statuses(), [200, 487]);
+    assert!(matches!(
+        script.event(),
+        Some(Event::Ended {
+            cause: Ended::Bye { .. },
+            ..
+        })
+    ));
+    assert_eq!(
+        script.endpoint.accept(script.now, dialog, Body::sdp("v=0")),
+        Err(Misuse::UnknownDialog)
+    );
+}
+
+#[test]
+fn peers_offers_take_turns() {
+    let mut script = Script::trunk();
+    let (dialog, tag) = confirmed(&mut script);
+    script.receive(&request("INVITE", 2, &tag, "r1", "", "v=0 hold"));
+    assert!(matches!(
+        script.event(),
+        Some(Event::Offer { body: Some(_), .. })
+    ));
+    script.receive(&request("INVITE", 3, &tag, "r2", "", "v=0 again"));
+    let overlap = script.sent_one();
+    assert_eq!(
+        (status(&overlap), overlap.text("Retry-After").is_some()),
+        (500, true)
+    );
+    script.receive(&request("CANCEL", 2, &tag, "r1", "", ""));
+    assert_eq!(script.statuses(), [200, 487]);
+    let late = script
+        .endpoint
+        .answer_offer(script.now, dialog, Some(Body::sdp("v=0")));
+    assert_eq!(late, Err(Misuse::OutOfTurn));
+    script.receive(&request("UPDATE", 4, &tag, "u1", "", "v=0 unhold"));
+    assert!(matches!(
+        script.event(),
+        Some(Event::Offer { body: Some(_), .. })
+    ));
+    script
+        .endpoint
+        .answer_offer(script.now, dialog, Some(Body::sdp("v=0 ok")))
+        .expect("it waits");
+    assert_eq!(script.sent_one().body(), "v=0 ok");
+    script
+        .endpoint
+        .reinvite(script.now, dialog, Body::sdp("v=0 ours"))
+        .expect("an offer");
+    script.sent();
+    script.receive(&request("INVITE", 5, &tag, "r3", "", "v=0"));
+    assert_eq!(script.statuses(), [491]);
+}
+
+#[test]
+fn an_invite_without_an_offer_gets_ours_and_brings_the_answer_in_its_ack() {
+    let mut script = Script::trunk();
+    script.receive(&request("INVITE", 1, "", "1", "", ""));
+    let dialog = incoming(&mut script);
+    script
+        .endpoint
+        .accept(script.now, dialog, Body::sdp("v=0 ours"))
+        .expect("it waits");
+    let tag = tag_of(script.sent().last().expect("a 200"));
+    script.receive(&request("ACK", 1, &tag, "2", "", "v=0 theirs"));
+    assert!(
+        matches!(script.event(), Some(Event::Confirmed { body: Some(body), .. }) if body.bytes == "v=0 theirs")
+    );
+    script.receive(&request("INVITE", 2, &tag, "3", "", ""));
+    assert!(matches!(
+        script.event(),
+        Some(Event::Offer { body: None, .. })
+    ));
+    assert_eq!(
+        script.endpoint.answer_offer(script.now, dialog, None),
+        Err(Misuse::BodyMissing)
+    );
+    script
+        .endpoint
+        .answer_offer(script.now, dialog, Some(Body::sdp("v=0 again")))
+        .expect("it waits");
+    script.receive(&request("INVITE", 3, &tag, "4", "", "v=0"));
+    let statuses = script.statuses();
+    assert_eq!(
+        statuses,
+        [200, 491],
+        "our offer is outstanding until the ACK"
+    );
+    script.receive(&request("ACK", 2, &tag, "5", "", "v=0 last"));
+    let Some(Event::OfferAnswered {
+        result: Ok(Some(body)),
+        ..
+    }) = script.event()
+    else {
+        panic!("no answer")
+    };
+    assert_eq!(body.bytes, "v=0 last");
+}
+
+#[test]
+fn session_timer_is_answered_where_the_peer_refreshes() {
+    for (header, expected) in [
+        (
+            "Supported: timer\r\nSession-Expires: 1800\r\n",
+            Some("1800;refresher=uac"),
+        ),
+        (
+            "k: TIMER\r\nx: 90;refresher=uac\r\n",
+            Some("90;refresher=uac"),
+        ),
+        (
+            "Supported: timer\r\nSession-Expires: 1800;refresher=uas\r\n",
+            None,
+        ),
+        ("Session-Expires: 1800\r\n", None),
+        ("", None),
+    ] {
+        let mut script = Script::trunk();
+        script.receive(&request("INVITE", 1, "", "1", header, "v=0"));
+        let dialog = incoming(&mut script);
+        script
+            .endpoint
+            .accept(script.now, dialog, Body::sdp("v=0"))
+            .expect("it waits");
+        let ok = script.sent().pop().expect("a 200");
+        assert_eq!(ok.text("Session-Expires").as_deref(), expected, "{header}");
+        assert_eq!(
+            ok.text("Require").as_deref(),
+            expected.map(|_| "timer"),
+            "{header}"
+        );
+        script.receive(&request("ACK", 1, &tag_of(&ok), "2", "", ""));
+        script.receive(&request("UPDATE", 2, &tag_of(&ok), "3", header, ""));
+        let refreshed = script.sent_one();
+        assert_eq!(
+            (
+                status(&refreshed),
+                refreshed.text("Session-Expires").as_deref()
+            ),
+            (200, expected),
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn the_first_place_that_answers_wins() {
+    let mut script = Script::trunk();
+    let dialog = script
+        .endpoint
+        .invite(script.now, call_out())
+        .expect("a call");
+    let invite = script.sent_one();
+    for tag in ["one", "two"] {
+        script.respond(&invite, "180 Ringing", &to(tag), "");
+        assert!(matches!(
+            script.event(),
+            Some(Event::Progress { status: 180, .. })
+        ));
+    }
+    script.respond(
+        &invite,
+        "200 OK",
+        &format!("{}Contact: <sip:two@198.51.100.9>\r\n", to("two")),
+        "v=0 two",
+    );
+    assert!(
+        matches!(script.event(), Some(Event::Accepted { dialog: up, body: Some(_) }) if up == dialog)
+    );
+    let ack = script.sent_one();
+    assert_eq!(ack.request_uri(), b"sip:two@198.51.100.9");
+    script.respond(
+        &invite,
+        "200 OK",
+        &format!("{}Contact: <sip:two@198.51.100.9>\r\n", to("two")),
+        "v=0 two",
+    );
+    assert_eq!(
+        script.sent_one().bytes(),
+        ack.bytes(),
+        "a repeated 2xx gets the same ACK"
+    );
+    script.respond(
+        &invite,
+        "200 OK",
+        &format!("{}Contact: <sip:one@198.51.100.9>\r\n", to("one")),
+        "v=0 one",
+    );
+    let sent = script.sent();
+    let methods: Vec<_> = sent
+        .iter()
+        .map(|message| message.text("CSeq").unwrap_or_default())
+        .collect();
+    assert_eq!(methods, ["1 ACK", "2 BYE"]);
+    assert!(
+        sent.iter()
+            .all(|message| message.request_uri() == b"sip:one@198.51.100.9")
+    );
+    assert!(script.event().is_none());
+}
+
+#[test]
+fn a_late_answer_to_a_cancelled_call_is_hung_up() {
+    let mut script = Script::trunk();
+    let dialog = script
+        .endpoint
+        .invite(script.now, call_out())
+        .expect("a call");
+    let invite = script.sent_one();
+    script.respond(&invite, "180 Ringing", "", "");
+    script.endpoint.hang_up(script.now, dialog, None);
+    assert_eq!(script.sent_one().text("CSeq").as_deref(), Some("1 CANCEL"));
+    script.respond(
+        &invite,
+        "200 OK",
+        "Contact: <sip:a@198.51.100.9>\r\n",
+        "v=0",
+    );
+    let methods: Vec<_> = script
+        .sent()
+        .iter()
+        .map(|message| message.text("CSeq").unwrap_or_default())
+        .collect();
+    assert_eq!(methods, ["1 ACK", "2 BYE"]);
+    script.pass(Duration::from_secs(70));
+    let counts = script.endpoint.counts();
+    assert_eq!((counts.client_transactions, counts.dialogs), (0, 0));
+}
+
+#[test]
+fn a_cancelled_invite_without_a_final_answer_is_forgotten() {
+    let mut script = Script::trunk();
+    let dialog = script
+        .endpoint
+        .invite(script.now, call_out())
+        .expect("a call");
+    let invite = script.sent_one();
+    script.respond(&invite, "180 Ringing", "", "");
+    script.endpoint.hang_up(script.now, dialog, None);
+    script.pass(Duration::from_secs(33));
+    assert_eq!(script.endpoint.counts().client_transactions, 0);
+}
+
+#[test]
+fn a_challenged_call_is_repeated_with_credentials_once() {
+    let mut script = Script::trunk();
+    script
+        .endpoint
+        .invite(script.now, call_out())
+        .expect("a call");
+    let first = script.sent_one();
+    let challenge =
+        "Proxy-Authenticate: Digest realm=\"example.com\", nonce=\"1\", qop=\"auth\"\r\n";
+    script.respond(&first, "407 Proxy Authentication Required", challenge, "");
+    let sent = script.sent();
+    assert_eq!(sent[0].text("CSeq").as_deref(), Some("1 ACK"));
+    let again = &sent[1];
+    assert_eq!(again.text("CSeq").as_deref(), Some("2 INVITE"));
+    assert!(
+        again
+            .text("Proxy-Authorization")
+            .is_some_and(|value| value.contains("username=\"trunk\""))
+    );
+    assert_ne!(again.text("Via"), first.text("Via"));
+    assert_eq!(
+        (again.from_tag(), again.body()),
+        (first.from_tag(), first.body())
+    );
+    script.respond(again, "407 Proxy Authentication Required", challenge, "");
+    assert!(matches!(
+        script.event(),
+        Some(Event::Ended {
+            cause: Ended::Rejected { status: 407, .. },
+            ..
+        })
+    ));
+    assert_eq!(script.sent_one().text("CSeq").as_deref(), Some("2 ACK"));
+}
+
+#[test]
+fn responses_from_elsewhere_are_nobodys() {
+    let mut script = Script::trunk();
+    script
+        .endpoint
+        .invite(script.now, call_out())
+        .expect("a call");
+    let invite = script.sent_one();
+    let peer = script.flow;
+    script.flow = datagram("203.0.113.66:5060");
+    script.respond(
+        &invite,
+        "200 OK",
+        "Contact: <sip:a@203.0.113.66>\r\n",
+        "v=0",
+    );
+    assert!(matches!(script.event(), Some(Event::Malformed { .. })));
+    script.flow = peer;
+    script.respond(&invite, "486 Busy Here", "", "");
+    assert!(matches!(
+        script.event(),
+        Some(Event::Ended {
+            cause: Ended::Rejected { status: 486, .. },
+            ..
+        })
+    ));
+}
+
+#[test]
+fn what_would_end_a_line_is_refused() {
+    let injection = "x\r\nEvil: yes".to_owned();
+    let base = call_out();
+    for request in [
+        InviteRequest {
+            request_uri: injection.clone(),
+            ..base.clone()
+        },
+        InviteRequest {
+            headers: vec![("X".into(), injection.clone())],
+            ..base.clone()
+        },
+        InviteRequest {
+            from: Party {
+                display: Some(injection.clone()),
+                uri: "sip:a@h".into(),
+            },
+            ..base.clone()
+        },
+        InviteRequest {
+            to: Party {
+                display: None,
+                uri: "sip:a@h>;x".into(),
+            },
+            ..base.clone()
+        },
+        InviteRequest {
+            body: Body {
+                content_type: injection,
+                bytes: "v=0".into(),
+            },
+            ..base.clone()
+        },
+        InviteRequest {
+            request_uri: "not a uri".into(),
+            ..base.clone()
+        },
+    ] {
+        let mut script = Script::trunk();
+        assert!(matches!(
+            script.endpoint.invite(script.now, request),
+            Err(Misuse::Unwritable(_))
+        ));
+        assert_eq!(script.sent().len(), 0);
+    }
+    let mut script = Script::trunk();
+    let reserved = InviteRequest {
+        headers: vec![("v".into(), "SIP/2.0/UDP h".into())],
+        ..base
+    };
+    assert_eq!(
+        script.endpoint.invite(script.now, reserved),
+        Err(Misuse::ReservedHeader)
+    );
+}
+
+#[test]
+fn pings_are_answered_or_time_out() {
+    let mut script = Script::trunk();
+    let Path::Datagram { socket, peer } = call_out().path else {
+        panic!("a trunk")
+    };
+    script.endpoint.ping(
+        script.now,
+        Path::Datagram { socket, peer },
+        "sip:198.51.100.9".into(),
+    );
+    let options = script.sent_one();
+    script.respond(&options, "200 OK", "", "");
+    assert!(matches!(
+        script.event(),
+        Some(Event::Pong { status: 200, .. })
+    ));
+    script.endpoint.ping(
+        script.now,
+        Path::Datagram { socket, peer },
+        "sip:198.51.100.9".into(),
+    );
+    script.pass(Duration::from_secs(33));
+    assert!(matches!(
+        script.event(),
+        Some(Event::Pong { status: 408, .. })
+    ));
+}
+
+#[test]
+fn a_full_house_says_so() {
+    let mut script = Script::trunk();
+    script.endpoint.config.max_dialogs = 0;
+    script.receive(&request("INVITE", 1, "", "1", "", "v=0"));
+    let response = script.sent_one();
+    assert_eq!(
+        (status(&response), response.text("Retry-After").as_deref()),
+        (503, Some("5"))
+    );
+}
+
+fn call_out() -> InviteRequest {
+    InviteRequest {
+        path: Path::Datagram {
+            socket: SocketId(0),
+            peer: ([198, 51, 100, 9], 5060).into(),
+        },
+        request_uri: "sip:+919000000012@198.51.100.9".into(),
+        from: Party {
+            display: None,
+            uri: "sip:1001@example.com".into(),
+        },
+        to: Party {
+            display: None,
+            uri: "sip:+919000000012@example.com".into(),
+        },
+        headers: Vec::new(),
+        body: Body::sdp("v=0 offer"),
+        credentials: Some(crate::Credentials {
+            user: "trunk".into(),
+            password: "secret".into(),
+            realm: None,
+        }),
+    }
+}
+
+fn to(tag: &str) -> String {
+    format!("To: <sip:+919000000012@example.com>;tag={tag}\r\n")
+}
+
+fn tag_of(message: &Message) -> String {
+    String::from_utf8_lossy(message.to_tag().expect("a tag")).into_owned()
+}
+
+fn incoming(script: &mut Script) -> DialogId {
+    match script.event() {
+        Some(Event::Invite { dialog, .. }) => dialog,
+        other => panic!("no call but {other:?}"),
+    }
+}
+
+/// A call accepted with 200, and our tag.
+fn answered(script: &mut Script) -> (DialogId, String) {
+    script.receive(&request("INVITE", 1, "", "1", "", "v=0"));
+    let dialog = incoming(script);
+    script
+        .endpoint
+        .accept(script.now, dialog, Body::sdp("v=0"))
+        .expect("it waits");
+    let tag = tag_of(script.sent().last().expect("a 200"));
+    (dialog, tag)
+}
+
+fn confirmed(script: &mut Script) -> (DialogId, String) {
+    let (dialog, tag) = answered(script);
+    script.receive(&request("ACK", 1, &tag, "ack", "", ""));
+    assert!(matches!(script.event(), Some(Event::Confirmed { .. })));
+    (dialog, tag)
+}
