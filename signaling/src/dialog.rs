@@ -38,7 +38,7 @@ impl Dialog {
             local: address(invite.to()?),
             local_tag: Bytes::copy_from_slice(local_tag.as_bytes()),
             remote: address(invite.from()?),
-            remote_tag: Bytes::copy_from_slice(invite.from_tag()?),
+            remote_tag: Bytes::copy_from_slice(invite.tag_in_from()?),
             // Where our own numbering starts is our choice; 1 is what softphones do.
             local_cseq: 0,
             remote_cseq: Some(invite.cseq()?.number),
@@ -53,9 +53,9 @@ impl Dialog {
         Some(Dialog {
             call_id: Bytes::copy_from_slice(invite.call_id()),
             local: address(invite.from()?),
-            local_tag: Bytes::copy_from_slice(invite.from_tag()?),
+            local_tag: Bytes::copy_from_slice(invite.tag_in_from()?),
             remote: address(invite.to()?),
-            remote_tag: Bytes::copy_from_slice(response.to_tag()?),
+            remote_tag: Bytes::copy_from_slice(response.tag_in_to()?),
             local_cseq: invite.cseq()?.number,
             remote_cseq: None,
             route_set: RouteSet::of_response(response),

@@ -242,11 +242,11 @@ impl Message {
             .and_then(NameAddr::parse)
     }
 
-    pub(crate) fn from_tag(&self) -> Option<&[u8]> {
+    pub(crate) fn tag_in_from(&self) -> Option<&[u8]> {
         self.from().and_then(|from| from.parameters.value(b"tag"))
     }
 
-    pub(crate) fn to_tag(&self) -> Option<&[u8]> {
+    pub(crate) fn tag_in_to(&self) -> Option<&[u8]> {
         self.to().and_then(|to| to.parameters.value(b"tag"))
     }
 
@@ -306,7 +306,7 @@ impl Message {
                 Err(Malformed::CSeqMethod)
             }
             StartLine::Request { .. } => self
-                .from_tag()
+                .tag_in_from()
                 .map(|_| ())
                 .ok_or(Malformed::Missing("From tag")),
             StartLine::Response { .. } => Ok(()),

@@ -139,7 +139,7 @@ impl ServerKey {
                 part(request.request_uri());
                 part(via.head);
                 part(via.parameters.0);
-                part(request.from_tag().unwrap_or_default());
+                part(request.tag_in_from().unwrap_or_default());
                 part(request.call_id());
                 part(&request.cseq()?.number.to_be_bytes());
             }

@@ -5,7 +5,7 @@ use signaling::message::{Message, Name};
 
 #[test]
 fn an_invite_of_900_bytes_is_parsed_without_an_allocation() {
-    let padding = "a=candidate:1 1 UDP 2130706431 198.51.100.9 6000 typ host\r\n".repeat(6);
+    let padding = "a=candidate:1 1 UDP 2130706431 198.51.100.9 6000 typ host\r\n".repeat(7);
     let text =
         include_str!("captured/sipp_invite.sip").replace("Content-Length: ", "X-Was: ") + &padding;
     assert!(text.len() >= 900, "{}", text.len());

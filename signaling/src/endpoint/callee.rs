@@ -50,11 +50,11 @@ impl Endpoint {
             credentials: self.credentials_of(path),
             key: CallKey::new(request.call_id(), tag.as_bytes()),
             contact: self.contact(path, Direction::Answering),
-            stage: Stage::Incoming(Incoming {
+            stage: Stage::Incoming(Box::new(Incoming {
                 transaction: id,
                 request: request.clone(),
                 dialog,
-            }),
+            })),
         };
         let dialog = self.admit_usage(usage);
         if let Some(transaction) = self.servers.get_mut(id) {
@@ -102,14 +102,14 @@ impl Endpoint {
         let (id, response) = self.response_to_call(dialog, 200, Some(&body))?;
         self.answer(now, id, 200, response.clone());
         let usage = self.usages.get_mut(&dialog).ok_or(Misuse::UnknownDialog)?;
-        let Stage::Incoming(Incoming {
+        let Stage::Incoming(incoming) = &usage.stage else {
+            return Err(Misuse::WrongState);
+        };
+        let Incoming {
             request,
             dialog: state,
             ..
-        }) = &usage.stage
-        else {
-            return Err(Misuse::WrongState);
-        };
+        } = &**incoming;
         let carries = if request.body().is_empty() {
             Carries::Offer
         } else {
@@ -164,9 +164,7 @@ impl Endpoint {
 
     pub(super) fn local_tag_of(&self, dialog: DialogId) -> Option<Bytes> {
         match &self.usages.get(&dialog)?.stage {
-            Stage::Incoming(Incoming { dialog, .. }) => {
-                Some(Bytes::copy_from_slice(dialog.local_tag()))
-            }
+            Stage::Incoming(incoming) => Some(Bytes::copy_from_slice(incoming.dialog.local_tag())),
             Stage::Established(established) => {
                 Some(Bytes::copy_from_slice(established.dialog.local_tag()))
             }

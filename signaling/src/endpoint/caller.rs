@@ -235,7 +235,7 @@ impl Endpoint {
             let known = inviting
                 .early
                 .iter()
-                .any(|known| known.has_remote_tag(response.to_tag()));
+                .any(|known| known.has_remote_tag(response.tag_in_to()));
             if !known && inviting.early.len() < MAX_EARLY_DIALOGS {
                 inviting.early.push(early);
             }
@@ -289,7 +289,7 @@ impl Endpoint {
                     && let Some(early) = inviting
                         .early
                         .iter()
-                        .find(|early| early.has_remote_tag(response.to_tag()))
+                        .find(|early| early.has_remote_tag(response.tag_in_to()))
                 {
                     dialog.continue_from(early);
                 }
@@ -312,7 +312,7 @@ impl Endpoint {
         invitation: &Invitation,
         response: &Message,
     ) -> bool {
-        let tag = response.to_tag().unwrap_or_default();
+        let tag = response.tag_in_to().unwrap_or_default();
         let Some((_, ack)) = invitation.acks.iter().find(|(known, _)| known == tag) else {
             return false;
         };
@@ -343,7 +343,7 @@ impl Endpoint {
             }
         }
         let ack = ack.finish();
-        let tag = Bytes::copy_from_slice(response.to_tag().unwrap_or_default());
+        let tag = Bytes::copy_from_slice(response.tag_in_to().unwrap_or_default());
         if let Some(Purpose::Invite(invitation)) = self
             .clients
             .get_mut(id)

@@ -9,7 +9,7 @@ use super::outbound::Departure;
 use super::reply::{ACCEPT, ALLOW, SUPPORTED, reply};
 use super::request::Objection;
 use super::transactions::{Cancel, Claim, Invitation, InvitationKind, Purpose, TransactionId};
-use super::usage::{Carries, Glare, Incoming, Inviting, PeerOffer, Phase, Stage, Unacknowledged};
+use super::usage::{Carries, Glare, Inviting, PeerOffer, Phase, Stage, Unacknowledged};
 use super::{Body, DialogId, Ended, Endpoint, Event};
 use crate::dialog::offer_answer::Collision;
 use crate::error::Misuse;
@@ -27,7 +27,7 @@ impl Endpoint {
         let admitted = self
             .usages
             .get_mut(&dialog)
-            .and_then(|usage| usage.dialog_with(request.from_tag()))
+            .and_then(|usage| usage.dialog_with(request.tag_in_from()))
             .is_some_and(|state| state.admits(&request));
         if !admitted {
             return self.refuse(now, id, Objection::plain(500));
@@ -60,7 +60,7 @@ impl Endpoint {
     fn handle_bye(&mut self, now: Instant, id: TransactionId, dialog: DialogId, bye: &Message) {
         self.answer_with(now, id, 200, None, |_| {});
         let pending = match self.usages.get_mut(&dialog).map(|usage| &mut usage.stage) {
-            Some(Stage::Incoming(Incoming { transaction, .. })) => Some(*transaction),
+            Some(Stage::Incoming(incoming)) => Some(incoming.transaction),
             Some(Stage::Established(established)) => {
                 established.gate.answer().map(|offer| offer.transaction)
             }
@@ -68,7 +68,7 @@ impl Endpoint {
             Some(Stage::Inviting(inviting)) => {
                 inviting
                     .early
-                    .retain(|early| !early.has_remote_tag(bye.from_tag()));
+                    .retain(|early| !early.has_remote_tag(bye.tag_in_from()));
                 return;
             }
             None => None,
@@ -96,7 +96,7 @@ impl Endpoint {
         let Some(usage) = self.usages.get_mut(&dialog) else {
             return;
         };
-        if let Some(state) = usage.dialog_with(update.from_tag()) {
+        if let Some(state) = usage.dialog_with(update.tag_in_from()) {
             state.refresh_target(update);
         }
         let contact = usage.contact.clone();

@@ -409,7 +409,7 @@ impl Endpoint {
             Purpose::Invite(invitation) if invitation.kind == InvitationKind::Reinvite => self
                 .usages
                 .get_mut(&invitation.dialog)
-                .and_then(|usage| usage.dialog_with(request.to_tag()))
+                .and_then(|usage| usage.dialog_with(request.tag_in_to()))
                 .map(Dialog::next_cseq),
             Purpose::Invite(_) | Purpose::Ping | Purpose::Farewell => None,
         };

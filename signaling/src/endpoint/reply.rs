@@ -21,7 +21,7 @@ pub(super) fn reply(
     // The first of each: a request that is refused for having two must not make us write two.
     let first = |name| request.header(name).unwrap_or_default();
     response.header("From", first(Name::From));
-    match (request.to_tag(), tag) {
+    match (request.tag_in_to(), tag) {
         (None, Some(tag)) => response.header("To", [first(Name::To), b";tag=", tag].concat()),
         _ => response.header("To", first(Name::To)),
     };

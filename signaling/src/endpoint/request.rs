@@ -64,7 +64,7 @@ impl Endpoint {
         }
         let request = Arc::new(request);
         let merge = MergeKey::of(&request, flow);
-        let merged = request.to_tag().is_none()
+        let merged = request.tag_in_to().is_none()
             && request.method() != Method::Cancel
             && self.merges.contains_key(&merge);
         let id = self.begin_server(key, flow, request.clone(), merge);
@@ -86,7 +86,7 @@ impl Endpoint {
         source: Source,
         request: Arc<Message>,
     ) {
-        if request.to_tag().is_some() {
+        if request.tag_in_to().is_some() {
             return match self.dialog_of(flow, &request) {
                 Some(dialog) => self.handle_in_dialog(now, id, dialog, request),
                 None => self.refuse(now, id, Objection::plain(481)),
@@ -125,12 +125,12 @@ impl Endpoint {
 
     /// The call that an in-dialog request belongs to, if it comes from that call's peer.
     pub(super) fn dialog_of(&mut self, flow: Flow, request: &Message) -> Option<DialogId> {
-        let key = CallKey::new(request.call_id(), request.to_tag()?);
+        let key = CallKey::new(request.call_id(), request.tag_in_to()?);
         let dialog = *self.calls.get(&key)?;
         let path = self.usages.get(&dialog)?.path;
         let expected = self.flow_of(path)?;
         let usage = self.usages.get_mut(&dialog)?;
-        let known = usage.dialog_with(request.from_tag()).is_some();
+        let known = usage.dialog_with(request.tag_in_from()).is_some();
         (known && !usage.is_leaving() && expected.is_same_peer(flow)).then_some(dialog)
     }
 
@@ -262,12 +262,12 @@ impl Endpoint {
     fn acknowledged_dialog(&mut self, flow: Flow, ack: &Message) -> Option<DialogId> {
         let dialog = *self
             .calls
-            .get(&CallKey::new(ack.call_id(), ack.to_tag()?))?;
+            .get(&CallKey::new(ack.call_id(), ack.tag_in_to()?))?;
         let expected = self.flow_of(self.usages.get(&dialog)?.path)?;
         let known = self
             .usages
             .get_mut(&dialog)?
-            .dialog_with(ack.from_tag())
+            .dialog_with(ack.tag_in_from())
             .is_some();
         (known && expected.is_same_peer(flow)).then_some(dialog)
     }

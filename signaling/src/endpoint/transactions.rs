@@ -206,7 +206,7 @@ impl MergeKey {
     /// Connections are told apart: a registrar may fork one call to two lines of ours, which are two user agents.
     pub fn of(request: &Message, flow: Flow) -> MergeKey {
         let parts = [
-            request.from_tag(),
+            request.tag_in_from(),
             Some(request.call_id()),
             request.cseq().map(|cseq| cseq.method),
         ];

@@ -39,7 +39,7 @@ pub(super) enum Stage {
     /// We called and wait for a final response.
     Inviting(Inviting),
     /// We are called and owe one.
-    Incoming(Incoming),
+    Incoming(Box<Incoming>),
     /// A 2xx was sent or received.
     Established(Box<Established>),
 }
@@ -159,8 +159,8 @@ impl InviteUsage {
                 .early
                 .iter_mut()
                 .find(|dialog| dialog.has_remote_tag(remote_tag)),
-            Stage::Incoming(Incoming { dialog, .. }) => {
-                Some(dialog).filter(|dialog| dialog.has_remote_tag(remote_tag))
+            Stage::Incoming(incoming) => {
+                Some(&mut incoming.dialog).filter(|dialog| dialog.has_remote_tag(remote_tag))
             }
             Stage::Established(established) => {
                 Some(&mut established.dialog).filter(|dialog| dialog.has_remote_tag(remote_tag))

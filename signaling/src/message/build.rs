@@ -150,51 +150,59 @@ fn cseq_number(message: &Message) -> u32 {
 
 /// The phrase that goes with a status where the caller has none of its own (RFC 3261 §21).
 pub(crate) fn reason_phrase(status: u16) -> &'static str {
-    match status {
-        100 => "Trying",
-        180 => "Ringing",
-        181 => "Call Is Being Forwarded",
-        182 => "Queued",
-        183 => "Session Progress",
-        200 => "OK",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        410 => "Gone",
-        414 => "Request-URI Too Long",
-        415 => "Unsupported Media Type",
-        416 => "Unsupported URI Scheme",
-        420 => "Bad Extension",
-        422 => "Session Interval Too Small",
-        480 => "Temporarily Unavailable",
-        481 => "Call/Transaction Does Not Exist",
-        482 => "Loop Detected",
-        483 => "Too Many Hops",
-        484 => "Address Incomplete",
-        486 => "Busy Here",
-        487 => "Request Terminated",
-        488 => "Not Acceptable Here",
-        491 => "Request Pending",
-        500 => "Server Internal Error",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        504 => "Server Time-out",
-        505 => "Version Not Supported",
-        513 => "Message Too Large",
-        600 => "Busy Everywhere",
-        603 => "Decline",
-        606 => "Not Acceptable",
-        ..200 => "Progress",
-        ..300 => "OK",
-        ..400 => "Moved",
-        ..500 => "Request Failed",
-        ..600 => "Server Failed",
-        _ => "Global Failure",
-    }
+    let known = REASONS.binary_search_by_key(&status, |(status, _)| *status);
+    known.map_or_else(
+        |_| match status / 100 {
+            1 => "Progress",
+            2 => "OK",
+            3 => "Moved",
+            4 => "Request Failed",
+            5 => "Server Failed",
+            _ => "Global Failure",
+        },
+        |at| REASONS[at].1,
+    )
 }
+
+/// In rising order.
+const REASONS: &[(u16, &str)] = &[
+    (100, "Trying"),
+    (180, "Ringing"),
+    (181, "Call Is Being Forwarded"),
+    (182, "Queued"),
+    (183, "Session Progress"),
+    (200, "OK"),
+    (400, "Bad Request"),
+    (401, "Unauthorized"),
+    (403, "Forbidden"),
+    (404, "Not Found"),
+    (405, "Method Not Allowed"),
+    (408, "Request Timeout"),
+    (410, "Gone"),
+    (414, "Request-URI Too Long"),
+    (415, "Unsupported Media Type"),
+    (416, "Unsupported URI Scheme"),
+    (420, "Bad Extension"),
+    (422, "Session Interval Too Small"),
+    (480, "Temporarily Unavailable"),
+    (481, "Call/Transaction Does Not Exist"),
+    (482, "Loop Detected"),
+    (483, "Too Many Hops"),
+    (484, "Address Incomplete"),
+    (486, "Busy Here"),
+    (487, "Request Terminated"),
+    (488, "Not Acceptable Here"),
+    (491, "Request Pending"),
+    (500, "Server Internal Error"),
+    (501, "Not Implemented"),
+    (503, "Service Unavailable"),
+    (504, "Server Time-out"),
+    (505, "Version Not Supported"),
+    (513, "Message Too Large"),
+    (600, "Busy Everywhere"),
+    (603, "Decline"),
+    (606, "Not Acceptable"),
+];
 
 /// An INVITE's headers with its session description.
 const TYPICAL: usize = 1400;
@@ -202,6 +210,13 @@ const TYPICAL: usize = 1400;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_status_has_a_phrase() {
+        assert!(REASONS.is_sorted_by_key(|(status, _)| *status));
+        assert_eq!(reason_phrase(486), "Busy Here");
+        assert_eq!(reason_phrase(499), "Request Failed");
+    }
 
     #[test]
     fn a_value_can_not_start_a_header_of_its_own() {

@@ -62,7 +62,7 @@ fn register_looks_like_jssip_but_for_the_user_agent() {
     ] {
         assert_eq!(register.text(name).as_deref(), Some(value));
     }
-    assert_eq!(register.from_tag().map(<[u8]>::len), Some(10));
+    assert_eq!(register.tag_in_from().map(<[u8]>::len), Some(10));
     assert_eq!(register.call_id().len(), 22);
     assert!(
         register
@@ -81,8 +81,8 @@ fn a_challenge_is_answered_in_the_same_breath() {
     assert_eq!(names[5..8], ["CSeq", "Authorization", "Expires"]);
     assert_eq!(again.text("CSeq").as_deref(), Some("2 REGISTER"));
     assert_eq!(
-        (again.from_tag(), again.call_id()),
-        (first.from_tag(), first.call_id())
+        (again.tag_in_from(), again.call_id()),
+        (first.tag_in_from(), first.call_id())
     );
     assert_ne!(again.text("Via"), first.text("Via"));
     let answer = again.text("Authorization").expect("an answer");
@@ -428,7 +428,7 @@ fn answered_call(script: &mut Script) -> (crate::endpoint::DialogId, Message) {
 }
 
 fn tag_of(message: &Message) -> String {
-    lossy(message.to_tag().expect("a tag"))
+    lossy(message.tag_in_to().expect("a tag"))
 }
 
 fn call_out() -> InviteRequest {

@@ -94,7 +94,7 @@ fn requests_that_can_not_be_served_are_told_why() {
             header.is_none_or(|name| response.text(name).is_some()),
             "{text}"
         );
-        assert!(response.to_tag().is_some(), "{text}");
+        assert!(response.tag_in_to().is_some(), "{text}");
     }
 }
 
@@ -521,8 +521,8 @@ fn a_challenged_call_is_repeated_with_credentials_once() {
     );
     assert_ne!(again.text("Via"), first.text("Via"));
     assert_eq!(
-        (again.from_tag(), again.body()),
-        (first.from_tag(), first.body())
+        (again.tag_in_from(), again.body()),
+        (first.tag_in_from(), first.body())
     );
     script.respond(again, "407 Proxy Authentication Required", challenge, "");
     assert!(matches!(
@@ -691,7 +691,7 @@ fn to(tag: &str) -> String {
 }
 
 fn tag_of(message: &Message) -> String {
-    String::from_utf8_lossy(message.to_tag().expect("a tag")).into_owned()
+    String::from_utf8_lossy(message.tag_in_to().expect("a tag")).into_owned()
 }
 
 fn incoming(script: &mut Script) -> DialogId {
