@@ -3,9 +3,11 @@
 pub(crate) mod offer_answer;
 pub(crate) mod route_set;
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 
-use crate::message::{Builder, Message, Method, NameAddr, Uri};
+use crate::message::{Builder, Message, Method, NameAddr, Uri, without_brackets};
 use route_set::RouteSet;
 
 /// The state both user agents keep (RFC 3261 §12, first paragraph). Its values are copies, so no receive buffer is held on to.
@@ -114,6 +116,17 @@ impl Dialog {
         tag.is_some_and(|tag| tag == self.remote_tag)
     }
 
+    /// Where the route set or the remote target points, if it says so by address: names aren't looked up here.
+    pub fn next_hop(&self) -> Option<SocketAddr> {
+        let route = self.route_set.first();
+        let uri = Uri::parse(route.map_or(&self.remote_target[..], |route| route.uri))?;
+        let host = std::str::from_utf8(without_brackets(uri.host)).ok()?;
+        Some(SocketAddr::new(
+            host.parse().ok()?,
+            uri.port.unwrap_or(DEFAULT_PORT),
+        ))
+    }
+
     /// Takes over the numbers of the early dialog that this one was (RFC 3261 §13.2.2.4).
     pub fn continue_from(&mut self, early: &Dialog) {
         self.local_cseq = self.local_cseq.max(early.local_cseq);
@@ -153,6 +166,9 @@ fn address(party: NameAddr<'_>) -> Bytes {
 fn tagged(address: &[u8], tag: &[u8]) -> Vec<u8> {
     [address, b";tag=", tag].concat()
 }
+
+/// Of SIP over UDP and TCP (RFC 3261 §19.1.2).
+const DEFAULT_PORT: u16 = 5060;
 
 #[cfg(test)]
 mod tests {

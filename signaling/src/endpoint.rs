@@ -6,7 +6,9 @@ mod deadlines;
 mod established;
 mod event;
 mod line;
+mod offer;
 mod outbound;
+mod path;
 mod random;
 mod reply;
 mod request;
@@ -98,12 +100,19 @@ pub enum Path {
 }
 
 /// Bytes to send. A stream's are one WebSocket message each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// Where.
     pub flow: Flow,
     /// One message, or a keep-alive.
     pub bytes: Bytes,
+}
+
+/// Without the bytes: they hold credentials and people's numbers.
+impl fmt::Debug for Transmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Transmit({:?}, {} bytes)", self.flow, self.bytes.len())
+    }
 }
 
 /// What a deadline is for.

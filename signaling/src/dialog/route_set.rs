@@ -26,6 +26,11 @@ impl RouteSet {
         set
     }
 
+    /// The proxy that our requests reach first.
+    pub fn first(&self) -> Option<NameAddr<'_>> {
+        self.0.first().and_then(|route| NameAddr::parse(route))
+    }
+
     /// Request URI and Route values of a request to `target` (RFC 3261 §12.2.1.1).
     pub fn towards(&self, target: &Bytes) -> (Bytes, Vec<Bytes>) {
         let Some((first, others)) = self.0.split_first() else {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::outbound::Direction;
+use super::path::Direction;
 use super::reply::{ALLOW, SUPPORTED, reply, session_timer};
 use super::request::Objection;
 use super::transactions::{Claim, TransactionId};

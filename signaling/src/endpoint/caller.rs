@@ -6,9 +6,12 @@ use bytes::Bytes;
 
 use super::callee::writable;
 use super::line::phrase;
-use super::outbound::{Departure, Direction};
+use super::outbound::Departure;
+use super::path::Direction;
 use super::reply::ALLOW;
-use super::transactions::{Cancel, Invitation, InvitationKind, Purpose, TransactionId};
+use super::transactions::{
+    Acknowledged, Cancel, Invitation, InvitationKind, Purpose, TransactionId,
+};
 use super::usage::{CallKey, Established, InviteUsage, Inviting, MAX_EARLY_DIALOGS, Phase, Stage};
 use super::{Body, DialogId, Ended, Endpoint, Event, Path};
 use crate::dialog::Dialog;
@@ -193,21 +196,24 @@ impl Endpoint {
         }
     }
 
-    /// The connection closed while we waited. The call itself is told so by its line.
-    pub(super) fn invitation_lost_flow(&mut self, invitation: &Invitation) {
-        let Some(established) = self
-            .usages
-            .get_mut(&invitation.dialog)
-            .and_then(|usage| usage.established())
-        else {
-            return;
-        };
-        if invitation.kind == InvitationKind::Reinvite {
-            established.gate.settle_ours();
-            self.tell(Event::OfferAnswered {
-                dialog: invitation.dialog,
-                result: Err(503),
-            });
+    /// The connection closed while we waited for an answer.
+    pub(super) fn invitation_lost_flow(&mut self, id: TransactionId, invitation: &Invitation) {
+        let dialog = invitation.dialog;
+        match self.usages.get_mut(&dialog).map(|usage| &mut usage.stage) {
+            Some(Stage::Inviting(inviting)) if inviting.transaction == id => {
+                self.end(dialog, Ended::FlowLost)
+            }
+            Some(Stage::Established(established))
+                if invitation.kind == InvitationKind::Reinvite && invitation.acks.is_empty() =>
+            {
+                established.gate.settle_ours();
+                self.tell(Event::OfferAnswered {
+                    dialog,
+                    result: Err(503),
+                });
+            }
+            // It was answered before, or nobody waits any more.
+            Some(Stage::Inviting(_) | Stage::Established(_) | Stage::Incoming(_)) | None => {}
         }
     }
 
@@ -256,7 +262,8 @@ impl Endpoint {
         invitation: Invitation,
         response: &Message,
     ) {
-        if self.acknowledge_again(id, &invitation, response) {
+        let crowded = invitation.acks.len() >= MAX_EARLY_DIALOGS;
+        if self.acknowledge_again(&invitation, response) || crowded {
             return;
         }
         let Some(transaction) = self.clients.get(id) else {
@@ -308,17 +315,14 @@ impl Endpoint {
     /// Repeats the ACK of a 2xx that came again; `false` if it is a new one.
     pub(super) fn acknowledge_again(
         &mut self,
-        id: TransactionId,
         invitation: &Invitation,
         response: &Message,
     ) -> bool {
         let tag = response.tag_in_to().unwrap_or_default();
-        let Some((_, ack)) = invitation.acks.iter().find(|(known, _)| known == tag) else {
+        let Some(known) = invitation.acks.iter().find(|known| known.tag == tag) else {
             return false;
         };
-        if let Some(flow) = self.clients.get(id).map(|transaction| transaction.flow) {
-            self.resend(flow, ack.clone());
-        }
+        self.resend(known.flow, known.ack.clone());
         true
     }
 
@@ -343,15 +347,20 @@ impl Endpoint {
             }
         }
         let ack = ack.finish();
+        let flow = stamp.flow.towards(dialog);
         let tag = Bytes::copy_from_slice(response.tag_in_to().unwrap_or_default());
         if let Some(Purpose::Invite(invitation)) = self
             .clients
             .get_mut(id)
             .map(|transaction| &mut transaction.purpose)
         {
-            invitation.acks.push((tag, ack.clone()));
+            invitation.acks.push(Acknowledged {
+                tag,
+                flow,
+                ack: ack.clone(),
+            });
         }
-        self.send(stamp.flow, ack);
+        self.send(flow, ack);
     }
 
     /// The INVITE goes on under another transaction.

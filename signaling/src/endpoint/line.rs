@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::outbound::{Departure, Direction};
+use super::outbound::Departure;
+use super::path::Direction;
 use super::transactions::{Purpose, TransactionId};
-use super::usage::FLOW_GRACE;
+use super::usage::{FLOW_GRACE, InviteUsage};
 use super::{
-    Ended, Endpoint, Event, Flow, LineDown, LineId, Owner, Path, Random, StreamId, Transport, Why,
+    DialogId, Endpoint, Event, Flow, LineDown, LineId, Owner, Path, Random, StreamId, Transport,
+    Why,
 };
 use crate::digest::Credentials;
 use crate::message::{Builder, Message, Name, NameAddr, Uri, lossy, reason_phrase, unquoted};
@@ -180,7 +182,13 @@ impl Endpoint {
     /// Makes a line known; it registers once it has a connection. A line of that number that was there is replaced.
     pub fn add_line(&mut self, line: LineId, config: LineConfig) {
         let state = Line::new(config, &mut self.random);
-        self.lines.insert(line, state);
+        if let Some((stream, _)) = self
+            .lines
+            .insert(line, state)
+            .and_then(|before| before.stream)
+        {
+            self.leave_stream(line, stream);
+        }
     }
 
     /// Gives a line its connection, and registers on it.
@@ -214,23 +222,21 @@ impl Endpoint {
             .remove(&stream)
             .map(|stream| stream.lines)
             .unwrap_or_default();
+        for line in &lines {
+            let on_it = |state: &&mut Line| state.stream.is_some_and(|(id, _)| id == stream);
+            if let Some(state) = self.lines.get_mut(line).filter(on_it) {
+                state.stream = None;
+                state.in_flight = None;
+                self.step(now, *line, |registration, _, out| {
+                    registration.handle_flow_lost(out)
+                });
+            }
+        }
         let flow = Flow::Stream(stream);
         self.abandon_clients_of(flow);
         self.abandon_servers_of(flow);
         for line in lines {
-            let Some(state) = self
-                .lines
-                .get_mut(&line)
-                .filter(|line| line.stream.is_some_and(|(id, _)| id == stream))
-            else {
-                continue;
-            };
-            state.stream = None;
-            state.in_flight = None;
-            self.step(now, line, |registration, _, out| {
-                registration.handle_flow_lost(out)
-            });
-            self.calls_lost_flow(now, Path::Line(line));
+            self.calls_lost_flow(now, line);
         }
     }
 
@@ -243,13 +249,7 @@ impl Endpoint {
 
     /// Forgets a line at once and ends its calls. To leave politely, unregister first and wait for [`Event::LineDown`].
     pub fn remove_line(&mut self, now: Instant, line: LineId) {
-        let calls: Vec<_> = self
-            .usages
-            .iter()
-            .filter(|(_, usage)| usage.path == Path::Line(line))
-            .map(|(dialog, _)| *dialog)
-            .collect();
-        for dialog in calls {
+        for dialog in self.calls_of(line) {
             self.hang_up(now, dialog, None);
             self.forget(dialog);
         }
@@ -319,7 +319,7 @@ impl Endpoint {
             .get(&line)
             .is_some_and(|line| line.registration.is_up())
         {
-            self.calls_found_flow(Path::Line(line));
+            self.calls_found_flow(line);
         }
     }
 
@@ -331,40 +331,26 @@ impl Endpoint {
         }
     }
 
-    /// Established calls of a path that lost its connection get a last deadline; others end.
-    fn calls_lost_flow(&mut self, now: Instant, path: Path) {
-        let calls: Vec<_> = self
-            .usages
-            .iter()
-            .filter(|(_, usage)| usage.path == path)
-            .map(|(dialog, _)| *dialog)
-            .collect();
-        for dialog in calls {
-            let usage = self.usages.get_mut(&dialog);
-            match usage
-                .filter(|usage| !usage.is_leaving())
-                .map(|usage| usage.established())
-            {
-                Some(Some(established)) => {
-                    established.flow_deadline = Some(now + FLOW_GRACE);
-                    self.arm_usage(dialog);
-                }
-                Some(None) => self.end(dialog, Ended::FlowLost),
-                None => {
-                    self.forget(dialog);
-                }
+    /// Established calls of a line without a connection get a last deadline. Those that rang ended with their transactions.
+    fn calls_lost_flow(&mut self, now: Instant, line: LineId) {
+        if self.flow_of(Path::Line(line)).is_some() {
+            return;
+        }
+        for dialog in self.calls_of(line) {
+            let Some(usage) = self.usages.get_mut(&dialog) else {
+                continue;
+            };
+            if usage.is_leaving() {
+                self.forget(dialog);
+            } else if let Some(established) = usage.established() {
+                established.flow_deadline = Some(now + FLOW_GRACE);
+                self.arm_usage(dialog);
             }
         }
     }
 
-    fn calls_found_flow(&mut self, path: Path) {
-        let calls: Vec<_> = self
-            .usages
-            .iter()
-            .filter(|(_, usage)| usage.path == path)
-            .map(|(dialog, _)| *dialog)
-            .collect();
-        for dialog in calls {
+    fn calls_found_flow(&mut self, line: LineId) {
+        for dialog in self.calls_of(line) {
             if let Some(established) = self
                 .usages
                 .get_mut(&dialog)
@@ -374,6 +360,15 @@ impl Endpoint {
                 self.arm_usage(dialog);
             }
         }
+    }
+
+    fn calls_of(&self, line: LineId) -> Vec<DialogId> {
+        let of_line = |usage: &InviteUsage| usage.path == Path::Line(line);
+        self.usages
+            .iter()
+            .filter(|(_, usage)| of_line(usage))
+            .map(|(dialog, _)| *dialog)
+            .collect()
     }
 
     fn leave_stream(&mut self, line: LineId, stream: StreamId) {

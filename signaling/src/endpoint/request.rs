@@ -235,7 +235,24 @@ impl Endpoint {
             .map(|(id, _)| id)
             .collect();
         for id in ids {
+            let claim = self
+                .servers
+                .get(id)
+                .map_or(Claim::None, |transaction| transaction.claim);
             self.forget_server(id);
+            match claim {
+                Claim::Call(dialog) => self.end(dialog, Ended::FlowLost),
+                Claim::Offer(dialog) => {
+                    if let Some(established) = self
+                        .usages
+                        .get_mut(&dialog)
+                        .and_then(|usage| usage.established())
+                    {
+                        established.gate.answer();
+                    }
+                }
+                Claim::None => {}
+            }
         }
     }
 

@@ -112,8 +112,17 @@ pub(super) struct Invitation {
     pub dialog: DialogId,
     pub kind: InvitationKind,
     pub cancel: Cancel,
-    /// The ACKs sent, by To tag: a repeated 2xx gets the same one again.
-    pub acks: Vec<(Bytes, Bytes)>,
+    /// The 2xx that were acknowledged: one for each place that answered.
+    pub acks: Vec<Acknowledged>,
+}
+
+/// The ACK of a 2xx, sent again when the 2xx comes again.
+#[derive(Debug, Clone)]
+pub(super) struct Acknowledged {
+    /// Of the 2xx's To.
+    pub tag: Bytes,
+    pub flow: Flow,
+    pub ack: Bytes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

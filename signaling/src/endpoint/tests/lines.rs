@@ -344,6 +344,28 @@ fn an_established_call_survives_a_reconnect_and_a_ringing_one_does_not() {
 }
 
 #[test]
+fn a_call_that_rings_ends_with_the_connection_it_rings_on() {
+    let mut script = Script::registered("");
+    let dialog = script
+        .endpoint
+        .invite(script.now, call_out())
+        .expect("a call");
+    script.sent();
+    // The next connection comes before the old one is known to be gone.
+    script
+        .endpoint
+        .handle_line_connected(script.now, LINE, StreamId(2), Transport::Wss);
+    script
+        .endpoint
+        .handle_stream_closed(script.now, StreamId(1));
+    assert!(
+        matches!(script.event(), Some(Event::Ended { dialog: ended, cause: Ended::FlowLost }) if ended == dialog)
+    );
+    assert!(script.event().is_none());
+    assert_eq!(script.endpoint.counts().dialogs, 0);
+}
+
+#[test]
 fn a_call_whose_line_stays_away_ends() {
     let mut script = Script::registered("");
     let (_, ok) = answered_call(&mut script);

@@ -536,6 +536,58 @@ fn a_challenged_call_is_repeated_with_credentials_once() {
 }
 
 #[test]
+fn requests_of_ours_stay_with_the_peer_at_the_port_it_names() {
+    for (contact, expected) in [
+        ("198.51.100.9:5070", "198.51.100.9:5070"),
+        ("203.0.113.66:5060", "198.51.100.9:5060"),
+        ("gw.example.com:5070", "198.51.100.9:5060"),
+    ] {
+        let mut script = Script::trunk();
+        let dialog = script
+            .endpoint
+            .invite(script.now, call_out())
+            .expect("a call");
+        let invite = script.sent_one();
+        script.respond(
+            &invite,
+            "200 OK",
+            &format!("Contact: <sip:a@{contact}>\r\n"),
+            "v=0",
+        );
+        assert_eq!(
+            script.endpoint.poll_transmit().map(|ack| ack.flow),
+            Some(datagram(expected)),
+            "{contact}"
+        );
+        script.endpoint.hang_up(script.now, dialog, None);
+        let bye = script.endpoint.poll_transmit().expect("a BYE");
+        assert_eq!(bye.flow, datagram(expected), "{contact}");
+        assert!(
+            bye.bytes
+                .starts_with(format!("BYE sip:a@{contact} SIP/2.0").as_bytes())
+        );
+    }
+}
+
+#[test]
+fn endless_answers_to_one_call_are_not_all_served() {
+    let mut script = Script::trunk();
+    script
+        .endpoint
+        .invite(script.now, call_out())
+        .expect("a call");
+    let invite = script.sent_one();
+    for place in 0..50 {
+        let contact = format!(
+            "{}Contact: <sip:a@198.51.100.9>\r\n",
+            to(&format!("t{place}"))
+        );
+        script.respond(&invite, "200 OK", &contact, "v=0");
+    }
+    assert!(script.sent().len() < 20);
+}
+
+#[test]
 fn responses_from_elsewhere_are_nobodys() {
     let mut script = Script::trunk();
     script
