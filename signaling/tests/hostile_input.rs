@@ -1,5 +1,6 @@
 //! Whatever arrives, an endpoint stays standing: real messages, bent at random.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -7,37 +8,37 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use signaling::message::Message;
 use signaling::{
-    Body, Credentials, Endpoint, EndpointConfig, Event, Flow, InviteRequest, LineConfig, LineId,
-    Party, Path, Profile, SocketId, StreamId, Transport,
+    Body, Credentials, DialogId, Endpoint, EndpointConfig, Event, Flow, InviteRequest, LineConfig,
+    LineId, Party, Path, Profile, SocketId, StreamId, Transport,
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
     #[test]
     fn bent_messages_do_not_break_an_endpoint(inputs in vec((input(), vec(bend(), 0..5), 0u64..3_000), 1..16)) {
         let mut now = Instant::now();
         let mut endpoint = endpoint(now);
-        let mut asked = Vec::new();
+        let mut owner = Owner::default();
         for (input, bends, wait) in inputs {
-            let mut text = input.text(&asked);
+            let mut text = input.text(&owner.asked);
             for bend in bends {
                 bend.apply(&mut text);
             }
             let (peer, stream) = (([198, 51, 100, 9], 5060).into(), StreamId(1));
             endpoint.handle_message(now, Flow::Datagram { socket: SocketId(0), peer }, Bytes::from(text.clone()));
             endpoint.handle_message(now, Flow::Stream(stream), Bytes::from(text));
-            drain(&mut endpoint, now, &mut asked);
+            drain(&mut endpoint, now, &mut owner);
             now += Duration::from_millis(wait);
             endpoint.handle_timeout(now);
-            drain(&mut endpoint, now, &mut asked);
+            drain(&mut endpoint, now, &mut owner);
         }
         for _ in 0..400 {
             let Some((at, _)) = endpoint.poll_timeout() else { break };
             prop_assert!(at <= now + Duration::from_secs(5_000_000_000), "a deadline beyond reason");
             now = now.max(at);
             endpoint.handle_timeout(now);
-            drain(&mut endpoint, now, &mut asked);
+            drain(&mut endpoint, now, &mut owner);
         }
     }
 
@@ -56,9 +57,17 @@ proptest! {
     }
 }
 
+/// What an endpoint's owner remembers.
+#[derive(Default)]
+struct Owner {
+    /// Requests that were sent, to be answered.
+    asked: Vec<Bytes>,
+    ended: BTreeSet<DialogId>,
+}
+
 /// An owner that takes every call and sends whatever there is to send; all that is sent must be readable.
-fn drain(endpoint: &mut Endpoint, now: Instant, asked: &mut Vec<Bytes>) {
-    if asked.len() % 3 == 1 {
+fn drain(endpoint: &mut Endpoint, now: Instant, owner: &mut Owner) {
+    if owner.asked.len() % 3 == 1 {
         let _ = endpoint.invite(now, call_out());
     }
     while let Some(event) = endpoint.poll_event() {
@@ -74,6 +83,7 @@ fn drain(endpoint: &mut Endpoint, now: Instant, asked: &mut Vec<Bytes>) {
             Event::Accepted { dialog, .. } => {
                 let _ = endpoint.reinvite(now, dialog, Body::sdp("v=0"));
             }
+            Event::Ended { dialog, .. } => assert!(owner.ended.insert(dialog), "ended twice"),
             _ => {}
         }
     }
@@ -83,7 +93,7 @@ fn drain(endpoint: &mut Endpoint, now: Instant, asked: &mut Vec<Bytes>) {
             continue;
         }
         if !transmit.bytes.starts_with(b"SIP/2.0") {
-            asked.push(transmit.bytes.clone());
+            owner.asked.push(transmit.bytes.clone());
         }
         Message::parse(transmit.bytes, 1 << 20).expect("we write what we read");
     }
