@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::script::{LINE, Script, request, status};
 use crate::endpoint::{
-    Body, Ended, Event, Flow, InviteRequest, LineDown, Party, Path, Source, StreamId, Transport,
+    Body, Ended, Event, Flow, InviteRequest, LineDown, LineId, Party, Path, Source, StreamId,
+    Transport,
 };
 use crate::message::{Message, Name, lossy};
 
@@ -228,6 +229,29 @@ fn a_line_is_called_by_contact_or_extension_and_by_no_other_name() {
             );
         }
     }
+}
+
+#[test]
+fn one_call_may_be_forked_to_two_lines() {
+    let mut script = Script::registered("");
+    let mut other = script.endpoint.lines[&LINE].config.clone();
+    other.user = "1002".into();
+    script.endpoint.add_line(LineId(5), other);
+    script
+        .endpoint
+        .handle_line_connected(script.now, LineId(5), StreamId(2), Transport::Wss);
+    script.sent();
+    let text = request("INVITE", 1, "", "1", "", "v=0");
+    script.receive(&text);
+    script.receive_from(
+        Flow::Stream(StreamId(2)),
+        &text
+            .replace("sip:1001@198", "sip:1002@198")
+            .replace("z9hG4bK1", "z9hG4bK2"),
+    );
+    script.receive(&text.replace("z9hG4bK1", "z9hG4bK3"));
+    assert_eq!(script.statuses(), [100, 100, 482]);
+    assert_eq!(script.endpoint.counts().dialogs, 2);
 }
 
 #[test]

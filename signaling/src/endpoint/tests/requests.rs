@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::script::{Script, datagram, request, status};
 use crate::endpoint::{Body, DialogId, Ended, Event, InviteRequest, Party, Path, SocketId};
 use crate::error::Misuse;
-use crate::message::Message;
+use crate::message::{Message, lossy};
 
 #[test]
 fn requests_that_can_not_be_served_are_told_why() {
@@ -536,6 +536,144 @@ fn a_challenged_call_is_repeated_with_credentials_once() {
 }
 
 #[test]
+fn the_ack_shows_the_credentials_that_its_invite_showed() {
+    let mut script = Script::trunk();
+    script
+        .endpoint
+        .invite(script.now, call_out())
+        .expect("a call");
+    let first = script.sent_one();
+    let challenge = "WWW-Authenticate: Digest realm=\"example.com\", nonce=\"1\"\r\n";
+    script.respond(&first, "401 Unauthorized", challenge, "");
+    let again = script.sent().pop().expect("an INVITE");
+    script.respond(&again, "200 OK", "Contact: <sip:a@198.51.100.9>\r\n", "v=0");
+    let ack = script.sent_one();
+    assert_eq!(ack.text("CSeq").as_deref(), Some("2 ACK"));
+    assert!(again.text("Authorization").is_some());
+    assert_eq!(ack.text("Authorization"), again.text("Authorization"));
+}
+
+#[test]
+fn a_number_used_while_it_rang_is_not_used_again() {
+    let mut script = Script::trunk();
+    script
+        .endpoint
+        .invite(script.now, call_out())
+        .expect("a call");
+    let invite = script.sent_one();
+    let ours = lossy(invite.tag_in_from().expect("a tag"));
+    script.respond(
+        &invite,
+        "183 Session Progress",
+        "Contact: <sip:a@198.51.100.9>\r\n",
+        "v=0 early",
+    );
+    let info = |branch: &str| {
+        request("INFO", 5, &ours, branch, "", "").replace(
+            "Call-ID: a84b4c76e66710",
+            &format!("Call-ID: {}", lossy(invite.call_id())),
+        )
+    };
+    script.receive(&info("i1"));
+    assert_eq!(script.statuses(), [200]);
+    script.respond(
+        &invite,
+        "200 OK",
+        "Contact: <sip:a@198.51.100.9>\r\n",
+        "v=0",
+    );
+    script.sent();
+    script.receive(&info("i2"));
+    assert_eq!(script.statuses(), [500]);
+}
+
+#[test]
+fn offers_move_the_target() {
+    let mut script = Script::trunk();
+    let (dialog, tag) = confirmed(&mut script);
+    let moved = request("INVITE", 2, &tag, "r1", "", "v=0 hold")
+        .replace("Contact: <sip:+919000000011@", "Contact: <sip:moved@");
+    script.receive(&moved);
+    script.event();
+    script
+        .endpoint
+        .answer_offer(script.now, dialog, Some(Body::sdp("v=0")))
+        .expect("it waits");
+    script.sent();
+    script.receive(&request("ACK", 2, &tag, "r2", "", ""));
+    script
+        .endpoint
+        .reinvite(script.now, dialog, Body::sdp("v=0 ours"))
+        .expect("an offer");
+    let reinvite = script.sent_one();
+    assert_eq!(reinvite.request_uri(), b"sip:moved@198.51.100.9:5060");
+    script.respond(
+        &reinvite,
+        "200 OK",
+        "Contact: <sip:again@198.51.100.9>\r\n",
+        "v=0",
+    );
+    assert_eq!(script.sent_one().request_uri(), b"sip:again@198.51.100.9");
+    assert!(matches!(
+        script.event(),
+        Some(Event::OfferAnswered {
+            result: Ok(Some(_)),
+            ..
+        })
+    ));
+    let update = request("UPDATE", 3, &tag, "u1", "", "")
+        .replace("Contact: <sip:+919000000011@", "Contact: <sip:last@");
+    script.receive(&update);
+    script.sent();
+    script.endpoint.hang_up(script.now, dialog, None);
+    assert_eq!(
+        script.sent_one().request_uri(),
+        b"sip:last@198.51.100.9:5060"
+    );
+}
+
+#[test]
+fn a_collided_offer_waits_by_who_called() {
+    for seed in 0..20 {
+        let mut script = Script::trunk();
+        script.endpoint.random = crate::endpoint::Random::new([seed; 32]);
+        let (dialog, _) = confirmed(&mut script);
+        script
+            .endpoint
+            .reinvite(script.now, dialog, Body::sdp("v=0"))
+            .expect("an offer");
+        let reinvite = script.sent_one();
+        script.respond(&reinvite, "491 Request Pending", "", "");
+        let waits = glare_deadline(&script);
+        assert!(waits <= Duration::from_secs(2), "{waits:?}");
+        let called = script
+            .endpoint
+            .invite(script.now, call_out())
+            .expect("a call");
+        let invite = script.sent().pop().expect("an INVITE");
+        script.respond(
+            &invite,
+            "200 OK",
+            "Contact: <sip:a@198.51.100.9>\r\n",
+            "v=0",
+        );
+        script.sent();
+        script.endpoint.hang_up(script.now, dialog, None);
+        script
+            .endpoint
+            .reinvite(script.now, called, Body::sdp("v=0"))
+            .expect("an offer");
+        let reinvite = script.sent().pop().expect("a re-INVITE");
+        script.respond(&reinvite, "491 Request Pending", "", "");
+        let waits = glare_deadline(&script);
+        assert!(
+            (Duration::from_millis(2_100)..=Duration::from_secs(4)).contains(&waits),
+            "{waits:?}"
+        );
+    }
+}
+
+#[test]
 fn requests_of_ours_stay_with_the_peer_at_the_port_it_names() {
     for (contact, expected) in [
         ("198.51.100.9:5070", "198.51.100.9:5070"),
@@ -736,6 +874,21 @@ fn call_out() -> InviteRequest {
             realm: None,
         }),
     }
+}
+
+fn glare_deadline(script: &Script) -> Duration {
+    let glare = |usage: &crate::endpoint::InviteUsage| {
+        usage
+            .poll_timeout()
+            .filter(|(_, why)| *why == crate::Why::Glare)
+    };
+    let (at, _) = script
+        .endpoint
+        .usages
+        .values()
+        .find_map(glare)
+        .expect("a second try");
+    at - script.now
 }
 
 fn to(tag: &str) -> String {
