@@ -216,6 +216,7 @@ impl Endpoint {
 
     /// Takes one whole SIP message, a datagram or a WebSocket message, from a peer that the owner admitted.
     ///
+    /// A request is kept until it is answered: `bytes` should be a buffer of its own, not a slice of a large one.
     /// What is wrong with it is counted, told as [`Event::Malformed`] and, where possible, to the peer.
     pub fn handle_message(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
         match (Frame::of(&bytes), flow) {

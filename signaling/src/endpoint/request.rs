@@ -192,7 +192,7 @@ impl Endpoint {
         let transaction = ServerTransaction {
             machine,
             flow,
-            request,
+            request: Some(request),
             claim: Claim::None,
             merge: merge.clone(),
         };
@@ -310,14 +310,11 @@ impl Endpoint {
         let Some(transaction) = self.servers.get(id) else {
             return;
         };
+        let Some(request) = &transaction.request else {
+            return;
+        };
         let tag = tag.map_or(random.as_bytes(), |tag| tag);
-        let mut response = reply(
-            &transaction.request,
-            transaction.flow,
-            status,
-            None,
-            Some(tag),
-        );
+        let mut response = reply(request, transaction.flow, status, None, Some(tag));
         headers(&mut response);
         self.answer(now, id, status, response.finish());
     }
@@ -343,6 +340,7 @@ impl Endpoint {
         }
         if class != Class::Provisional {
             transaction.claim = Claim::None;
+            transaction.request = None;
         }
         self.deliver(id, out);
     }

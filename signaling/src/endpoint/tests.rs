@@ -1,5 +1,6 @@
 //! Endpoints in virtual time: against each other over a bad link, and against messages written by hand.
 
+mod calling;
 mod calls;
 mod lines;
 mod offers;

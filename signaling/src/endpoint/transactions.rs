@@ -186,7 +186,8 @@ pub(super) struct ServerTransaction {
     pub machine: ServerMachine,
     /// Where it came from: responses go there, whatever Via says (RFC 3581).
     pub flow: Flow,
-    pub request: Arc<Message>,
+    /// Until its final response: what is remembered for 32 s should be small.
+    pub request: Option<Arc<Message>>,
     pub claim: Claim,
     pub merge: MergeKey,
 }
