@@ -1,1 +1,24 @@
-//! SIP without sockets: bytes, instants and randomness in; bytes, events and a deadline out.
+#![doc = include_str!("../DESIGN.md")]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod digest;
+pub mod message;
+pub mod profile;
+
+mod dialog;
+mod endpoint;
+mod error;
+mod framing;
+mod registration;
+mod transaction;
+
+pub use digest::Credentials;
+pub use endpoint::{
+    Address, Body, Counts, DialogId, Ended, Endpoint, EndpointConfig, Event, Flow, IncomingInvite,
+    InviteRequest, LineConfig, LineDown, LineId, Party, Path, SocketId, Source, StreamId, Transmit,
+    Transport, Why,
+};
+pub use error::{Malformed, Misuse};
+pub use profile::Profile;
+pub use transaction::timer::Timer;

@@ -1,0 +1,241 @@
+//! Being called: from an INVITE to its final response (RFC 3261 §13.3).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::path::Direction;
+use super::reply::{ALLOW, SUPPORTED, reply, session_timer};
+use super::request::Objection;
+use super::transactions::{Claim, TransactionId};
+use super::usage::{
+    CallKey, Carries, Established, Incoming, InviteUsage, Phase, Stage, Unacknowledged,
+};
+use super::{Body, DialogId, Ended, Endpoint, Event, IncomingInvite, Path, Source};
+use crate::dialog::Dialog;
+use crate::error::{Malformed, Misuse};
+use crate::message::{Message, Name, reason_phrase};
+
+impl Endpoint {
+    pub(super) fn handle_invite(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        source: Source,
+        request: Arc<Message>,
+    ) {
+        let path = match source {
+            Source::Line(line) => Path::Line(line),
+            Source::Socket { socket, peer } => Path::Datagram { socket, peer },
+        };
+        if let Source::Line(line) = source
+            && !self
+                .lines
+                .get(&line)
+                .is_some_and(|line| line.is_called(request.request_uri()))
+        {
+            return self.refuse(now, id, Objection::plain(404));
+        }
+        if self.usages.len() >= self.config.max_dialogs {
+            return self.refuse(now, id, Objection::retry_after(503, 5));
+        }
+        let tag = self.new_tag(path);
+        // Without a Contact there is nowhere to send a BYE (RFC 3261 §8.1.1.8).
+        let Some(dialog) = Dialog::of_request(&request, &tag) else {
+            return self.refuse(now, id, Objection::plain(400));
+        };
+        let usage = InviteUsage {
+            path,
+            credentials: self.credentials_of(path),
+            key: CallKey::new(request.call_id(), tag.as_bytes()),
+            contact: self.contact(path, Direction::Answering),
+            stage: Stage::Incoming(Box::new(Incoming {
+                transaction: id,
+                request: request.clone(),
+                dialog,
+            })),
+        };
+        let dialog = self.admit_usage(usage);
+        if let Some(transaction) = self.servers.get_mut(id) {
+            transaction.claim = Claim::Call(dialog);
+            // No To tag in a 100 (RFC 3261 §8.2.6.2): it comes from this hop, not from whoever is called.
+            let trying = reply(&request, transaction.flow, 100, None, None).finish();
+            self.answer(now, id, 100, trying);
+        }
+        self.tell(Event::Invite {
+            dialog,
+            source,
+            invite: IncomingInvite { message: request },
+        });
+    }
+
+    /// Sends 180, 183 or another 1xx to a caller; a body makes it early media.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] if the dialog isn't an unanswered incoming call, or the status isn't 101 to 199.
+    pub fn ring(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        status: u16,
+        body: Option<Body>,
+    ) -> Result<(), Misuse> {
+        if !(101..200).contains(&status) {
+            return Err(Misuse::Status(status));
+        }
+        let (id, response) = self.response_to_call(dialog, status, body.as_ref())?;
+        self.answer(now, id, status, response);
+        Ok(())
+    }
+
+    /// Sends the 200 to a caller, with our answer, or with our offer if the INVITE had none. [`Event::Confirmed`] follows.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] if the dialog isn't an unanswered incoming call.
+    pub fn accept(&mut self, now: Instant, dialog: DialogId, body: Body) -> Result<(), Misuse> {
+        if body.bytes.is_empty() {
+            return Err(Misuse::BodyMissing);
+        }
+        let (id, response) = self.response_to_call(dialog, 200, Some(&body))?;
+        self.answer(now, id, 200, response.clone());
+        let usage = self.usages.get_mut(&dialog).ok_or(Misuse::UnknownDialog)?;
+        let Stage::Incoming(incoming) = &usage.stage else {
+            return Err(Misuse::WrongState);
+        };
+        let Incoming {
+            request,
+            dialog: state,
+            ..
+        } = &**incoming;
+        let carries = if request.body().is_empty() {
+            Carries::Offer
+        } else {
+            Carries::Answer
+        };
+        let cseq = request.cseq().map_or(0, |cseq| cseq.number);
+        let mut established = Established::new(state.clone(), Phase::Answered);
+        established.unacknowledged = Some(Unacknowledged::new(response, cseq, carries, now));
+        usage.stage = Stage::Established(Box::new(established));
+        self.arm_usage(dialog);
+        Ok(())
+    }
+
+    /// Refuses a caller with 300 to 699. An empty reason means the usual phrase.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] if the dialog isn't an unanswered incoming call, or the status isn't a rejection.
+    pub fn reject(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        status: u16,
+        reason: &str,
+    ) -> Result<(), Misuse> {
+        if !(300..700).contains(&status) {
+            return Err(Misuse::Status(status));
+        }
+        writable([reason])?;
+        let Incoming {
+            transaction,
+            request,
+            dialog: state,
+        } = self.incoming(dialog)?;
+        let (id, request, tag) = (
+            *transaction,
+            request.clone(),
+            Bytes::copy_from_slice(state.local_tag()),
+        );
+        let reason = if reason.is_empty() {
+            reason_phrase(status)
+        } else {
+            reason
+        };
+        if let Some(flow) = self.servers.get(id).map(|transaction| transaction.flow) {
+            let response = reply(&request, flow, status, Some(reason), Some(&tag)).finish();
+            self.answer(now, id, status, response);
+        }
+        self.end(dialog, Ended::LocalHangup);
+        Ok(())
+    }
+
+    pub(super) fn local_tag_of(&self, dialog: DialogId) -> Option<Bytes> {
+        match &self.usages.get(&dialog)?.stage {
+            Stage::Incoming(incoming) => Some(Bytes::copy_from_slice(incoming.dialog.local_tag())),
+            Stage::Established(established) => {
+                Some(Bytes::copy_from_slice(established.dialog.local_tag()))
+            }
+            Stage::Inviting(_) => None,
+        }
+    }
+
+    fn incoming(&self, dialog: DialogId) -> Result<&Incoming, Misuse> {
+        match &self.usages.get(&dialog).ok_or(Misuse::UnknownDialog)?.stage {
+            Stage::Incoming(incoming) => Ok(incoming),
+            Stage::Inviting(_) | Stage::Established(_) => Err(Misuse::WrongState),
+        }
+    }
+
+    /// A response that makes or accepts a dialog (RFC 3261 §12.1.1): with Record-Route, Contact and a body.
+    fn response_to_call(
+        &self,
+        dialog: DialogId,
+        status: u16,
+        body: Option<&Body>,
+    ) -> Result<(TransactionId, Bytes), Misuse> {
+        let Incoming {
+            transaction,
+            request,
+            dialog: state,
+        } = self.incoming(dialog)?;
+        let usage = self.usages.get(&dialog).ok_or(Misuse::UnknownDialog)?;
+        let flow = self
+            .servers
+            .get(*transaction)
+            .ok_or(Misuse::WrongState)?
+            .flow;
+        if let Some(body) = body {
+            writable([body.content_type.as_str()])?;
+        }
+        let mut response = reply(request, flow, status, None, Some(state.local_tag()));
+        response.copy("Record-Route", Name::RecordRoute, request);
+        response.header("Contact", &usage.contact);
+        if status >= 200 {
+            success_headers(&mut response, request);
+        }
+        Ok((
+            *transaction,
+            response.finish_with(body.map(|body| (body.content_type.as_str(), &body.bytes[..]))),
+        ))
+    }
+}
+
+/// What a 2xx to INVITE or UPDATE says beyond dialog and body.
+pub(super) fn success_headers(response: &mut crate::message::Builder, request: &Message) {
+    response
+        .header("Allow", ALLOW)
+        .header("Supported", SUPPORTED);
+    if let Some(timer) = session_timer(request) {
+        response
+            .header("Session-Expires", timer)
+            .header("Require", "timer");
+    }
+}
+
+/// Refuses text that would end its line on the wire.
+///
+/// # Errors
+///
+/// [`Misuse::Unwritable`] if any part holds CR, LF or NUL.
+pub(super) fn writable<'a>(parts: impl IntoIterator<Item = &'a str>) -> Result<(), Misuse> {
+    match parts
+        .into_iter()
+        .any(|part| part.contains(['\r', '\n', '\0']))
+    {
+        true => Err(Misuse::Unwritable(Malformed::ControlByte)),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,170 @@
+//! The ways that messages take: what we call ourselves on each, and which way a line's next message goes.
+
+use super::{Endpoint, Flow, Path};
+use crate::dialog::Dialog;
+use crate::message::Method;
+use crate::profile::{BranchStyle, Profile};
+use crate::transaction::{ClientKey, MAGIC_COOKIE, Reliability};
+
+/// What a request says about the way it takes; good for one request, since the branch is in it.
+pub(super) struct Stamp {
+    pub flow: Flow,
+    pub via: String,
+    pub max_forwards: u8,
+    pub user_agent: String,
+}
+
+/// Whether a call goes out or comes in; browser softphones write their Contact differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Calling,
+    Answering,
+}
+
+impl Endpoint {
+    /// `None` if the line has no connection now, or the socket was never opened.
+    pub(super) fn stamp(&mut self, path: Path) -> Option<Stamp> {
+        let branch = self.new_branch(path);
+        let profile = self.profile(path);
+        let max_forwards = profile.max_forwards;
+        let user_agent = profile
+            .user_agent
+            .clone()
+            .unwrap_or_else(|| self.config.user_agent.clone());
+        let (flow, via) = match path {
+            Path::Line(line) => {
+                let line = self.lines.get(&line)?;
+                let (stream, transport) = line.stream?;
+                // No rport: a browser's WebSocket has no address to ask for (RFC 7118 §5).
+                (
+                    Flow::Stream(stream),
+                    format!(
+                        "SIP/2.0/{} {};branch={branch}",
+                        transport.via_name(),
+                        line.host
+                    ),
+                )
+            }
+            Path::Datagram { socket, peer } => {
+                let advertised = self.sockets.get(&socket)?;
+                (
+                    Flow::Datagram { socket, peer },
+                    format!("SIP/2.0/UDP {advertised};rport;branch={branch}"),
+                )
+            }
+        };
+        Some(Stamp {
+            flow,
+            via,
+            max_forwards,
+            user_agent,
+        })
+    }
+
+    /// The flow of a path as it is now.
+    pub(super) fn flow_of(&self, path: Path) -> Option<Flow> {
+        match path {
+            Path::Line(line) => self
+                .lines
+                .get(&line)?
+                .stream
+                .map(|(stream, _)| Flow::Stream(stream)),
+            Path::Datagram { socket, peer } => self
+                .sockets
+                .contains_key(&socket)
+                .then_some(Flow::Datagram { socket, peer }),
+        }
+    }
+
+    /// Our Contact on a path, brackets included.
+    pub(super) fn contact(&self, path: Path, direction: Direction) -> String {
+        match path {
+            Path::Line(line) => self
+                .lines
+                .get(&line)
+                .map(|line| line.contact(direction))
+                .unwrap_or_default(),
+            Path::Datagram { socket, .. } => {
+                let advertised = self
+                    .sockets
+                    .get(&socket)
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                format!("<sip:{TRUNK_USER}@{advertised}>")
+            }
+        }
+    }
+
+    pub(super) fn profile(&self, path: Path) -> &Profile {
+        match path {
+            Path::Line(line) => self
+                .lines
+                .get(&line)
+                .map_or(&self.trunk_profile, |line| &line.config.profile),
+            Path::Datagram { .. } => &self.trunk_profile,
+        }
+    }
+
+    pub(super) fn new_tag(&mut self, path: Path) -> String {
+        let length = self.profile(path).tag_length;
+        self.random.token(length)
+    }
+
+    /// Unique among live transactions even where the profile's branches are short.
+    fn new_branch(&mut self, path: Path) -> String {
+        let style = self.profile(path).branch;
+        loop {
+            let branch = match style {
+                BranchStyle::SevenDigits => format!("z9hG4bK{}", self.random.below(10_000_000)),
+                BranchStyle::Random => format!("z9hG4bK{}", self.random.token(20)),
+            };
+            debug_assert!(
+                branch.as_bytes().starts_with(MAGIC_COOKIE),
+                "RFC 3261 §8.1.1.7"
+            );
+            if self
+                .clients
+                .find(&ClientKey::new(branch.as_bytes(), Method::Invite))
+                .is_none()
+            {
+                return branch;
+            }
+        }
+    }
+}
+
+impl Flow {
+    /// The same flow, or another port of the same peer if the dialog names it. Another address is never gone to: a Contact
+    /// could name anybody's, and a proxy that didn't record itself still knows the way.
+    pub(super) fn towards(self, dialog: &Dialog) -> Flow {
+        match (self, dialog.next_hop()) {
+            (Flow::Datagram { socket, peer }, Some(hop)) if hop.ip() == peer.ip() => {
+                Flow::Datagram { socket, peer: hop }
+            }
+            (Flow::Datagram { .. } | Flow::Stream(_), _) => self,
+        }
+    }
+
+    pub(super) fn reliability(self) -> Reliability {
+        match self {
+            Flow::Datagram { .. } => Reliability::Unreliable,
+            Flow::Stream(_) => Reliability::Reliable,
+        }
+    }
+
+    /// The same connection, or the same address at any port: peers behind a NAT change ports, not addresses.
+    pub(super) fn is_same_peer(self, other: Flow) -> bool {
+        match (self, other) {
+            (Flow::Datagram { peer, .. }, Flow::Datagram { peer: other, .. }) => {
+                peer.ip() == other.ip()
+            }
+            (Flow::Stream(stream), Flow::Stream(other)) => stream == other,
+            (Flow::Datagram { .. }, Flow::Stream(_)) | (Flow::Stream(_), Flow::Datagram { .. }) => {
+                false
+            }
+        }
+    }
+}
+
+/// The user part of our Contact towards trunks.
+const TRUNK_USER: &str = "warmline";

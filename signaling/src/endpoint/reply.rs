@@ -1,0 +1,151 @@
+//! Responses: what every one copies from its request (RFC 3261 §8.2.6, §18.2.1, RFC 3581), and what we say we can do.
+
+use super::Flow;
+use crate::message::{Builder, Message, Name, Via, elements, reason_phrase, without_brackets};
+
+/// A response up to the headers that are its own. `tag` is used where the request's To has none.
+pub(super) fn reply(
+    request: &Message,
+    flow: Flow,
+    status: u16,
+    reason: Option<&str>,
+    tag: Option<&[u8]>,
+) -> Builder {
+    let mut response = Builder::response(status, reason.unwrap_or_else(|| reason_phrase(status)));
+    for (position, value) in request.lines(Name::Via).enumerate() {
+        match position {
+            0 => response.header("Via", with_source(value, flow)),
+            _ => response.header("Via", value),
+        };
+    }
+    // The first of each: a request that is refused for having two must not make us write two.
+    let first = |name| request.header(name).unwrap_or_default();
+    response.header("From", first(Name::From));
+    match (request.tag_in_to(), tag) {
+        (None, Some(tag)) => response.header("To", [first(Name::To), b";tag=", tag].concat()),
+        _ => response.header("To", first(Name::To)),
+    };
+    response.header("Call-ID", first(Name::CallId));
+    response.header("CSeq", first(Name::CSeq));
+    response
+}
+
+/// The topmost Via with the address that the request really came from; a peer's own claim about it is replaced.
+fn with_source(line: &[u8], flow: Flow) -> Vec<u8> {
+    let mut hops = elements(line);
+    let (Some(first), Flow::Datagram { peer, .. }) = (hops.next(), flow) else {
+        return line.to_vec();
+    };
+    let Some(via) = Via::parse(first) else {
+        return line.to_vec();
+    };
+    let mut value = via.head.to_vec();
+    let address = peer.ip().to_string();
+    let mut claimed = without_brackets(via.host) != address.as_bytes();
+    for (name, parameter) in via.parameters.iter() {
+        if name.eq_ignore_ascii_case(b"received") {
+            continue;
+        }
+        value.push(b';');
+        value.extend_from_slice(name);
+        if name.eq_ignore_ascii_case(b"rport") {
+            value.extend_from_slice(format!("={}", peer.port()).as_bytes());
+            // RFC 3581 §4: with rport, received is given even if it says nothing new.
+            claimed = true;
+        } else if let Some(parameter) = parameter {
+            value.push(b'=');
+            value.extend_from_slice(parameter);
+        }
+    }
+    if claimed {
+        value.extend_from_slice(format!(";received={address}").as_bytes());
+    }
+    for hop in hops {
+        value.extend_from_slice(b", ");
+        value.extend_from_slice(hop);
+    }
+    value
+}
+
+/// The session timer's part in a 2xx (RFC 4028 §9), if the peer asked for one and refreshes it itself.
+pub(super) fn session_timer(request: &Message) -> Option<String> {
+    let (interval, refresher) = asked_session_timer(request)?;
+    // Where we should refresh, we act as a user agent without the extension, which is allowed to leave it out.
+    (!refresher.is_some_and(|who| who.eq_ignore_ascii_case(b"uas")))
+        .then(|| format!("{interval};refresher=uac"))
+}
+
+/// Whether the interval asked for is below the RFC's minimum: 422.
+pub(super) fn session_timer_too_small(request: &Message) -> bool {
+    asked_session_timer(request).is_some_and(|(interval, _)| interval < MIN_SE)
+}
+
+fn asked_session_timer(request: &Message) -> Option<(u32, Option<&[u8]>)> {
+    if !request.lists(Name::Supported, "timer") && !request.lists(Name::Require, "timer") {
+        return None;
+    }
+    let interval = request.number(Name::SessionExpires)?;
+    let value = request.header(Name::SessionExpires)?;
+    let parameters = memchr::memchr(b';', value).map_or(&value[..0], |at| &value[at..]);
+    Some((
+        interval,
+        crate::message::Parameters(parameters).value(b"refresher"),
+    ))
+}
+
+/// What an endpoint can do (RFC 3261 §20.5).
+pub(super) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,UPDATE,OPTIONS,INFO";
+/// What it can read.
+pub(super) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
+/// The extensions it takes part in when asked.
+pub(super) const SUPPORTED: &str = "timer,path,gruu,outbound";
+/// The option tags that a Require may name.
+pub(super) const UNDERSTOOD: &[&str] = &["timer", "path", "gruu", "outbound"];
+/// Seconds; RFC 4028 §5 allows no less, and JsSIP asks for exactly this.
+pub(super) const MIN_SE: u32 = 90;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{SocketId, StreamId};
+
+    #[test]
+    fn via_tells_where_the_request_came_from() {
+        let flow = Flow::Datagram {
+            socket: SocketId(0),
+            peer: "198.51.100.7:5071".parse().expect("an address"),
+        };
+        for (given, expected) in [
+            (
+                "SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK1",
+                "SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK1",
+            ),
+            (
+                "SIP/2.0/UDP 10.0.0.1:5060;branch=b",
+                "SIP/2.0/UDP 10.0.0.1:5060;branch=b;received=198.51.100.7",
+            ),
+            (
+                "SIP/2.0/UDP h;rport;branch=b",
+                "SIP/2.0/UDP h;rport=5071;branch=b;received=198.51.100.7",
+            ),
+            (
+                "SIP/2.0/UDP h;received=203.0.113.9",
+                "SIP/2.0/UDP h;received=198.51.100.7",
+            ),
+            (
+                "SIP/2.0/UDP 198.51.100.7, SIP/2.0/UDP b;x",
+                "SIP/2.0/UDP 198.51.100.7, SIP/2.0/UDP b;x",
+            ),
+        ] {
+            assert_eq!(
+                String::from_utf8_lossy(&with_source(given.as_bytes(), flow)),
+                expected
+            );
+        }
+        let stream = Flow::Stream(StreamId(1));
+        assert_eq!(
+            with_source(b"SIP/2.0/WS x.invalid;branch=b", stream),
+            b"SIP/2.0/WS x.invalid;branch=b"
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! Endpoints in virtual time: against each other over a bad link, and against messages written by hand.
+
+mod calling;
+mod calls;
+mod lines;
+mod offers;
+mod pair;
+mod requests;
+mod script;
