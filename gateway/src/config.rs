@@ -61,8 +61,10 @@ impl Config {
         let origin = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::unreadable(&origin, &error))?;
-        let environment = std::env::vars()
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .filter(|(name, _)| name.starts_with(table::ENVIRONMENT_PREFIX))
+            .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
             .collect();
         let directory = path.parent().unwrap_or(Path::new(""));
         Self::read(&text, &origin, directory, &environment)

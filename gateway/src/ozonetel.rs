@@ -12,9 +12,6 @@ mod reply;
 mod socket;
 mod token;
 
-#[cfg(test)]
-mod tests;
-
 pub use self::push::Push;
 pub use self::socket::{DialRefused, TokenSocket, connect};
 

@@ -106,6 +106,8 @@ impl Transports {
     pub async fn bind_udp(&self, socket: SocketId, address: SocketAddr) -> io::Result<SocketAddr> {
         let bound = Arc::new(UdpSocket::bind(address).await?);
         let address = bound.local_addr()?;
+        // Before the runtime has seen it writable once, every send would be taken for one that finds no room.
+        bound.writable().await?;
         lock(&self.registry.sockets).insert(socket, bound.clone());
         let registry = self.registry.clone();
         lock(&self.tasks).spawn(udp::receive(socket, bound, registry));

@@ -242,7 +242,7 @@ impl<'s> Table<'s> {
         self.entries?.get(key)
     }
 
-    /// Each table under `key`, and each key in it; for tables whose keys the operator names.
+    /// Everything in it, for tables whose keys the operator names.
     pub(super) fn free_entries(
         &self,
     ) -> impl Iterator<Item = (&'s str, &'s Spanned<DeValue<'s>>)> + use<'s> {
@@ -352,7 +352,8 @@ impl<'s> Table<'s> {
 
     fn key_of(&self, variable: &str) -> String {
         let prefix = self.variable.as_deref().unwrap_or("");
-        variable.trim_start_matches(prefix).to_ascii_lowercase()
+        let key = variable.strip_prefix(prefix).unwrap_or(variable);
+        key.to_ascii_lowercase()
     }
 }
 

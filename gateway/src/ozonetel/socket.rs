@@ -358,7 +358,10 @@ impl Http {
             };
             answered
                 .await
-                .unwrap_or_else(|error| Posted::Unreachable(error.without_url().to_string()))
+                .unwrap_or_else(|error| match error.is_connect() {
+                    true => Posted::Unreachable(error.without_url().to_string()),
+                    false => Posted::Lost(error.without_url().to_string()),
+                })
         }
     }
 }
@@ -383,3 +386,6 @@ const SEND_PATIENCE: Duration = Duration::from_secs(10);
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 const BODY_AT_MOST: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

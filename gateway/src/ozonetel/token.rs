@@ -68,8 +68,14 @@ pub(super) enum Output {
 /// What became of [`Output::Post`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Posted {
-    Answered { status: u16, body: String },
+    Answered {
+        status: u16,
+        body: String,
+    },
+    /// It never left.
     Unreachable(String),
+    /// It may have arrived; the answer didn't.
+    Lost(String),
 }
 
 /// Whether the agent talks; a socket isn't renewed under a call.
@@ -223,19 +229,26 @@ impl Token {
             return;
         };
         let found = self.find_ids(&message, now);
+        let kind = message.get("type").and_then(Value::as_str);
         if let Some(utid) = message.get("utid").and_then(reply::text) {
-            match self.spend(&utid) {
-                Some(purpose) => self.handle_reply(purpose, &message, now),
-                None => debug!(utid, "a reply to nothing that still waits"),
+            match (self.spend(&utid), kind) {
+                (Some(purpose), _) => return self.handle_reply(purpose, &message, now),
+                (None, None | Some("response")) => {
+                    return debug!(utid, "a reply to nothing that still waits");
+                }
+                // A push that carries a serial of somebody else's.
+                (None, Some(_)) => {}
             }
-            return;
         }
-        match message.get("type").and_then(Value::as_str) {
+        match kind {
             Some("closeTab") => self.stop("Another session of this agent took over."),
             Some("agentLogoffByAdmin") => self.stop("An administrator signed this agent off."),
             Some("response") => debug!("a reply without a utid"),
-            None if found => {}
-            Some(_) | None => self.handle_push(Push::parse(&message), now),
+            Some(_) | None => match Push::parse(&message) {
+                // It brought an id, and that was its purpose.
+                Push::Unknown { .. } if found => {}
+                push => self.handle_push(push, now),
+            },
         }
     }
 
@@ -250,6 +263,14 @@ impl Token {
                 Purpose::Login | Purpose::Reconnect => self.lose(&cause, now),
                 Purpose::Notice(kind) => warn!(kind, cause, "a command couldn't be sent"),
                 Purpose::Probe => debug!(cause, "the probe couldn't be sent"),
+            },
+            Posted::Lost(cause) => match purpose {
+                Purpose::Dial(call) => self.tell_dial(call, DialOutcome::Unknown),
+                Purpose::Login => self.lose(&cause, now),
+                // The agent was signed in before, and nothing says that it ended.
+                Purpose::Reconnect => self.signed_in(),
+                Purpose::Notice(kind) => warn!(kind, cause, "no reply to a command"),
+                Purpose::Probe => {}
             },
             Posted::Answered { status, body } => {
                 let mut message = match serde_json::from_str(&body) {
@@ -398,10 +419,7 @@ impl Token {
         open.phase = Phase::SigningIn;
         let us_id = open.us_id.clone();
         if us_id.is_none() {
-            warn!(
-                agent = self.agent.agent,
-                "the token socket told no id; signing in without one"
-            );
+            warn!("the token socket told no id; signing in without one");
         }
         self.tell(What::Up { us_id });
         match self.history {
@@ -438,18 +456,12 @@ impl Token {
                 self.notice(Command::Release, now);
             }
             (Purpose::Reconnect, Verdict::Failure(sentence)) => {
-                info!(
-                    agent = self.agent.agent,
-                    sentence, "the session is gone; signing in anew"
-                );
+                info!(sentence, "the session is gone; signing in anew");
                 self.command(Command::Login(Session::Resumed), Purpose::Login, now);
             }
             (Purpose::Reconnect, Verdict::Success | Verdict::Unknown) => self.signed_in(),
             (Purpose::Notice(kind), Verdict::Failure(sentence)) => {
-                warn!(
-                    agent = self.agent.agent,
-                    kind, sentence, "the provider refused a command"
-                );
+                warn!(kind, sentence, "the provider refused a command");
             }
             (Purpose::Notice(_), Verdict::Success | Verdict::Unknown) => {}
             // The id, if there was one, has been found already.
@@ -635,3 +647,6 @@ const STEADY: Duration = Duration::from_secs(30);
 
 /// An agent dials one number at a time; more than these are a loop somewhere.
 const WAITING_AT_MOST: usize = 16;
+
+#[cfg(test)]
+mod tests;

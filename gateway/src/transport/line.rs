@@ -174,7 +174,7 @@ impl Line {
                 Message::Close(None) => return "the peer closed it".to_owned(),
             };
             if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
-                // A double CRLF is a ping of RFC 5626 §3.5.1, a single one its answer.
+                // A double CRLF is a ping of RFC 5626 §4.4.1, a single one its answer.
                 if bytes.len() >= 4 {
                     answers.send();
                 }
@@ -261,8 +261,10 @@ struct Answers {
 
 impl Answers {
     fn send(&self) {
-        if self.queue.try_send(Bytes::from_static(b"\r\n")).is_ok() {
-            self.queued.fetch_add(2, Ordering::Relaxed);
+        // Counted first: the writer must never take off what wasn't put on.
+        self.queued.fetch_add(ANSWER.len(), Ordering::Relaxed);
+        if self.queue.try_send(Bytes::from_static(ANSWER)).is_err() {
+            self.queued.fetch_sub(ANSWER.len(), Ordering::Relaxed);
         }
     }
 }
@@ -274,6 +276,9 @@ fn frame(bytes: Bytes) -> Message {
         Err(_) => Message::Binary(bytes),
     }
 }
+
+/// RFC 5626 §4.4.1.
+const ANSWER: &[u8] = b"\r\n";
 
 /// RFC 7118 §4.1.
 const SUBPROTOCOL: &str = "sip";
