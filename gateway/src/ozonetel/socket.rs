@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tracing::{Instrument, debug, info_span};
 
 use super::command::SEPARATORS;
@@ -20,7 +18,7 @@ use super::token::{LineUse, Output, Posted, Token};
 use super::{Event, TokenAgent, What};
 use crate::call::CallId;
 use crate::config::{Commands, Ozonetel};
-use crate::transport::websocket::{Upgrade, WebSocket, open};
+use crate::transport::websocket::{Reader, Received, Upgrade, Writer, open};
 
 /// One agent's token socket. Dropping it closes the socket.
 #[derive(Debug)]
@@ -143,16 +141,20 @@ struct Driver<E> {
 /// The one socket, or the attempt at one.
 enum Link {
     None,
-    Opening(Pin<Box<dyn Future<Output = Result<WebSocket, String>> + Send>>),
-    Open(Box<WebSocket>),
+    Opening(BoxFuture<'static, Result<(Reader, Writer), String>>),
+    Open(Reader, Writer),
+}
+
+/// What goes out.
+enum Frame {
+    Text(String),
+    Ping,
 }
 
 /// What a socket did.
 enum Happened {
-    Opened(Result<WebSocket, String>),
-    Text(String),
-    Alive,
-    Closed(String),
+    Opened(Result<(Reader, Writer), String>),
+    Received(Received),
 }
 
 impl<E: Fn(Event)> Driver<E> {
@@ -192,16 +194,19 @@ impl<E: Fn(Event)> Driver<E> {
     fn handle(&mut self, happened: Happened) {
         let now = Instant::now();
         match happened {
-            Happened::Opened(Ok(socket)) => {
-                self.link = Link::Open(Box::new(socket));
+            Happened::Opened(Ok((reader, writer))) => {
+                self.link = Link::Open(reader, writer);
                 self.token.handle_connected(now);
             }
-            Happened::Opened(Err(cause)) | Happened::Closed(cause) => {
+            Happened::Opened(Err(cause)) | Happened::Received(Received::Closed(cause)) => {
                 self.link = Link::None;
                 self.token.handle_closed(&cause, now);
             }
-            Happened::Text(text) => self.token.handle_text(&text, now),
-            Happened::Alive => self.token.handle_pong(),
+            Happened::Received(Received::Message(bytes)) => {
+                let text = String::from_utf8_lossy(&bytes);
+                self.token.handle_text(&text, now);
+            }
+            Happened::Received(Received::Alive) => self.token.handle_pong(),
         }
     }
 
@@ -210,8 +215,8 @@ impl<E: Fn(Event)> Driver<E> {
             match output {
                 Output::Connect => self.link = self.opening(),
                 Output::Close => self.link.close().await,
-                Output::Send(text) => self.send(Message::text(text)).await,
-                Output::Ping => self.send(Message::Ping(Bytes::new())).await,
+                Output::Send(text) => self.send(Frame::Text(text)).await,
+                Output::Ping => self.send(Frame::Ping).await,
                 Output::Post { utid, message } => {
                     let post = self.http.post(&self.config, message);
                     self.posts.spawn(async move { (utid, post.await) });
@@ -246,14 +251,19 @@ impl<E: Fn(Event)> Driver<E> {
         }))
     }
 
-    async fn send(&mut self, message: Message) {
-        let Link::Open(socket) = &mut self.link else {
+    async fn send(&mut self, frame: Frame) {
+        let Link::Open(_, writer) = &mut self.link else {
             return;
         };
-        let sent = timeout(SEND_PATIENCE, socket.send(message)).await;
-        let cause = match sent {
+        let sent = async {
+            match frame {
+                Frame::Text(text) => writer.send(text.into()).await,
+                Frame::Ping => writer.ping().await,
+            }
+        };
+        let cause = match timeout(SEND_PATIENCE, sent).await {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(cause)) => cause,
             Err(_) => "the provider doesn't read".to_owned(),
         };
         self.link = Link::None;
@@ -267,28 +277,13 @@ impl Link {
         match self {
             Self::None => std::future::pending().await,
             Self::Opening(attempt) => Happened::Opened(attempt.await),
-            Self::Open(socket) => match socket.next().await {
-                Some(Ok(Message::Text(text))) => Happened::Text(text.to_string()),
-                Some(Ok(Message::Binary(bytes))) => {
-                    Happened::Text(String::from_utf8_lossy(&bytes).into_owned())
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
-                    Happened::Alive
-                }
-                Some(Ok(Message::Close(frame))) => Happened::Closed(match frame {
-                    Some(frame) => format!("the provider closed it: {frame}"),
-                    None => "the provider closed it".to_owned(),
-                }),
-                Some(Err(error)) => Happened::Closed(error.to_string()),
-                None => Happened::Closed("the provider closed it".to_owned()),
-            },
+            Self::Open(reader, _) => Happened::Received(reader.read().await),
         }
     }
 
     async fn close(&mut self) {
-        if let Self::Open(mut socket) = std::mem::replace(self, Self::None) {
-            // Politeness only: a peer that is gone isn't waited for.
-            let _ = timeout(CLOSE_PATIENCE, socket.close()).await;
+        if let Self::Open(_, mut writer) = std::mem::replace(self, Self::None) {
+            writer.close().await;
         }
     }
 }
@@ -382,8 +377,6 @@ const ORDERS_AT_MOST: usize = 16;
 
 /// A socket that takes no frame for so long is as good as closed.
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
-
-const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 const BODY_AT_MOST: usize = 64 * 1024;
 

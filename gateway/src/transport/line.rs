@@ -6,18 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rustls::ClientConfig;
 use signaling::{Flow, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{sleep_until, timeout};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio::time::sleep_until;
 
 use super::pace::Pace;
-use super::websocket::{Upgrade, WebSocket, open};
+use super::websocket::{Reader, Received, Upgrade, Writer, open};
 use super::{Backoff, Event, Registry, StreamWriter, lock};
 
 /// Where a line goes.
@@ -63,9 +60,9 @@ impl Line {
             let lived = tokio::select! {
                 _ = &mut released => return,
                 opened = self.attempt() => match opened {
-                    Ok(socket) => {
+                    Ok((reader, writer)) => {
                         let since = Instant::now();
-                        if !self.carry(socket, &mut released).await {
+                        if !self.carry(reader, writer, &mut released).await {
                             return;
                         }
                         since.elapsed()
@@ -90,7 +87,7 @@ impl Line {
         }
     }
 
-    async fn attempt(&self) -> Result<WebSocket, String> {
+    async fn attempt(&self) -> Result<(Reader, Writer), String> {
         let start = lock(&self.pace).reserve(Instant::now());
         sleep_until(start.into()).await;
         let upgrade = Upgrade {
@@ -105,17 +102,22 @@ impl Line {
     }
 
     /// Carries messages until the stream ends. `false`: it isn't to be opened again.
-    async fn carry(&self, socket: WebSocket, released: &mut oneshot::Receiver<()>) -> bool {
+    async fn carry(
+        &self,
+        reader: Reader,
+        mut writer: Writer,
+        released: &mut oneshot::Receiver<()>,
+    ) -> bool {
         let stream = self.registry.next_stream();
         let (queue, outgoing) = mpsc::channel(QUEUED_MESSAGES_AT_MOST);
         let (hangup, hung_up) = oneshot::channel();
         let queued = Arc::new(AtomicUsize::new(0));
-        let writer = StreamWriter {
+        let entry = StreamWriter {
             queue: queue.clone(),
             queued: queued.clone(),
             hangup,
         };
-        lock(&self.registry.streams).insert(stream, writer);
+        lock(&self.registry.streams).insert(stream, entry);
         let connected = Event::LineConnected {
             line: self.line,
             stream,
@@ -123,20 +125,18 @@ impl Line {
         };
         let mut wanted = self.registry.report(connected).await;
 
-        let (mut sink, source) = socket.split();
         let (heard, last_heard) = watch::channel(Instant::now());
         let keep_alive_answers = Answers {
             queue,
             queued: queued.clone(),
         };
         let cause = tokio::select! {
-            cause = self.read(stream, source, heard, keep_alive_answers) => cause,
-            cause = self.write(&mut sink, outgoing, queued, last_heard) => cause,
+            cause = self.read(stream, reader, heard, keep_alive_answers) => cause,
+            cause = self.write(&mut writer, outgoing, queued, last_heard) => cause,
             Ok(Hangup::Overflow) = hung_up => "the peer doesn't read what it is sent".to_owned(),
             _ = released => {
                 wanted = false;
-                // Politeness only: a peer that is gone isn't waited for.
-                let _ = timeout(CLOSE_PATIENCE, sink.close()).await;
+                writer.close().await;
                 "closed by us".to_owned()
             }
         };
@@ -153,25 +153,18 @@ impl Line {
     async fn read(
         &self,
         stream: StreamId,
-        mut source: SplitStream<WebSocket>,
+        mut reader: Reader,
         heard: watch::Sender<Instant>,
         answers: Answers,
     ) -> String {
         let flow = Flow::Stream(stream);
         loop {
-            let message = match source.next().await {
-                Some(Ok(message)) => message,
-                Some(Err(error)) => return error.to_string(),
-                None => return "the peer closed it".to_owned(),
-            };
+            let received = reader.read().await;
             heard.send_replace(Instant::now());
-            let bytes = match message {
-                Message::Text(text) => Bytes::from(text),
-                Message::Binary(bytes) => bytes,
-                // Pings are answered by the library.
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
-                Message::Close(Some(frame)) => return format!("the peer closed it: {frame}"),
-                Message::Close(None) => return "the peer closed it".to_owned(),
+            let bytes = match received {
+                Received::Message(bytes) => bytes,
+                Received::Alive => continue,
+                Received::Closed(cause) => return cause,
             };
             if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
                 // A double CRLF is a ping of RFC 5626 §4.4.1, a single one its answer.
@@ -189,7 +182,7 @@ impl Line {
     /// Writes and pings until the stream is dead; returns why.
     async fn write(
         &self,
-        sink: &mut SplitSink<WebSocket, Message>,
+        writer: &mut Writer,
         mut outgoing: mpsc::Receiver<Bytes>,
         queued: Arc<AtomicUsize>,
         last_heard: watch::Receiver<Instant>,
@@ -201,7 +194,7 @@ impl Line {
                 message = outgoing.recv() => match message {
                     Some(bytes) => {
                         let length = bytes.len();
-                        let sent = sink.send(frame(bytes)).await;
+                        let sent = writer.send(bytes).await;
                         queued.fetch_sub(length, Ordering::Relaxed);
                         sent
                     }
@@ -212,7 +205,7 @@ impl Line {
                     Alive::Until(_) => {
                         let asked = Instant::now();
                         alive = Alive::Asked { asked, until: asked + self.patience.pong_within };
-                        sink.send(Message::Ping(Bytes::new())).await
+                        writer.ping().await
                     }
                     Alive::Asked { asked, .. } => {
                         if *last_heard.borrow() < asked {
@@ -223,8 +216,8 @@ impl Line {
                     }
                 },
             };
-            if let Err(error) = sent {
-                return error.to_string();
+            if let Err(cause) = sent {
+                return cause;
             }
         }
     }
@@ -269,14 +262,6 @@ impl Answers {
     }
 }
 
-/// Text where it is text: some servers only read text frames, though either is allowed (RFC 7118 §4.2).
-fn frame(bytes: Bytes) -> Message {
-    match Utf8Bytes::try_from(bytes.clone()) {
-        Ok(text) => Message::Text(text),
-        Err(_) => Message::Binary(bytes),
-    }
-}
-
 /// RFC 5626 §4.4.1.
 const ANSWER: &[u8] = b"\r\n";
 
@@ -287,8 +272,6 @@ const SUBPROTOCOL: &str = "sip";
 const PING_EVERY: Duration = Duration::from_secs(25);
 
 const PONG_WITHIN: Duration = Duration::from_secs(10);
-
-const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A stream that lived this long was a good one; the next failure starts from the shortest pause.
 const STEADY: Duration = Duration::from_secs(30);

@@ -1,8 +1,13 @@
-//! Opening a WebSocket as a client, plain or over TLS, within a bounded time.
+//! WebSockets as a client, plain or over TLS, opened within a bounded time.
+//!
+//! The only file of the gateway's client side that names tungstenite.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
 use http::header::{self, HeaderName, HeaderValue};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -13,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::config::Secret;
@@ -30,8 +36,22 @@ pub(crate) struct Upgrade {
     pub tls: Arc<ClientConfig>,
 }
 
-/// An open WebSocket.
-pub(crate) type WebSocket = WebSocketStream<Box<dyn Io>>;
+/// What comes in.
+pub(crate) struct Reader(SplitStream<WebSocketStream<Box<dyn Io>>>);
+
+/// What goes out.
+pub(crate) struct Writer(SplitSink<WebSocketStream<Box<dyn Io>>, Message>);
+
+/// What a peer did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// A whole message, text or binary.
+    Message(Bytes),
+    /// A ping, already answered, or a pong.
+    Alive,
+    /// The end, and why.
+    Closed(String),
+}
 
 /// A byte stream, plain or encrypted.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -53,7 +73,10 @@ pub(crate) enum OpenError {
     Late(&'static str),
 }
 
-pub(crate) async fn open(upgrade: &Upgrade) -> Result<WebSocket, OpenError> {
+/// # Errors
+///
+/// A step of the way failed, or took too long.
+pub(crate) async fn open(upgrade: &Upgrade) -> Result<(Reader, Writer), OpenError> {
     let request = request(upgrade)?;
     let uri = request.uri();
     let host = uri
@@ -91,7 +114,58 @@ pub(crate) async fn open(upgrade: &Upgrade) -> Result<WebSocket, OpenError> {
         .await
         .map_err(|_| OpenError::Late("WebSocket upgrade"))?
         .map_err(|error| OpenError::Refused(Box::new(error)))?;
-    Ok(socket)
+    let (sink, source) = socket.split();
+    Ok((Reader(source), Writer(sink)))
+}
+
+impl Reader {
+    /// Waits for what comes next; may be dropped while it waits.
+    pub(crate) async fn read(&mut self) -> Received {
+        match self.0.next().await {
+            Some(Ok(Message::Text(text))) => Received::Message(Bytes::from(text)),
+            Some(Ok(Message::Binary(bytes))) => Received::Message(bytes),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Received::Alive,
+            Some(Ok(Message::Close(Some(frame)))) => {
+                Received::Closed(format!("the peer closed it: {frame}"))
+            }
+            Some(Ok(Message::Close(None))) | None => {
+                Received::Closed("the peer closed it".to_owned())
+            }
+            Some(Err(error)) => Received::Closed(error.to_string()),
+        }
+    }
+}
+
+impl Writer {
+    /// Waits for room in the system's buffer.
+    ///
+    /// # Errors
+    ///
+    /// The socket is broken, and how.
+    pub(crate) async fn send(&mut self, bytes: Bytes) -> Result<(), String> {
+        // Text where it is text: some servers only read text frames, though SIP may come in either (RFC 7118 §4.2).
+        let message = match Utf8Bytes::try_from(bytes.clone()) {
+            Ok(text) => Message::Text(text),
+            Err(_) => Message::Binary(bytes),
+        };
+        self.0
+            .send(message)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    /// # Errors
+    ///
+    /// The socket is broken, and how.
+    pub(crate) async fn ping(&mut self) -> Result<(), String> {
+        let ping = Message::Ping(Bytes::new());
+        self.0.send(ping).await.map_err(|error| error.to_string())
+    }
+
+    /// Says good-bye; politeness only, for a peer that is gone isn't waited for.
+    pub(crate) async fn close(&mut self) {
+        let _ = timeout(CLOSE_PATIENCE, self.0.close()).await;
+    }
 }
 
 fn request(upgrade: &Upgrade) -> Result<Request, OpenError> {
@@ -131,6 +205,8 @@ fn buffers() -> WebSocketConfig {
 
 /// Each step of the way: connection, TLS, upgrade.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
+
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// An INVITE with SDP is about this long.
 const READ_BUFFER: usize = 4 * 1024;
