@@ -160,52 +160,45 @@ async fn a_peer_that_does_not_read_loses_its_own_stream_and_no_other() {
 }
 
 #[tokio::test]
-async fn tls_is_spoken_to_those_who_are_trusted_and_to_no_other() {
-    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a key");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![key.cert.der().clone()],
-            rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der())
-                .expect("a key"),
-        )
-        .expect("a certificate");
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
-    let anchor = std::env::temp_dir().join(format!("warmline-anchor-{}.pem", std::process::id()));
-    std::fs::write(&anchor, key.cert.pem()).expect("written");
-    let trusting = client_config(Some(&anchor)).expect("an anchor");
-    std::fs::remove_file(&anchor).expect("removed");
+async fn tls_is_spoken_to_those_who_are_trusted() {
+    // What `openssl req -x509` makes, and what an authority's own certificate looks like.
+    for is_ca in [
+        rcgen::IsCa::NoCa,
+        rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained),
+    ] {
+        let registrar = Registrar::new("localhost", is_ca).await;
+        let mut t = Fixture::new();
+        let target = registrar.target("localhost", registrar.trusting());
+        t.transports.connect_line(LINE, target);
+        let mut socket = upgrade(registrar.accept().await.expect("trusted")).await;
+        let (stream, transport) = t.connected().await;
+        assert_eq!(transport, Transport::Wss);
+        t.send(Flow::Stream(stream), "REGISTER").expect("sent");
+        assert_eq!(next(&mut socket).await, Message::text("REGISTER"));
+    }
+}
 
-    let listener = TcpListener::bind("localhost:0").await.expect("a port");
-    let port = listener.local_addr().expect("bound").port();
-    let target = |tls| LineTarget {
-        url: format!("wss://localhost:{port}/"),
-        origin: None,
-        user_agent: None,
-        tls,
-    };
-    let mut t = Fixture::new();
-    t.transports.connect_line(LINE, target(trusting));
-    let (tcp, _) = patiently(listener.accept()).await.expect("accepted");
-    let tls = patiently(acceptor.accept(tcp)).await.expect("encrypted");
-    let mut registrar = upgrade(tls).await;
-    let (stream, transport) = t.connected().await;
-    assert_eq!(transport, Transport::Wss);
-    t.send(Flow::Stream(stream), "REGISTER").expect("sent");
-    assert_eq!(next(&mut registrar).await, Message::text("REGISTER"));
-
-    let mut t = Fixture::new();
+#[tokio::test]
+async fn tls_is_not_spoken_to_the_unknown_nor_to_the_wrong_host() {
+    let authority = || rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let unknown = Registrar::new("localhost", rcgen::IsCa::NoCa).await;
+    let elsewhere = Registrar::new("sip.example.com", rcgen::IsCa::NoCa).await;
+    let elsewhere_listed = Registrar::new("sip.example.com", authority()).await;
     let wary = client_config(None).expect("the system's anchors");
-    t.transports.connect_line(LINE, target(wary));
-    let (tcp, _) = patiently(listener.accept()).await.expect("accepted");
-    assert!(patiently(acceptor.accept(tcp)).await.is_err());
-    let Event::LineConnectFailed { cause, .. } = t.next().await else {
-        panic!("connected");
-    };
-    assert!(cause.starts_with("no trust: "), "{cause}");
+    for (registrar, tls) in [
+        (&unknown, wary),
+        (&elsewhere, elsewhere.trusting()),
+        (&elsewhere_listed, elsewhere_listed.trusting()),
+    ] {
+        let mut t = Fixture::new();
+        t.transports
+            .connect_line(LINE, registrar.target("localhost", tls));
+        assert!(registrar.accept().await.is_err());
+        let Event::LineConnectFailed { cause, .. } = t.next().await else {
+            panic!("connected");
+        };
+        assert!(cause.starts_with("no trust: "), "{cause}");
+    }
 }
 
 #[test]
@@ -373,6 +366,60 @@ impl Fixture {
             }
         };
         patiently(counted).await
+    }
+}
+
+/// A TLS server with a certificate that it signed itself.
+struct Registrar {
+    listener: TcpListener,
+    acceptor: tokio_rustls::TlsAcceptor,
+    pem: String,
+}
+
+impl Registrar {
+    async fn new(name: &str, is_ca: rcgen::IsCa) -> Self {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new([name.to_owned()]).expect("a name");
+        params.is_ca = is_ca;
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let private = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private.into())
+            .expect("they belong together");
+        Self {
+            listener: TcpListener::bind("127.0.0.1:0").await.expect("a port"),
+            acceptor: tokio_rustls::TlsAcceptor::from(Arc::new(server)),
+            pem: certificate.pem(),
+        }
+    }
+
+    fn trusting(&self) -> Arc<rustls::ClientConfig> {
+        let port = self.listener.local_addr().expect("bound").port();
+        let name = format!("warmline-anchor-{}-{port}.pem", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, &self.pem).expect("written");
+        let config = client_config(Some(&path));
+        std::fs::remove_file(&path).expect("removed");
+        config.expect("an anchor")
+    }
+
+    fn target(&self, host: &str, tls: Arc<rustls::ClientConfig>) -> LineTarget {
+        let port = self.listener.local_addr().expect("bound").port();
+        LineTarget {
+            url: format!("wss://{host}:{port}/"),
+            origin: None,
+            user_agent: None,
+            tls,
+        }
+    }
+
+    async fn accept(&self) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+        let (tcp, _) = patiently(self.listener.accept()).await?;
+        patiently(self.acceptor.accept(tcp)).await
     }
 }
 
