@@ -346,11 +346,11 @@ fn a_refused_sign_in_is_told_and_tried_again() {
 #[test]
 fn what_a_supervisor_changes_is_confirmed_by_the_matching_command() {
     let mut t = Fixture::signed_in("");
-    t.text(json!({ "type": "pauseFromApi", "reason": "Tea, and cake", "who": "lead" }));
+    t.text(json!({ "type": "pauseFromApi", "reason": "Tea, and cake", "who": "supervisor" }));
     let pause = t.sent();
     assert_eq!(kinds(&pause), ["tbAgentPause"]);
     assert_eq!(pause[0]["params"], "Tea  and cake,manual");
-    t.text(json!({ "type": "agentReleaseByAdmin", "who": "lead" }));
+    t.text(json!({ "type": "agentReleaseByAdmin", "who": "supervisor" }));
     assert_eq!(kinds(&t.sent()), ["tbAgentRelease"]);
     let told = t.told();
     assert!(
