@@ -3,7 +3,7 @@
 //! The socket doesn't carry audio. It tells the platform that the agent's phone is there, asks it to dial, and hears
 //! how the call fares; the INVITE itself comes in on the agent's SIP line.
 //!
-//! [`token`] is the pure state machine; [`socket`] drives it with a WebSocket and a clock.
+//! `token` is the pure state machine; `socket` drives it with a WebSocket and a clock.
 
 pub(crate) mod command;
 mod identity;

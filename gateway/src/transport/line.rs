@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rustls::ClientConfig;
 use signaling::{Flow, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use super::pace::Pace;
 use super::websocket::{Reader, Received, Upgrade, Writer, open};
@@ -109,7 +109,7 @@ impl Line {
         released: &mut oneshot::Receiver<()>,
     ) -> bool {
         let stream = self.registry.next_stream();
-        let (queue, outgoing) = mpsc::channel(QUEUED_MESSAGES_AT_MOST);
+        let (queue, mut outgoing) = mpsc::channel(QUEUED_MESSAGES_AT_MOST);
         let (hangup, hung_up) = oneshot::channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let entry = StreamWriter {
@@ -132,10 +132,18 @@ impl Line {
         };
         let cause = tokio::select! {
             cause = self.read(stream, reader, heard, keep_alive_answers) => cause,
-            cause = self.write(&mut writer, outgoing, queued, last_heard) => cause,
-            Ok(Hangup::Overflow) = hung_up => "the peer doesn't read what it is sent".to_owned(),
+            cause = self.write(&mut writer, &mut outgoing, queued, last_heard) => cause,
+            Ok(Hangup::Overflow) = hung_up => DEAF.to_owned(),
             _ = released => {
                 wanted = false;
+                // What was sent before the release, such as the end of a registration, still goes out.
+                let farewell = async {
+                    while let Ok(bytes) = outgoing.try_recv() {
+                        writer.send(bytes).await?;
+                    }
+                    Ok::<(), String>(())
+                };
+                let _ = timeout(FAREWELL_PATIENCE, farewell).await;
                 writer.close().await;
                 "closed by us".to_owned()
             }
@@ -183,7 +191,7 @@ impl Line {
     async fn write(
         &self,
         writer: &mut Writer,
-        mut outgoing: mpsc::Receiver<Bytes>,
+        outgoing: &mut mpsc::Receiver<Bytes>,
         queued: Arc<AtomicUsize>,
         last_heard: watch::Receiver<Instant>,
     ) -> String {
@@ -194,12 +202,12 @@ impl Line {
                 message = outgoing.recv() => match message {
                     Some(bytes) => {
                         let length = bytes.len();
-                        let sent = writer.send(bytes).await;
+                        let sent = timeout(self.patience.pong_within, writer.send(bytes)).await;
                         queued.fetch_sub(length, Ordering::Relaxed);
-                        sent
+                        sent.unwrap_or_else(|_| Err(DEAF.to_owned()))
                     }
                     // Only the registry's end and the reader's hold it: an overflow took the first.
-                    None => return "the peer doesn't read what it is sent".to_owned(),
+                    None => return DEAF.to_owned(),
                 },
                 () = sleep_until(due.into()) => match alive {
                     Alive::Until(_) => {
@@ -261,6 +269,11 @@ impl Answers {
         }
     }
 }
+
+const DEAF: &str = "the peer doesn't read what it is sent";
+
+/// A released line isn't worth more waiting.
+const FAREWELL_PATIENCE: Duration = Duration::from_millis(500);
 
 /// RFC 5626 §4.4.1.
 const ANSWER: &[u8] = b"\r\n";

@@ -77,7 +77,9 @@ async fn a_released_line_closes_politely_and_says_so() {
     t.connect(LINE, &url);
     let mut registrar = accept(&listener).await;
     let (stream, _) = t.connected().await;
+    t.send(Flow::Stream(stream), "REGISTER").expect("sent");
     t.transports.disconnect_line(LINE);
+    assert_eq!(next(&mut registrar).await, Message::text("REGISTER"));
     assert!(next(&mut registrar).await.is_close());
     let (line, cause) = (Some(LINE), "closed by us".to_owned());
     let closed = Event::StreamClosed {
