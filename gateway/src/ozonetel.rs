@@ -1,5 +1,80 @@
 //! Ozonetel CloudAgent upstream: the token socket, its commands and its pushes.
+//!
+//! The socket doesn't carry audio. It tells the platform that the agent's phone is there, asks it to dial, and hears
+//! how the call fares; the INVITE itself comes in on the agent's SIP line.
+//!
+//! `token` is the pure state machine; `socket` drives it with a WebSocket and a clock.
+
+pub(crate) mod command;
+mod identity;
+mod push;
+mod reply;
+mod socket;
+mod token;
+
+pub use self::push::Push;
+pub use self::socket::{DialRefused, TokenSocket, connect};
+
+use crate::call::CallId;
+
+/// The agent that a token socket speaks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenAgent {
+    /// Our own id; comes back in every [`Event`].
+    pub agent: String,
+    /// The provider's name for the agent.
+    pub agent_id: String,
+    /// The provider's number for the agent.
+    pub agent_unique_id: u64,
+    pub campaign: String,
+    pub extension: String,
+    pub mode: String,
+}
 
 /// What the token sockets report.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {}
+pub struct Event {
+    /// [`TokenAgent::agent`].
+    pub agent: String,
+    pub what: What,
+}
+
+/// What happened on one agent's token socket.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// The socket is open. Told again when its id becomes known later.
+    Up {
+        us_id: Option<String>,
+    },
+    /// The provider knows that the agent is here; dials may go out.
+    SignedIn,
+    /// The socket is closed, and will be opened again.
+    Down {
+        cause: String,
+    },
+    /// Another session took over, or an administrator signed the agent off: it isn't opened again.
+    Stopped {
+        cause: String,
+    },
+    /// What became of a dial command; exactly one for every dial that was taken.
+    Dial {
+        call: CallId,
+        outcome: DialOutcome,
+    },
+    Push(Push),
+}
+
+/// The provider's answer to a dial. It doesn't say whether anybody answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialOutcome {
+    /// Taken; the INVITE follows.
+    Queued { ucid: Option<String> },
+    /// Refused, with the provider's sentence.
+    Refused(String),
+    /// A reply that says neither yes nor no, or a socket lost before it came: the INVITE may follow.
+    Unknown,
+    /// No reply in time: the INVITE may follow.
+    NoReply,
+    /// Never sent, and why.
+    NotSent(String),
+}

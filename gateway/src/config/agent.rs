@@ -1,0 +1,130 @@
+//! `[[agent]]`: who answers.
+
+use super::error::Fault;
+use super::scalar::Scalar;
+use super::secret::Secret;
+use super::table::Table;
+
+/// One person with a browser.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agent {
+    pub id: String,
+    pub name: String,
+    /// The user at the provider's registrar; absent for an agent without a line there.
+    pub extension: Option<String>,
+    /// The extension's password: the extension itself when none is given, as the provider sets it up.
+    pub password: Secret,
+    /// The provider's name for the agent.
+    pub agent_id: String,
+    /// The provider's number for the agent.
+    pub agent_unique_id: u64,
+    /// The provider's campaign that manual dials belong to.
+    pub campaign: String,
+    /// The provider's mode to sign in with.
+    pub mode: String,
+    pub auto_answer: AutoAnswer,
+    /// `ozonetel` or a trunk's name; the only way there is when absent.
+    pub dial_via: Option<String>,
+    pub on_lost: OnLost,
+}
+
+/// Which of the provider's INVITEs are answered without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoAnswer {
+    None,
+    All,
+    Inbound,
+    /// Only what a dial of the agent's own caused.
+    Outbound,
+}
+
+/// What happens to a call whose agent doesn't come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLost {
+    HoldPromptThenHangup,
+    Hangup,
+}
+
+impl Agent {
+    pub(super) const KEYS: &[&str] = &[
+        "id",
+        "name",
+        "extension",
+        "password",
+        "password_file",
+        "agent_id",
+        "agent_unique_id",
+        "campaign",
+        "mode",
+        "auto_answer",
+        "dial_via",
+        "on_lost",
+    ];
+
+    pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
+        let id: String = table.required("id")?;
+        let extension: Option<String> = table.optional("extension")?;
+        let password = table.secret("password", "password_file")?;
+        let campaign: String = table.optional("campaign")?.unwrap_or_default();
+        let mode = table.or("mode", MODE.to_owned())?;
+        for (key, value) in [
+            ("extension", extension.as_deref().unwrap_or("")),
+            ("campaign", &campaign),
+            ("mode", &mode),
+        ] {
+            if value.contains(SEPARATORS) {
+                return Err(table.fault(
+                    key,
+                    "must not hold \",\" or \"~\": the provider separates values by them",
+                ));
+            }
+        }
+        Ok(Self {
+            name: table.or("name", id.clone())?,
+            password: password
+                .or_else(|| extension.as_deref().map(Secret::new))
+                .unwrap_or_default(),
+            extension,
+            agent_id: table.or("agent_id", id.clone())?,
+            agent_unique_id: table.or("agent_unique_id", 0)?,
+            campaign,
+            mode,
+            auto_answer: table.or("auto_answer", AutoAnswer::Outbound)?,
+            dial_via: table.optional("dial_via")?,
+            on_lost: table.or("on_lost", OnLost::HoldPromptThenHangup)?,
+            id,
+        })
+    }
+}
+
+impl Scalar for AutoAnswer {
+    const SHAPE: &'static str = "one of \"none\", \"all\", \"inbound\", \"outbound\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "none" => Some(Self::None),
+            "all" => Some(Self::All),
+            "inbound" => Some(Self::Inbound),
+            "outbound" => Some(Self::Outbound),
+            _ => None,
+        }
+    }
+}
+
+impl Scalar for OnLost {
+    const SHAPE: &'static str = "one of \"hold-prompt-then-hangup\", \"hangup\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "hold-prompt-then-hangup" => Some(Self::HoldPromptThenHangup),
+            "hangup" => Some(Self::Hangup),
+            _ => None,
+        }
+    }
+}
+
+/// Dialled by the agent's hand, as the gateway's calls are.
+const MODE: &str = "manual";
+
+/// The provider's commands join values by these and can't escape them.
+const SEPARATORS: [char; 2] = [',', '~'];

@@ -1,0 +1,104 @@
+//! `[media]`: addresses, ports, workers and codecs of the audio.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+
+use super::error::Fault;
+use super::scalar::Scalar;
+use super::table::Table;
+
+/// Where audio comes in and goes out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Media {
+    /// The address that peers are told.
+    pub public_ip: IpAddr,
+    /// The address that is bound; `public_ip` when absent. They differ behind a one-to-one NAT.
+    pub bind_ip: Option<IpAddr>,
+    /// The UDP port of the first worker's WebRTC legs; the next workers take the next ports. 0: the system chooses.
+    pub webrtc_port: u16,
+    /// Ports of the trunk legs.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// 0: one a core.
+    pub workers: usize,
+    /// In the order that they are offered.
+    pub codecs: Vec<Codec>,
+}
+
+/// An audio codec by its name in SDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    Pcma,
+    Pcmu,
+    Opus,
+}
+
+impl Media {
+    pub(super) const KEYS: &[&str] = &[
+        "public_ip",
+        "bind_ip",
+        "webrtc_port",
+        "rtp_ports",
+        "workers",
+        "codecs",
+    ];
+
+    pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
+        let default = Self::default();
+        let rtp_ports = table.or("rtp_ports", default.rtp_ports)?;
+        if rtp_ports.len() < 2 {
+            return Err(table.fault("rtp_ports", "must hold at least two ports: RTP and RTCP"));
+        }
+        let codecs: Vec<Codec> = table.list("codecs")?.unwrap_or(default.codecs);
+        if codecs.is_empty() {
+            return Err(table.fault("codecs", "must name at least one codec"));
+        }
+        let public_ip: IpAddr = table.or("public_ip", default.public_ip)?;
+        if public_ip.is_unspecified() {
+            return Err(table.fault(
+                "public_ip",
+                "is told to the peers and must be one that they can reach; bind_ip may be unspecified",
+            ));
+        }
+        Ok(Self {
+            public_ip,
+            bind_ip: table.optional("bind_ip")?,
+            webrtc_port: table.or("webrtc_port", default.webrtc_port)?,
+            rtp_ports,
+            workers: table.or("workers", default.workers)?,
+            codecs,
+        })
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            public_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            bind_ip: None,
+            webrtc_port: WEBRTC_PORT,
+            rtp_ports: RTP_PORTS,
+            workers: 0,
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+        }
+    }
+}
+
+impl Scalar for Codec {
+    const SHAPE: &'static str = "one of \"PCMA\", \"PCMU\", \"opus\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        // Encoding names compare without case (RFC 4855 §3).
+        match text.to_ascii_lowercase().as_str() {
+            "pcma" => Some(Self::Pcma),
+            "pcmu" => Some(Self::Pcmu),
+            "opus" => Some(Self::Opus),
+            _ => None,
+        }
+    }
+}
+
+/// Fixed, so that a firewall can name it; beside the RTP range and below Linux's ephemeral ports (32768 up).
+const WEBRTC_PORT: u16 = 30_000;
+
+/// Five thousand trunk legs.
+const RTP_PORTS: RangeInclusive<u16> = 20_000..=29_999;

@@ -1,0 +1,290 @@
+//! `[ozonetel]`: the agents' telephony provider, its token socket and its registrar.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderValue, Uri};
+use toml::de::DeValue;
+
+use super::error::Fault;
+use super::scalar::Scalar;
+use super::secret::Secret;
+use super::table::{Table, unknown};
+use crate::ozonetel::command;
+
+/// How the provider is reached in the agents' names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ozonetel {
+    /// The account; empty without a token socket.
+    pub customer: String,
+    /// `ws://` or `wss://`; absent: plain SIP lines without a token socket.
+    pub websocket: Option<String>,
+    /// `Origin` of the token socket and of the lines.
+    pub origin: Option<String>,
+    /// `Sec-WebSocket-Protocol` of the token socket.
+    pub subprotocol: Option<String>,
+    /// `Cookie` of the token socket and of commands by HTTP.
+    pub cookies: Option<Secret>,
+    /// The socket's id where it is known beforehand; otherwise it is found.
+    pub usid: Option<String>,
+    /// The browser session's id; otherwise it is found, or made.
+    pub browser_session_id: Option<String>,
+    /// Whether to send a frame that nobody routes when the id doesn't come by itself: the refusal holds it.
+    pub probe: bool,
+    pub commands: Commands,
+    /// Changes to single commands, by the command's `type`.
+    pub templates: BTreeMap<String, Template>,
+    /// Where commands go that don't go by the socket.
+    pub command_url: Option<String>,
+    /// `wss://host:444/path`, or `ws://`.
+    pub registrar: String,
+    /// The domain of the agents' addresses; the registrar's host by default.
+    pub domain: String,
+    /// Warmline's own when absent.
+    pub user_agent: Option<String>,
+    pub profile: Profile,
+    /// PEM file with trust anchors beside the system's.
+    pub tls_ca: Option<PathBuf>,
+    /// How long a command may wait for its reply.
+    pub reply_timeout: Duration,
+    /// How long after a dial its INVITE is expected.
+    pub invite_window: Duration,
+    /// Time between pings on the token socket.
+    pub keep_alive: Duration,
+    /// The token socket's age at which it is renewed, outside a call.
+    pub renew_after: Duration,
+}
+
+/// How commands travel; pushes always come by the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commands {
+    Socket,
+    HttpJson,
+    HttpForm,
+}
+
+/// Whose softphone the lines look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    Jssip,
+}
+
+/// Keys of one command that replace the built-in ones or come in addition; texts may hold `{placeholders}`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Template(pub BTreeMap<String, serde_json::Value>);
+
+impl Ozonetel {
+    pub(super) const KEYS: &[&str] = &[
+        "customer",
+        "websocket",
+        "origin",
+        "subprotocol",
+        "cookies",
+        "cookies_file",
+        "usid",
+        "browser_session_id",
+        "probe",
+        "commands",
+        "command_url",
+        "registrar",
+        "domain",
+        "user_agent",
+        "profile",
+        "tls_ca",
+        "reply_timeout",
+        "invite_window",
+        "keep_alive",
+        "renew_after",
+    ];
+
+    pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
+        let registrar: String = table.required("registrar")?;
+        let Some(host) = host_of(&registrar, &["ws", "wss"]) else {
+            return Err(table.fault("registrar", WEBSOCKET_SHAPE));
+        };
+        let domain = table.or("domain", host)?;
+
+        let websocket: Option<String> = table.optional("websocket")?;
+        let customer: Option<String> = table.optional("customer")?;
+        if let Some(url) = &websocket {
+            if host_of(url, &["ws", "wss"]).is_none() {
+                return Err(table.fault("websocket", WEBSOCKET_SHAPE));
+            }
+            if customer.is_none() {
+                return Err(table.fault("customer", "is missing; every command names the account"));
+            }
+        }
+        let (commands, templates) = commands(&table)?;
+        let command_url: Option<String> = table.optional("command_url")?;
+        match (commands, &command_url) {
+            (Commands::Socket, None) => {}
+            (Commands::Socket, Some(_)) => {
+                return Err(table.fault(
+                    "command_url",
+                    "is only used with commands = \"http-json\" or \"http-form\"",
+                ));
+            }
+            (Commands::HttpJson | Commands::HttpForm, Some(url))
+                if host_of(url, &["http", "https"]).is_some() => {}
+            (Commands::HttpJson | Commands::HttpForm, _) => {
+                return Err(table.fault(
+                    "command_url",
+                    "must be an http:// or https:// URL when commands go by HTTP",
+                ));
+            }
+        }
+        let header = |key: &'static str| {
+            let value: Option<String> = table.optional(key)?;
+            let bad = |value: &String| HeaderValue::from_str(value).is_err();
+            if value.as_ref().is_some_and(bad) {
+                return Err(table.fault(key, "holds characters that a header can't carry"));
+            }
+            Ok(value)
+        };
+        let cookies = table.secret("cookies", "cookies_file")?;
+        let bad = |cookies: &Secret| HeaderValue::from_str(cookies.expose()).is_err();
+        if cookies.as_ref().is_some_and(bad) {
+            return Err(table.fault("cookies", "holds characters that a header can't carry"));
+        }
+        let keep_alive = table.or("keep_alive", KEEP_ALIVE)?;
+        let renew_after = table.or("renew_after", RENEW_AFTER)?;
+        for (key, value) in [("keep_alive", keep_alive), ("renew_after", renew_after)] {
+            if value < LEAST_PERIOD {
+                return Err(table.fault(key, "must be at least one second"));
+            }
+        }
+        Ok(Self {
+            customer: customer.unwrap_or_default(),
+            websocket,
+            origin: header("origin")?,
+            subprotocol: header("subprotocol")?,
+            cookies,
+            usid: table.optional("usid")?,
+            browser_session_id: table.optional("browser_session_id")?,
+            probe: table.or("probe", false)?,
+            commands,
+            templates,
+            command_url,
+            registrar,
+            domain,
+            user_agent: header("user_agent")?,
+            profile: table.or("profile", Profile::Jssip)?,
+            tls_ca: table.path_of("tls_ca")?,
+            reply_timeout: table.or("reply_timeout", REPLY_TIMEOUT)?,
+            invite_window: table.or("invite_window", INVITE_WINDOW)?,
+            keep_alive,
+            renew_after,
+        })
+    }
+}
+
+/// `commands = "http-json"`, or `[ozonetel.commands]` with `by = "http-json"` and a table for each command to change.
+fn commands(table: &Table<'_>) -> Result<(Commands, BTreeMap<String, Template>), Fault> {
+    let mut templates = BTreeMap::new();
+    let Some(value) = table.entry("commands") else {
+        return Ok((table.or("commands", Commands::Socket)?, templates));
+    };
+    if !matches!(value.get_ref(), DeValue::Table(_)) {
+        return Ok((table.or("commands", Commands::Socket)?, templates));
+    }
+    let overrides = table.nested("commands", value, &["by"])?;
+    for (kind, value) in overrides.free_entries() {
+        if kind == "by" {
+            continue;
+        }
+        if !command::KINDS.contains(&kind) {
+            let known: Vec<&str> = [&["by"], command::KINDS].concat();
+            let line = overrides.fault(kind, "").line;
+            return Err(unknown(
+                format!("ozonetel.commands.{kind}"),
+                line,
+                kind,
+                &known,
+            ));
+        }
+        let changes = overrides.nested(kind, value, &[])?;
+        templates.insert(kind.to_owned(), Template::read(&changes)?);
+    }
+    Ok((overrides.or("by", Commands::Socket)?, templates))
+}
+
+impl Template {
+    fn read(table: &Table<'_>) -> Result<Self, Fault> {
+        let mut keys = BTreeMap::new();
+        for (key, value) in table.free_entries() {
+            let shape = || table.fault(key, "must be a text, a whole number, true or false");
+            let value = match value.get_ref() {
+                DeValue::String(text) => {
+                    if let Err(name) = command::check_placeholders(text) {
+                        return Err(table.fault(
+                            key,
+                            format!(
+                                "{{{name}}} isn't a placeholder; known are {}",
+                                command::PLACEHOLDERS.join(", ")
+                            ),
+                        ));
+                    }
+                    serde_json::Value::from(text.as_ref())
+                }
+                DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                    .map_err(|_| shape())?
+                    .into(),
+                DeValue::Boolean(on) => (*on).into(),
+                DeValue::Float(_)
+                | DeValue::Datetime(_)
+                | DeValue::Array(_)
+                | DeValue::Table(_) => return Err(shape()),
+            };
+            keys.insert(key.to_owned(), value);
+        }
+        Ok(Self(keys))
+    }
+}
+
+impl Scalar for Commands {
+    const SHAPE: &'static str = "one of \"socket\", \"http-json\", \"http-form\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "socket" => Some(Self::Socket),
+            "http-json" => Some(Self::HttpJson),
+            "http-form" => Some(Self::HttpForm),
+            _ => None,
+        }
+    }
+}
+
+impl Scalar for Profile {
+    const SHAPE: &'static str = "\"jssip\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        (text == "jssip").then_some(Self::Jssip)
+    }
+}
+
+/// The host of a URL that has one of these schemes.
+fn host_of(url: &str, schemes: &[&str]) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let host = uri.host().filter(|host| !host.is_empty())?;
+    schemes
+        .contains(&uri.scheme_str()?)
+        .then(|| host.to_owned())
+}
+
+const WEBSOCKET_SHAPE: &str = "must be a URL such as \"wss://phone.example.com:444/\"";
+
+/// The provider dials while we wait; its own page waits that long.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The INVITE follows the reply within seconds; later it belongs to something else.
+const INVITE_WINDOW: Duration = Duration::from_secs(45);
+
+/// Idle sockets are cut after ten minutes, home routers forget them sooner.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Sockets are cut after two hours; ten minutes before that a call may still end.
+const RENEW_AFTER: Duration = Duration::from_secs(110 * 60);
+
+/// Below it a period is a typing error that would flood the provider.
+const LEAST_PERIOD: Duration = Duration::from_secs(1);

@@ -1,0 +1,384 @@
+//! Drives a [`Token`] with a WebSocket, HTTP and the clock: one task an agent.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{Instrument, debug, info_span};
+
+use super::command::SEPARATORS;
+use super::token::{LineUse, Output, Posted, Token};
+use super::{Event, TokenAgent, What};
+use crate::call::CallId;
+use crate::config::{Commands, Ozonetel};
+use crate::transport::websocket::{Reader, Received, Upgrade, Writer, open};
+
+/// One agent's token socket. Dropping it closes the socket.
+#[derive(Debug)]
+pub struct TokenSocket {
+    orders: mpsc::Sender<Order>,
+    line: watch::Sender<LineUse>,
+    stopped: Arc<AtomicBool>,
+}
+
+/// A dial that wasn't taken; nothing more will be told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DialRefused {
+    #[error("Too many dials are waiting to be sent.")]
+    QueueFull,
+    #[error("The number holds \"{0}\", which can't be dialled by the provider.")]
+    Forbidden(char),
+    #[error("There is no number to dial.")]
+    Empty,
+    #[error("Another session of this agent took over, or an administrator signed the agent off.")]
+    Stopped,
+}
+
+#[derive(Debug)]
+enum Order {
+    Dial { call: CallId, number: String },
+    Release,
+}
+
+/// Opens an agent's token socket and keeps it open, on the current tokio runtime.
+///
+/// `events` is called from the socket's task and must not block.
+pub fn connect(
+    config: Arc<Ozonetel>,
+    tls: Arc<rustls::ClientConfig>,
+    agent: TokenAgent,
+    events: impl Fn(Event) + Send + Sync + 'static,
+) -> TokenSocket {
+    let (orders, taken) = mpsc::channel(ORDERS_AT_MOST);
+    let (line, line_use) = watch::channel(LineUse::Idle);
+    let stopped = Arc::new(AtomicBool::new(false));
+    let span = info_span!("token", agent = agent.agent);
+    let driver = Driver {
+        name: agent.agent.clone(),
+        token: Token::new(
+            config.clone(),
+            agent,
+            uuid::Uuid::new_v4().to_string(),
+            rand::random(),
+        ),
+        http: Http::new(&config, &tls),
+        config,
+        tls,
+        events,
+        stopped: stopped.clone(),
+        link: Link::None,
+        posts: JoinSet::new(),
+    };
+    tokio::spawn(driver.run(taken, line_use).instrument(span));
+    TokenSocket {
+        orders,
+        line,
+        stopped,
+    }
+}
+
+impl TokenSocket {
+    /// Asks the provider to ring the agent's phone, and then `number`. The outcome comes as [`What::Dial`].
+    ///
+    /// # Errors
+    ///
+    /// The number can't be sent, or the socket takes no more; there is no event then.
+    pub fn dial(&self, call: CallId, number: &str) -> Result<(), DialRefused> {
+        let bad = |c: &char| SEPARATORS.contains(c) || c.is_control();
+        if let Some(character) = number.chars().find(bad) {
+            return Err(DialRefused::Forbidden(character));
+        }
+        if number.is_empty() {
+            return Err(DialRefused::Empty);
+        }
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(DialRefused::Stopped);
+        }
+        let number = number.to_owned();
+        self.orders
+            .try_send(Order::Dial { call, number })
+            .map_err(|_| DialRefused::QueueFull)
+    }
+
+    /// Tells the provider that the agent is ready again after wrap-up.
+    pub fn release(&self) {
+        if self.orders.try_send(Order::Release).is_err() {
+            debug!("too much is waiting on the token socket; the release is left out");
+        }
+    }
+
+    /// The socket isn't renewed while the agent is in a call.
+    pub fn set_in_call(&self, in_call: bool) {
+        let line = if in_call {
+            LineUse::InCall
+        } else {
+            LineUse::Idle
+        };
+        self.line
+            .send_if_modified(|now| std::mem::replace(now, line) != line);
+    }
+}
+
+struct Driver<E> {
+    name: String,
+    token: Token,
+    config: Arc<Ozonetel>,
+    tls: Arc<rustls::ClientConfig>,
+    http: Http,
+    events: E,
+    stopped: Arc<AtomicBool>,
+    link: Link,
+    posts: JoinSet<(u64, Posted)>,
+}
+
+/// The one socket, or the attempt at one.
+enum Link {
+    None,
+    Opening(BoxFuture<'static, Result<(Reader, Writer), String>>),
+    Open(Reader, Writer),
+}
+
+/// What goes out.
+enum Frame {
+    Text(String),
+    Ping,
+}
+
+/// What a socket did.
+enum Happened {
+    Opened(Result<(Reader, Writer), String>),
+    Received(Received),
+}
+
+impl<E: Fn(Event)> Driver<E> {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut line: watch::Receiver<LineUse>) {
+        loop {
+            self.drain().await;
+            let deadline = self.token.poll_timeout();
+            let waited = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Dial { call, number }) => {
+                        self.token.handle_dial(call, &number, Instant::now());
+                    }
+                    Some(Order::Release) => self.token.handle_release(Instant::now()),
+                    None => break,
+                },
+                Ok(()) = line.changed() => {
+                    let line = *line.borrow_and_update();
+                    self.token.handle_line_use(line, Instant::now());
+                }
+                happened = self.link.happened() => self.handle(happened),
+                Some(posted) = self.posts.join_next() => {
+                    let (utid, posted) = posted.expect("a post neither panics nor is aborted");
+                    self.token.handle_posted(utid, posted, Instant::now());
+                }
+                () = waited => self.token.handle_timeout(Instant::now()),
+            }
+        }
+        self.link.close().await;
+    }
+
+    fn handle(&mut self, happened: Happened) {
+        let now = Instant::now();
+        match happened {
+            Happened::Opened(Ok((reader, writer))) => {
+                self.link = Link::Open(reader, writer);
+                self.token.handle_connected(now);
+            }
+            Happened::Opened(Err(cause)) | Happened::Received(Received::Closed(cause)) => {
+                self.link = Link::None;
+                self.token.handle_closed(&cause, now);
+            }
+            Happened::Received(Received::Message(bytes)) => {
+                let text = String::from_utf8_lossy(&bytes);
+                self.token.handle_text(&text, now);
+            }
+            Happened::Received(Received::Alive) => self.token.handle_pong(),
+        }
+    }
+
+    async fn drain(&mut self) {
+        while let Some(output) = self.token.poll_output() {
+            match output {
+                Output::Connect => self.link = self.opening(),
+                Output::Close => self.link.close().await,
+                Output::Send(text) => self.send(Frame::Text(text)).await,
+                Output::Ping => self.send(Frame::Ping).await,
+                Output::Post { utid, message } => {
+                    let post = self.http.post(&self.config, message);
+                    self.posts.spawn(async move { (utid, post.await) });
+                }
+                Output::Tell(what) => {
+                    if let What::Stopped { .. } = what {
+                        self.stopped.store(true, Ordering::Release);
+                    }
+                    let agent = self.name.clone();
+                    (self.events)(Event { agent, what });
+                }
+            }
+        }
+    }
+
+    fn opening(&self) -> Link {
+        let Some(url) = self.config.websocket.clone() else {
+            return Link::Opening(Box::pin(async {
+                Err("no token socket is configured".to_owned())
+            }));
+        };
+        let upgrade = Upgrade {
+            url,
+            origin: self.config.origin.clone(),
+            subprotocol: self.config.subprotocol.clone(),
+            user_agent: self.config.user_agent.clone(),
+            cookies: self.config.cookies.clone(),
+            tls: self.tls.clone(),
+        };
+        Link::Opening(Box::pin(async move {
+            open(&upgrade).await.map_err(|error| error.to_string())
+        }))
+    }
+
+    async fn send(&mut self, frame: Frame) {
+        let Link::Open(_, writer) = &mut self.link else {
+            return;
+        };
+        let sent = async {
+            match frame {
+                Frame::Text(text) => writer.send(text.into()).await,
+                Frame::Ping => writer.ping().await,
+            }
+        };
+        let cause = match timeout(SEND_PATIENCE, sent).await {
+            Ok(Ok(())) => return,
+            Ok(Err(cause)) => cause,
+            Err(_) => "the provider doesn't read".to_owned(),
+        };
+        self.link = Link::None;
+        self.token.handle_closed(&cause, Instant::now());
+    }
+}
+
+impl Link {
+    /// Waits for the next thing; safe to be dropped and called again.
+    async fn happened(&mut self) -> Happened {
+        match self {
+            Self::None => std::future::pending().await,
+            Self::Opening(attempt) => Happened::Opened(attempt.await),
+            Self::Open(reader, _) => Happened::Received(reader.read().await),
+        }
+    }
+
+    async fn close(&mut self) {
+        if let Self::Open(_, mut writer) = std::mem::replace(self, Self::None) {
+            writer.close().await;
+        }
+    }
+}
+
+/// Commands by HTTP, where they don't go by the socket.
+struct Http(Option<reqwest::Client>);
+
+impl Http {
+    fn new(config: &Ozonetel, tls: &Arc<rustls::ClientConfig>) -> Self {
+        if config.commands == Commands::Socket {
+            return Self(None);
+        }
+        let mut builder = reqwest::Client::builder()
+            .use_preconfigured_tls(tls.as_ref().clone())
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(user_agent) = &config.user_agent {
+            builder = builder.user_agent(user_agent);
+        }
+        Self(Some(
+            builder
+                .build()
+                .expect("a client out of a valid TLS configuration"),
+        ))
+    }
+
+    fn post(
+        &self,
+        config: &Ozonetel,
+        message: Map<String, Value>,
+    ) -> impl Future<Output = Posted> + Send + use<> {
+        let request = match (&self.0, &config.command_url) {
+            (Some(client), Some(url)) => Some(client.post(url)),
+            (None, _) | (_, None) => None,
+        };
+        let request = request.map(|request| {
+            let request = request.timeout(config.reply_timeout);
+            let request = match &config.origin {
+                Some(origin) => request.header(http::header::ORIGIN, origin),
+                None => request,
+            };
+            let request = match &config.cookies {
+                Some(cookies) => request.header(http::header::COOKIE, cookies.expose()),
+                None => request,
+            };
+            match config.commands {
+                Commands::HttpForm => request.form(&form(message)),
+                Commands::HttpJson | Commands::Socket => request.json(&message),
+            }
+        });
+        async move {
+            let Some(request) = request else {
+                return Posted::Unreachable("no command_url is configured".to_owned());
+            };
+            // A reply is a few hundred bytes; the socket's limit is more than enough for it.
+            let answered = async {
+                let mut response = request.send().await?;
+                let status = response.status().as_u16();
+                let mut body = Vec::new();
+                while let Some(chunk) = response.chunk().await? {
+                    body.extend_from_slice(&chunk);
+                    if body.len() > BODY_AT_MOST {
+                        break;
+                    }
+                }
+                let body = String::from_utf8_lossy(&body).into_owned();
+                Ok::<_, reqwest::Error>(Posted::Answered { status, body })
+            };
+            answered
+                .await
+                .unwrap_or_else(|error| match error.is_connect() {
+                    true => Posted::Unreachable(error.without_url().to_string()),
+                    false => Posted::Lost(error.without_url().to_string()),
+                })
+        }
+    }
+}
+
+/// A form's values are all text.
+fn form(message: Map<String, Value>) -> BTreeMap<String, String> {
+    message
+        .into_iter()
+        .map(|(key, value)| match value {
+            Value::String(text) => (key, text),
+            other => (key, other.to_string()),
+        })
+        .collect()
+}
+
+/// Dials and releases that wait for the task; an agent makes one at a time.
+const ORDERS_AT_MOST: usize = 16;
+
+/// A socket that takes no frame for so long is as good as closed.
+const SEND_PATIENCE: Duration = Duration::from_secs(10);
+
+const BODY_AT_MOST: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,652 @@
+//! The token socket's state machine: frames in; frames, reports and one deadline out.
+//!
+//! Pure. The driver's contract: feed one `handle_*`, drain [`Token::poll_output`], wait no longer than
+//! [`Token::poll_timeout`], and only then feed again.
+//!
+//! ```text
+//!          ┌───────────────────────────── renewal, outside a call ───────────────────────────┐
+//!          ▼                                                                                 │
+//!     Connecting ──► Open: AwaitingId ──► SigningIn ──► SignedIn ───────────────────────────┤
+//!          ▲  │              │                │             │                                │
+//!          │  └──────────────┴── closed, dead, refused ─────┴──► Resting (full jitter) ──────┤
+//!          └─────────────────────────────────────────────────────────┘                       │
+//!                             closeTab, agentLogoffByAdmin ──► Stopped ◄─────────────────────┘
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::{Map, Value};
+use tracing::{debug, info, warn};
+
+use super::command::{Command, NewSocket, Sender, Session};
+use super::push::Push;
+use super::reply::{self, Verdict};
+use super::{DialOutcome, TokenAgent, What, identity};
+use crate::call::CallId;
+use crate::config::{Commands, Ozonetel};
+use crate::transport::Backoff;
+
+/// One agent's token socket, across all the sockets it lives through.
+#[derive(Debug)]
+pub(super) struct Token {
+    config: Arc<Ozonetel>,
+    agent: TokenAgent,
+    random: StdRng,
+    state: State,
+    history: History,
+    /// Outlives the sockets.
+    browser_session_id: BrowserSession,
+    last_utid: u64,
+    waiting: BTreeMap<u64, Waiting>,
+    line: LineUse,
+    backoff: Backoff,
+    out: VecDeque<Output>,
+}
+
+/// What the machine asks of its driver.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Output {
+    /// Open a socket; answered by `handle_connected` or `handle_closed`.
+    Connect,
+    /// Drop the socket, or the attempt at one.
+    Close,
+    /// Send a text message on the socket.
+    Send(String),
+    Ping,
+    /// Send a command by HTTP; answered by `handle_posted`.
+    Post {
+        utid: u64,
+        message: Map<String, Value>,
+    },
+    Tell(What),
+}
+
+/// What became of [`Output::Post`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Posted {
+    Answered {
+        status: u16,
+        body: String,
+    },
+    /// It never left.
+    Unreachable(String),
+    /// It may have arrived; the answer didn't.
+    Lost(String),
+}
+
+/// Whether the agent talks; a socket isn't renewed under a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineUse {
+    Idle,
+    InCall,
+}
+
+#[derive(Debug)]
+enum State {
+    Connecting,
+    Open(Open),
+    /// Between two attempts.
+    Resting {
+        until: Instant,
+        cause: String,
+    },
+    Stopped {
+        cause: String,
+    },
+}
+
+#[derive(Debug)]
+struct Open {
+    since: Instant,
+    us_id: Option<String>,
+    phase: Phase,
+    ping_at: Instant,
+    /// Pings since the last sign of life.
+    unanswered: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    AwaitingId {
+        /// When to ask for the id by a probe; `None` once done, or where not configured.
+        probe_at: Option<Instant>,
+        /// When to go on without one.
+        until: Instant,
+    },
+    SigningIn,
+    SignedIn,
+}
+
+/// Whether the platform has seen this agent sign in since the program started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum History {
+    New,
+    SignedInBefore,
+}
+
+#[derive(Debug)]
+enum BrowserSession {
+    /// Ours, until the platform names another.
+    Made(String),
+    Known(String),
+}
+
+/// A command on its way.
+#[derive(Debug)]
+struct Waiting {
+    purpose: Purpose,
+    until: Instant,
+}
+
+#[derive(Debug)]
+enum Purpose {
+    Login,
+    Reconnect,
+    /// The reply changes nothing; a refusal is worth a line in the log.
+    Notice(&'static str),
+    Probe,
+    Dial(CallId),
+}
+
+impl Token {
+    /// Starts by asking for a socket. `made_session` is a fresh UUID v4.
+    pub(super) fn new(
+        config: Arc<Ozonetel>,
+        agent: TokenAgent,
+        made_session: String,
+        seed: u64,
+    ) -> Self {
+        let browser_session_id = match &config.browser_session_id {
+            Some(configured) => BrowserSession::Known(configured.clone()),
+            None => BrowserSession::Made(made_session),
+        };
+        Self {
+            config,
+            agent,
+            random: StdRng::seed_from_u64(seed),
+            state: State::Connecting,
+            history: History::New,
+            browser_session_id,
+            last_utid: 0,
+            waiting: BTreeMap::new(),
+            line: LineUse::Idle,
+            backoff: Backoff::default(),
+            out: VecDeque::from([Output::Connect]),
+        }
+    }
+
+    pub(super) fn handle_connected(&mut self, now: Instant) {
+        if !matches!(self.state, State::Connecting) {
+            // An attempt that was given up finished after all.
+            self.out.push_back(Output::Close);
+            return;
+        }
+        let us_id = self.config.usid.clone();
+        let found = us_id.is_some();
+        self.state = State::Open(Open {
+            since: now,
+            us_id,
+            phase: Phase::AwaitingId {
+                probe_at: self.config.probe.then(|| now + PROBE_AFTER),
+                until: now + ID_PATIENCE,
+            },
+            ping_at: now + self.config.keep_alive,
+            unanswered: 0,
+        });
+        if found {
+            self.sign_in(now);
+        }
+    }
+
+    /// The socket closed, or couldn't be opened.
+    pub(super) fn handle_closed(&mut self, cause: &str, now: Instant) {
+        match &self.state {
+            State::Connecting | State::Open(_) => self.lose(cause, now),
+            // Closed at our own wish.
+            State::Resting { .. } | State::Stopped { .. } => {}
+        }
+    }
+
+    pub(super) fn handle_pong(&mut self) {
+        if let State::Open(open) = &mut self.state {
+            open.unanswered = 0;
+        }
+    }
+
+    /// Takes a message from the socket. Nothing in it is fatal.
+    pub(super) fn handle_text(&mut self, text: &str, now: Instant) {
+        let State::Open(open) = &mut self.state else {
+            return;
+        };
+        open.unanswered = 0;
+        let Ok(Value::Object(message)) = serde_json::from_str(text) else {
+            debug!(bytes = text.len(), "a message that isn't a JSON object");
+            self.tell(What::Push(Push::Unknown { kind: None }));
+            return;
+        };
+        let found = self.find_ids(&message, now);
+        let kind = message.get("type").and_then(Value::as_str);
+        if let Some(utid) = message.get("utid").and_then(reply::text) {
+            match (self.spend(&utid), kind) {
+                (Some(purpose), _) => return self.handle_reply(purpose, &message, now),
+                (None, None | Some("response")) => {
+                    return debug!(utid, "a reply to nothing that still waits");
+                }
+                // A push that carries a serial of somebody else's.
+                (None, Some(_)) => {}
+            }
+        }
+        match kind {
+            Some("closeTab") => self.stop("Another session of this agent took over."),
+            Some("agentLogoffByAdmin") => self.stop("An administrator signed this agent off."),
+            Some("response") => debug!("a reply without a utid"),
+            Some(_) | None => match Push::parse(&message) {
+                // It brought an id, and that was its purpose.
+                Push::Unknown { .. } if found => {}
+                push => self.handle_push(push, now),
+            },
+        }
+    }
+
+    /// Takes what became of a command sent by HTTP.
+    pub(super) fn handle_posted(&mut self, utid: u64, posted: Posted, now: Instant) {
+        let Some(Waiting { purpose, .. }) = self.waiting.remove(&utid) else {
+            return;
+        };
+        match posted {
+            Posted::Unreachable(cause) => match purpose {
+                Purpose::Dial(call) => self.tell_dial(call, DialOutcome::NotSent(cause)),
+                Purpose::Login | Purpose::Reconnect => self.lose(&cause, now),
+                Purpose::Notice(kind) => warn!(kind, cause, "a command couldn't be sent"),
+                Purpose::Probe => debug!(cause, "the probe couldn't be sent"),
+            },
+            Posted::Lost(cause) => match purpose {
+                Purpose::Dial(call) => self.tell_dial(call, DialOutcome::Unknown),
+                Purpose::Login => self.lose(&cause, now),
+                // The agent was signed in before, and nothing says that it ended.
+                Purpose::Reconnect => self.signed_in(),
+                Purpose::Notice(kind) => warn!(kind, cause, "no reply to a command"),
+                Purpose::Probe => {}
+            },
+            Posted::Answered { status, body } => {
+                let mut message = match serde_json::from_str(&body) {
+                    Ok(Value::Object(message)) => message,
+                    _ => Map::new(),
+                };
+                self.find_ids(&message, now);
+                if !(200..300).contains(&status) && reply::classify(&message) == Verdict::Unknown {
+                    let sentence = format!("The provider answered with HTTP status {status}.");
+                    message.insert("status".to_owned(), "error".into());
+                    message.insert("message".to_owned(), sentence.into());
+                }
+                self.handle_reply(purpose, &message, now);
+            }
+        }
+    }
+
+    /// Dials; what becomes of it is told as [`What::Dial`], exactly once.
+    pub(super) fn handle_dial(&mut self, call: CallId, number: &str, now: Instant) {
+        let refusal = match &self.state {
+            State::Open(open) => match (open.phase, self.history) {
+                (Phase::SignedIn, _) | (Phase::SigningIn, History::SignedInBefore) => None,
+                (Phase::AwaitingId { .. } | Phase::SigningIn, _) => {
+                    Some("The agent isn't signed in with the provider yet.".to_owned())
+                }
+            },
+            State::Connecting => Some("The token socket is being opened.".to_owned()),
+            State::Resting { cause, .. } => Some(format!("The token socket is down: {cause}")),
+            State::Stopped { cause } => Some(format!("The token socket was given up: {cause}")),
+        };
+        let refusal = refusal.or_else(|| {
+            (self.waiting.len() >= WAITING_AT_MOST)
+                .then(|| "Too many commands wait for their replies.".to_owned())
+        });
+        match refusal {
+            Some(reason) => self.tell_dial(call, DialOutcome::NotSent(reason)),
+            None => self.command(Command::ManualDial { number }, Purpose::Dial(call), now),
+        }
+    }
+
+    /// The agent is ready again after wrap-up.
+    pub(super) fn handle_release(&mut self, now: Instant) {
+        match &self.state {
+            State::Open(_) => self.notice(Command::Release, now),
+            // Signing in again makes ready as well.
+            State::Connecting | State::Resting { .. } | State::Stopped { .. } => {}
+        }
+    }
+
+    pub(super) fn handle_line_use(&mut self, line: LineUse, now: Instant) {
+        self.line = line;
+        self.handle_timeout(now);
+    }
+
+    /// Does all that is due at `now`.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.expire_replies(now);
+        match &mut self.state {
+            State::Resting { until, .. } if now >= *until => {
+                self.state = State::Connecting;
+                self.out.push_back(Output::Connect);
+            }
+            State::Open(open) => {
+                if now >= open.ping_at {
+                    if open.unanswered >= UNANSWERED_PINGS {
+                        self.lose("the provider answers no pings", now);
+                        return;
+                    }
+                    open.unanswered += 1;
+                    open.ping_at = now + self.config.keep_alive;
+                    self.out.push_back(Output::Ping);
+                }
+                match &mut open.phase {
+                    Phase::AwaitingId { until, .. } if now >= *until => self.sign_in(now),
+                    Phase::AwaitingId { probe_at, .. } if probe_at.is_some_and(|at| now >= at) => {
+                        *probe_at = None;
+                        self.command(Command::Probe, Purpose::Probe, now);
+                    }
+                    Phase::AwaitingId { .. } | Phase::SigningIn | Phase::SignedIn => {}
+                }
+                self.renew_if_due(now);
+            }
+            // Not due, or nothing to wait for.
+            State::Resting { .. } | State::Connecting | State::Stopped { .. } => {}
+        }
+    }
+
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called; `None` while only others can act.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let reply = self.waiting.values().map(|waiting| waiting.until).min();
+        let own = match &self.state {
+            State::Connecting | State::Stopped { .. } => None,
+            State::Resting { until, .. } => Some(*until),
+            State::Open(open) => {
+                let phase = match open.phase {
+                    Phase::AwaitingId { probe_at, until } => Some(probe_at.unwrap_or(until)),
+                    Phase::SigningIn | Phase::SignedIn => None,
+                };
+                let renewal = self
+                    .may_renew()
+                    .then(|| open.since + self.config.renew_after);
+                [Some(open.ping_at), phase, renewal]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
+        };
+        [reply, own].into_iter().flatten().min()
+    }
+
+    fn find_ids(&mut self, message: &Map<String, Value>, now: Instant) -> bool {
+        if let BrowserSession::Made(_) = self.browser_session_id
+            && let Some(id) = identity::browser_session_id(message)
+        {
+            self.browser_session_id = BrowserSession::Known(id);
+        }
+        let State::Open(open) = &mut self.state else {
+            return false;
+        };
+        if open.us_id.is_some() {
+            return false;
+        }
+        let Some(id) = identity::us_id(message) else {
+            return false;
+        };
+        open.us_id = Some(id.clone());
+        match open.phase {
+            Phase::AwaitingId { .. } => self.sign_in(now),
+            // Signed in without it: the platform must learn where this agent's socket is.
+            Phase::SigningIn | Phase::SignedIn => {
+                self.tell(What::Up { us_id: Some(id) });
+                self.notice(Command::Reconnect(NewSocket::IdFound), now);
+            }
+        }
+        true
+    }
+
+    fn sign_in(&mut self, now: Instant) {
+        let State::Open(open) = &mut self.state else {
+            return;
+        };
+        open.phase = Phase::SigningIn;
+        let us_id = open.us_id.clone();
+        if us_id.is_none() {
+            warn!("the token socket told no id; signing in without one");
+        }
+        self.tell(What::Up { us_id });
+        match self.history {
+            History::New => self.command(Command::Login(Session::Fresh), Purpose::Login, now),
+            History::SignedInBefore => {
+                let announce = Command::Reconnect(NewSocket::Reconnected);
+                self.command(announce, Purpose::Reconnect, now);
+            }
+        }
+    }
+
+    fn handle_reply(&mut self, purpose: Purpose, message: &Map<String, Value>, now: Instant) {
+        let verdict = reply::classify(message);
+        match (purpose, verdict) {
+            (Purpose::Dial(call), verdict) => {
+                let outcome = match verdict {
+                    Verdict::Success => DialOutcome::Queued {
+                        ucid: reply::ucid(message),
+                    },
+                    Verdict::Failure(sentence) => DialOutcome::Refused(sentence),
+                    Verdict::Unknown => DialOutcome::Unknown,
+                };
+                self.tell_dial(call, outcome);
+            }
+            (Purpose::Login, Verdict::Failure(sentence)) => {
+                self.lose(
+                    &format!("the provider refused the sign-in: {sentence}"),
+                    now,
+                );
+            }
+            // Success shows as `isSip`, in words, or by nothing being wrong.
+            (Purpose::Login, Verdict::Success | Verdict::Unknown) => {
+                self.signed_in();
+                self.notice(Command::Release, now);
+            }
+            (Purpose::Reconnect, Verdict::Failure(sentence)) => {
+                info!(sentence, "the session is gone; signing in anew");
+                self.command(Command::Login(Session::Resumed), Purpose::Login, now);
+            }
+            (Purpose::Reconnect, Verdict::Success | Verdict::Unknown) => self.signed_in(),
+            (Purpose::Notice(kind), Verdict::Failure(sentence)) => {
+                warn!(kind, sentence, "the provider refused a command");
+            }
+            (Purpose::Notice(_), Verdict::Success | Verdict::Unknown) => {}
+            // The id, if there was one, has been found already.
+            (Purpose::Probe, _) => {}
+        }
+    }
+
+    fn signed_in(&mut self) {
+        if let State::Open(open) = &mut self.state {
+            open.phase = Phase::SignedIn;
+            self.history = History::SignedInBefore;
+            self.tell(What::SignedIn);
+        }
+    }
+
+    fn handle_push(&mut self, push: Push, now: Instant) {
+        // A supervisor's change only takes effect when the client asks for it itself.
+        match &push {
+            Push::Paused { reason } => {
+                let reason = reason.as_deref().unwrap_or("");
+                let reason = reason.replace(super::command::SEPARATORS, " ");
+                self.notice(Command::Pause { reason: &reason }, now);
+            }
+            Push::ReleasedBySupervisor { .. } => self.notice(Command::Release, now),
+            Push::Unknown { kind } => debug!(?kind, "an unknown push"),
+            Push::NewCall { .. }
+            | Push::BusyAgent { .. }
+            | Push::AgentRelease { .. }
+            | Push::AgentReleaseWithoutWrapUp { .. }
+            | Push::DropCall { .. }
+            | Push::CallDetails { .. }
+            | Push::PerformCall { .. }
+            | Push::Alert { .. } => {}
+        }
+        self.tell(What::Push(push));
+    }
+
+    fn expire_replies(&mut self, now: Instant) {
+        let due = |(utid, waiting): (&u64, &Waiting)| (now >= waiting.until).then_some(*utid);
+        let due: Vec<u64> = self.waiting.iter().filter_map(due).collect();
+        for utid in due {
+            let Some(Waiting { purpose, .. }) = self.waiting.remove(&utid) else {
+                // An earlier one of this round lost the socket, and all that waited with it.
+                continue;
+            };
+            match purpose {
+                Purpose::Dial(call) => self.tell_dial(call, DialOutcome::NoReply),
+                Purpose::Login => self.lose("the provider doesn't answer the sign-in", now),
+                // The agent was signed in before, and nothing says that it ended.
+                Purpose::Reconnect => self.signed_in(),
+                Purpose::Notice(kind) => debug!(kind, "no reply"),
+                Purpose::Probe => {}
+            }
+        }
+    }
+
+    fn renew_if_due(&mut self, now: Instant) {
+        let State::Open(open) = &self.state else {
+            return;
+        };
+        if !self.may_renew() || now < open.since + self.config.renew_after {
+            return;
+        }
+        self.forget_replies();
+        self.tell(What::Down {
+            cause: "renewed before the provider cuts it for its age".to_owned(),
+        });
+        self.state = State::Connecting;
+        self.out.extend([Output::Close, Output::Connect]);
+    }
+
+    fn may_renew(&self) -> bool {
+        let dialling = |waiting: &Waiting| matches!(waiting.purpose, Purpose::Dial(_));
+        self.line == LineUse::Idle && !self.waiting.values().any(dialling)
+    }
+
+    /// Drops the socket and rests before the next.
+    fn lose(&mut self, cause: &str, now: Instant) {
+        if let State::Open(open) = &self.state
+            && now.saturating_duration_since(open.since) >= STEADY
+        {
+            self.backoff = Backoff::default();
+        }
+        self.state = State::Resting {
+            until: now + self.backoff.pause(&mut self.random),
+            cause: cause.to_owned(),
+        };
+        self.out.push_back(Output::Close);
+        self.forget_replies();
+        self.tell(What::Down {
+            cause: cause.to_owned(),
+        });
+    }
+
+    fn stop(&mut self, cause: &str) {
+        self.state = State::Stopped {
+            cause: cause.to_owned(),
+        };
+        self.out.push_back(Output::Close);
+        self.forget_replies();
+        self.tell(What::Stopped {
+            cause: cause.to_owned(),
+        });
+    }
+
+    /// Replies come on the socket that the command went out on, or never.
+    fn forget_replies(&mut self) {
+        for waiting in std::mem::take(&mut self.waiting).into_values() {
+            if let Purpose::Dial(call) = waiting.purpose {
+                self.tell_dial(call, DialOutcome::Unknown);
+            }
+        }
+    }
+
+    fn notice(&mut self, command: Command<'_>, now: Instant) {
+        self.command(command, Purpose::Notice(command.kind()), now);
+    }
+
+    fn command(&mut self, command: Command<'_>, purpose: Purpose, now: Instant) {
+        let State::Open(open) = &self.state else {
+            return;
+        };
+        let (BrowserSession::Made(browser_session_id) | BrowserSession::Known(browser_session_id)) =
+            &self.browser_session_id;
+        let sender = Sender {
+            customer: &self.config.customer,
+            agent: &self.agent,
+            us_id: open.us_id.as_deref().unwrap_or(""),
+            browser_session_id,
+        };
+        let utid = self.last_utid + 1;
+        let message = match command.render(&self.config.templates, &sender, utid) {
+            Ok(message) => message,
+            Err(forbidden) => {
+                match purpose {
+                    Purpose::Dial(call) => {
+                        self.tell_dial(call, DialOutcome::NotSent(forbidden.to_string()));
+                    }
+                    Purpose::Login | Purpose::Reconnect => self.lose(&forbidden.to_string(), now),
+                    Purpose::Notice(kind) => warn!(kind, %forbidden, "a command can't be sent"),
+                    Purpose::Probe => warn!(%forbidden, "the probe can't be sent"),
+                }
+                return;
+            }
+        };
+        self.last_utid = utid;
+        let until = now + self.config.reply_timeout;
+        self.waiting.insert(utid, Waiting { purpose, until });
+        self.out.push_back(match (self.config.commands, command) {
+            // Only the socket's own gateway can name the socket.
+            (Commands::Socket, _) | (_, Command::Probe) => {
+                Output::Send(Value::Object(message).to_string())
+            }
+            (Commands::HttpJson | Commands::HttpForm, _) => Output::Post { utid, message },
+        });
+    }
+
+    fn spend(&mut self, utid: &str) -> Option<Purpose> {
+        let utid: u64 = utid.parse().ok()?;
+        self.waiting.remove(&utid).map(|waiting| waiting.purpose)
+    }
+
+    fn tell_dial(&mut self, call: CallId, outcome: DialOutcome) {
+        self.tell(What::Dial { call, outcome });
+    }
+
+    fn tell(&mut self, what: What) {
+        self.out.push_back(Output::Tell(what));
+    }
+}
+
+/// How long the platform may take to name the socket before the agent signs in without.
+const ID_PATIENCE: Duration = Duration::from_secs(3);
+
+/// An id that comes by itself comes in the first second.
+const PROBE_AFTER: Duration = Duration::from_secs(1);
+
+/// A socket that misses the answer to this many pings is dead.
+const UNANSWERED_PINGS: u32 = 2;
+
+/// A socket that lived this long was a good one; the next failure starts from the shortest pause.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// An agent dials one number at a time; more than these are a loop somewhere.
+const WAITING_AT_MOST: usize = 16;
+
+#[cfg(test)]
+mod tests;
