@@ -34,6 +34,8 @@ mod assets;
 pub mod auth;
 mod calls;
 mod dial_rate;
+#[cfg(test)]
+mod fake_switchboard;
 mod idempotency;
 mod lines;
 mod operations;
@@ -214,3 +216,6 @@ async fn version(State(public): State<Arc<Public>>) -> Json<Version> {
 
 /// Longer than any request takes that isn't stuck.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;
