@@ -162,6 +162,10 @@ pub enum TransferMode {
 /// What the gateway sends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every frame is an event: a box would be one more allocation for each"
+)]
 pub enum Frame {
     Reply {
         re: u64,

@@ -1,6 +1,7 @@
 //! Bearer tokens: JWT (RFC 7519) signed with HS256, and what their scopes reach.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::errors::ErrorKind;
@@ -9,6 +10,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
+use crate::config;
 
 /// Makes and checks tokens. The secret never leaves it.
 pub struct Auth {
@@ -19,24 +21,45 @@ pub struct Auth {
     audience: Option<String>,
 }
 
-/// The secret is too short to sign with.
+/// There is nothing to sign with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret of HS256 tokens needs at least {SECRET_MINIMUM} bytes")]
-pub struct WeakSecret;
+pub enum Unsigned {
+    #[error(
+        "auth.hs256_secret or auth.hs256_secret_file must be set: without it nobody can sign in"
+    )]
+    NoSecret,
+    /// RFC 7518 section 3.2 asks for a key of at least the hash's size.
+    #[error("auth.hs256_secret needs at least {SECRET_MINIMUM} bytes")]
+    WeakSecret,
+}
 
 impl Auth {
+    /// As the operator configured it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsigned`] when there is no secret, or none that may be used.
+    pub fn configured(auth: &config::Auth) -> Result<Self, Unsigned> {
+        let secret = auth.hs256_secret.as_ref().ok_or(Unsigned::NoSecret)?;
+        Self::new(
+            secret.expose().as_bytes(),
+            auth.issuer.clone(),
+            auth.audience.clone(),
+        )
+    }
+
     /// `issuer` and `audience`, where given, must be in every token and are put in those minted here.
     ///
     /// # Errors
     ///
-    /// [`WeakSecret`]: RFC 7518 section 3.2 asks for a key of at least the hash's size.
+    /// [`Unsigned::WeakSecret`].
     pub fn new(
         secret: &[u8],
         issuer: Option<String>,
         audience: Option<String>,
-    ) -> Result<Self, WeakSecret> {
+    ) -> Result<Self, Unsigned> {
         if secret.len() < SECRET_MINIMUM {
-            return Err(WeakSecret);
+            return Err(Unsigned::WeakSecret);
         }
         // One algorithm, so that a token can't choose how it is checked (RFC 8725 section 3.1).
         let mut validation = Validation::new(Algorithm::HS256);
@@ -105,7 +128,12 @@ impl Auth {
         Ok(Caller {
             subject: claims.sub,
             expires: claims.exp,
-            scopes: claims.scope.split(' ').filter_map(Scope::parse).collect(),
+            // One token may serve several systems: others' scopes are none of ours.
+            scopes: claims
+                .scope
+                .split(' ')
+                .filter_map(|word| word.parse().ok())
+                .collect(),
         })
     }
 }
@@ -151,17 +179,29 @@ impl Scope {
         }
     }
 
-    /// `None` for another system's scope: one token may serve several.
-    fn parse(word: &str) -> Option<Self> {
-        const ALL: [Scope; 6] = [
-            Scope::Agent,
-            Scope::CallsRead,
-            Scope::CallsWrite,
-            Scope::RecordingsRead,
-            Scope::RecordingsWrite,
-            Scope::Admin,
-        ];
-        ALL.into_iter().find(|scope| scope.as_str() == word)
+    const ALL: [Self; 6] = [
+        Self::Agent,
+        Self::CallsRead,
+        Self::CallsWrite,
+        Self::RecordingsRead,
+        Self::RecordingsWrite,
+        Self::Admin,
+    ];
+}
+
+/// Another system's scope, or a misspelt one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a scope is agent, calls:read, calls:write, recordings:read, recordings:write or admin")]
+pub struct NotAScope;
+
+impl FromStr for Scope {
+    type Err = NotAScope;
+
+    fn from_str(word: &str) -> Result<Self, NotAScope> {
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.as_str() == word)
+            .ok_or(NotAScope)
     }
 }
 
@@ -382,7 +422,10 @@ mod tests {
 
     #[test]
     fn a_short_secret_is_refused_and_no_secret_is_printed() {
-        assert_eq!(Auth::new(b"hunter2", None, None).err(), Some(WeakSecret));
+        assert_eq!(
+            Auth::new(b"hunter2", None, None).err(),
+            Some(Unsigned::WeakSecret)
+        );
         assert!(!format!("{:?}", auth(None, None)).contains("0123"));
     }
 }
