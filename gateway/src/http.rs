@@ -106,6 +106,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(assets::routes())
         .route("/v1/version", get(version))
         .layer(DefaultBodyLimit::max(request::BODY_LIMIT))
+        .layer(middleware::map_response(request::explain))
         .with_state(Arc::new(Public::new(state)));
     (finished(public), finished(operations))
 }

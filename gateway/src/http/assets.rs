@@ -13,7 +13,7 @@ use http::header::{
     HeaderName, IF_NONE_MATCH,
 };
 use http::{HeaderMap, StatusCode};
-use rust_embed::{Embed, EmbeddedFile};
+use rust_embed::Embed;
 
 use super::Public;
 use super::problem::Problem;
@@ -50,13 +50,17 @@ async fn sdk_file(Path(path): Path<String>, headers: HeaderMap) -> Result<Respon
 fn file(path: &str, asked: &HeaderMap) -> Result<Response, Problem> {
     let file = Dist::get(path)
         .ok_or_else(|| Problem::not_found("There is no such file in this gateway."))?;
-    let tag = entity_tag(&file);
+    let tag = entity_tag(&file.metadata.sha256_hash());
+    Ok(respond(path, file.data, &tag, asked))
+}
+
+fn respond(path: &str, data: Cow<'static, [u8]>, tag: &str, asked: &HeaderMap) -> Response {
     // The names carry no hash of their content, so a browser asks each time and is mostly answered 304.
-    let caching = [(CACHE_CONTROL, "no-cache"), (ETAG, tag.as_str())];
-    if is_current(asked, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+    let caching = [(CACHE_CONTROL, "no-cache"), (ETAG, tag)];
+    if is_current(asked, tag) {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    let body = match file.data {
+    let body = match data {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => Bytes::from(bytes),
     };
@@ -66,12 +70,11 @@ fn file(path: &str, asked: &HeaderMap) -> Result<Response, Problem> {
             response.headers_mut().insert(name, value.clone());
         }
     }
-    Ok(response)
+    response
 }
 
 /// Strong: half of the content's SHA-256 in hexadecimal.
-fn entity_tag(file: &EmbeddedFile) -> String {
-    let hash = file.metadata.sha256_hash();
+fn entity_tag(hash: &[u8; 32]) -> String {
     let hex: String = hash[..16].iter().map(|b| format!("{b:02x}")).collect();
     format!("\"{hex}\"")
 }
@@ -124,6 +127,24 @@ static PAGE_HEADERS: [(HeaderName, http::HeaderValue); 3] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_comes_with_its_policy_once_and_then_as_unchanged() {
+        let tag = entity_tag(&[0xab; 32]);
+        let page = || Cow::Borrowed(&b"<!doctype html>"[..]);
+        let mut asked = HeaderMap::new();
+        let first = respond("desk/index.html", page(), &tag, &asked);
+        assert_eq!(first.status(), StatusCode::OK);
+        let policy = &first.headers()[CONTENT_SECURITY_POLICY];
+        assert!(
+            policy
+                .to_str()
+                .is_ok_and(|p| p.starts_with("default-src 'self'"))
+        );
+        asked.insert(IF_NONE_MATCH, first.headers()[ETAG].clone());
+        let second = respond("desk/index.html", page(), &tag, &asked);
+        assert_eq!(second.status(), StatusCode::NOT_MODIFIED);
+    }
 
     #[test]
     fn a_tag_that_the_browser_has_is_current() {

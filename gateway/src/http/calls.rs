@@ -116,8 +116,8 @@ async fn place(
     };
     if let Err(too_fast) = public.admit_dial(&caller.subject, Instant::now()) {
         let seconds = too_fast.retry_after.as_secs_f64().ceil() as u64;
-        let problem = Problem::too_many("You dial faster than this gateway allows a caller.");
-        return Ok(([(RETRY_AFTER, seconds.to_string())], problem).into_response());
+        let retry_after = [(RETRY_AFTER, seconds.to_string())];
+        return Ok((retry_after, Problem::from(too_fast)).into_response());
     }
     let (agent, dial) = placing.into_dial(call);
     let view = public.switchboard.dial(agent, dial).await?;

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::problem::Problem;
+
 /// A second's worth may come at once; after that, evenly.
 #[derive(Debug)]
 pub(super) struct DialRate {
@@ -16,6 +18,12 @@ pub(super) struct DialRate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooFast {
     pub retry_after: Duration,
+}
+
+impl From<TooFast> for Problem {
+    fn from(_: TooFast) -> Self {
+        Self::too_many("You dial faster than this gateway allows a caller.")
+    }
 }
 
 impl DialRate {

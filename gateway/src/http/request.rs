@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -32,6 +32,16 @@ pub(super) async fn identify(request: Request, next: Next) -> Response {
     let id = HeaderValue::from_str(&id).expect("a UUID or what was a header's value");
     response.headers_mut().insert(&X_REQUEST_ID, id);
     response
+}
+
+/// The framework's own refusals, a path that isn't UTF-8 for one, are plain text until here.
+pub(super) async fn explain(response: Response) -> Response {
+    let status = response.status();
+    let refused = status.is_client_error() || status.is_server_error();
+    if !refused || response.extensions().get::<Problem>().is_some() {
+        return response;
+    }
+    Problem::of_status(status, "The request's line or headers can't be understood.").into_response()
 }
 
 /// A caller's id goes back to them and into logs, so it must be short and plain.

@@ -284,13 +284,27 @@ async fn take(
             }
             Err(problem) => return send_problem(socket, id, problem).await,
         },
-        operation => Desk::Request {
-            connection: opened.connection,
-            id,
-            operation,
-        },
+        operation => {
+            if let Err(problem) = admit_dial(public, opened, &operation) {
+                return send_problem(socket, id, problem).await;
+            }
+            Desk::Request {
+                connection: opened.connection,
+                id,
+                operation,
+            }
+        }
     };
     public.switchboard.desk(desk).await.map_err(|_| STOPPING)
+}
+
+/// A page caught in a loop must not dial the town.
+fn admit_dial(public: &Public, opened: &Opened, operation: &Operation) -> Result<(), Problem> {
+    if !matches!(operation, Operation::Dial(_)) {
+        return Ok(());
+    }
+    let now = Instant::now().into_std();
+    Ok(public.admit_dial(&opened.caller.subject, now)?)
 }
 
 /// A refused renewal leaves the old token as it was.

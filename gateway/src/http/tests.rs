@@ -27,17 +27,17 @@ struct Answer {
 }
 
 fn desk() -> Desk {
-    desk_with(fake_switchboard::start())
+    desk_with(fake_switchboard::start(), 1000)
 }
 
-fn desk_with((switchboard, heard): (Switchboard, mpsc::Receiver<Heard>)) -> Desk {
+fn desk_with((switchboard, heard): (Switchboard, mpsc::Receiver<Heard>), dial_rate: u32) -> Desk {
     let auth = || Auth::new(SECRET, None, None).expect("long enough");
     let (public, operations) = routers(HttpState {
         switchboard,
         auth: auth(),
         metrics: Metrics::new(),
         allowed_origins: Vec::new(),
-        dial_rate: 3,
+        dial_rate,
         mode: Mode::Serve,
     });
     Desk {
@@ -314,10 +314,7 @@ async fn a_refused_dial_may_be_tried_again_under_its_key_and_is_the_same_call() 
 
 #[tokio::test]
 async fn a_caller_who_dials_too_fast_is_told_when_to_come_back() {
-    let desk = desk();
-    for _ in 0..3 {
-        desk.dial("agent7").await;
-    }
+    let desk = desk_with(fake_switchboard::start(), 0);
     let answer = desk
         .ask(Method::POST, "/v1/calls", dial("agent7", "+919000000001"))
         .await;
@@ -447,6 +444,8 @@ async fn whatever_http_refuses_is_a_problem_with_the_requests_id() {
         (Method::DELETE, "/v1/calls", "application/json", "", 405),
         (Method::GET, "/v2/calls", "application/json", "", 404),
         (Method::GET, "/v1/calls/5", "application/json", "", 404),
+        (Method::GET, "/v1/calls/%ff", "application/json", "", 400),
+        (Method::GET, "/v1/agent", "application/json", "", 400),
         (Method::GET, "/desk/nothing", "application/json", "", 404),
     ];
     for (method, path, content_type, body, status) in cases {
@@ -535,7 +534,7 @@ async fn a_gateway_that_works_is_live_and_ready() {
 async fn a_gateway_whose_switchboard_is_stuck_says_so_and_still_counts() {
     let (switchboard, _stuck) = fake_switchboard::start_stuck();
     let (_, heard) = mpsc::channel(1);
-    let desk = desk_with((switchboard, heard));
+    let desk = desk_with((switchboard, heard), 1);
     assert_eq!(get(&desk.operations, "/livez").await.status, 503);
     let ready = get(&desk.operations, "/readyz").await;
     assert_eq!(ready.status, 503);

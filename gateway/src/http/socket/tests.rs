@@ -25,6 +25,10 @@ struct Gateway {
 }
 
 async fn gateway() -> Gateway {
+    gateway_with(1000).await
+}
+
+async fn gateway_with(dial_rate: u32) -> Gateway {
     let (switchboard, heard) = fake_switchboard::start();
     let bind = async || TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let (public, operations) = (bind().await, bind().await);
@@ -34,7 +38,7 @@ async fn gateway() -> Gateway {
         auth: Auth::new(SECRET, None, None).expect("long enough"),
         metrics: Metrics::new(),
         allowed_origins: vec!["https://desk.example.com".to_owned()],
-        dial_rate: 5,
+        dial_rate,
         mode: Mode::Serve,
     };
     tokio::spawn(serve(public, operations, state, std::future::pending()));
@@ -248,6 +252,20 @@ async fn what_can_not_be_done_is_answered_and_the_socket_lives() {
     }
     say(&mut socket, json!({ "id": 6, "op": "ping" })).await;
     assert!(matches!(gateway.desk().await, Desk::Request { id: 6, .. }));
+}
+
+#[tokio::test]
+async fn a_page_that_dials_too_fast_is_refused_and_the_socket_lives() {
+    let mut gateway = gateway_with(0).await;
+    let (mut socket, _, _frames) = gateway.signed_in().await;
+    let call = crate::call::CallId::fresh();
+    let dial = json!({ "id": 2, "op": "dial", "call": call, "to": "+919000000001" });
+    say(&mut socket, dial).await;
+    let refused = hear(&mut socket).await;
+    assert_eq!(refused["re"], 2);
+    assert_eq!(refused["err"]["status"], 429);
+    say(&mut socket, json!({ "id": 3, "op": "ping" })).await;
+    assert!(matches!(gateway.desk().await, Desk::Request { id: 3, .. }));
 }
 
 #[tokio::test]
