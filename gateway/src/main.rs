@@ -2,13 +2,15 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::config::{self, Config};
 use gateway::http::auth::{Auth, Scope};
+use tracing_subscriber::EnvFilter;
 
 /// A SIP-to-WebRTC gateway for contact-centre agents.
 #[derive(Debug, Parser)]
@@ -20,6 +22,24 @@ struct Warmline {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The real thing
+    Serve {
+        #[command(flatten)]
+        file: InFile,
+        #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+        log_format: LogFormat,
+    },
+    /// Everything on one machine: with a simulated provider, a demo agent, and the desk's address to open
+    Dev {
+        /// Where the desk and the API are served; loopback only
+        #[arg(long, value_parser = loopback, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Where metrics and health are served; loopback only
+        #[arg(long, value_parser = loopback, default_value = "127.0.0.1:9090")]
+        operations: SocketAddr,
+        #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+        log_format: LogFormat,
+    },
     /// Says whether a configuration can be used: exit 0 yes, 1 no, 2 it can't be read
     Check { file: PathBuf },
     /// Shows configurations
@@ -66,8 +86,31 @@ struct InFile {
     config: PathBuf,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
 fn main() -> ExitCode {
     match Warmline::parse().command {
+        Command::Serve { file, log_format } => {
+            match log(log_format).and_then(|()| usable(&file.config)) {
+                Ok(config) => run(gateway::app::run(config)),
+                Err(error) => complain(&error, UNUSABLE),
+            }
+        }
+        Command::Dev {
+            listen,
+            operations,
+            log_format,
+        } => match log(log_format) {
+            Ok(()) => run(gateway::dev::run(gateway::dev::Options {
+                listen,
+                operations,
+            })),
+            Err(error) => complain(&error, UNUSABLE),
+        },
         Command::Check { file } => check(&file),
         Command::Config(Shown::Default) => {
             print!("{}", config::DEFAULT);
@@ -77,6 +120,17 @@ fn main() -> ExitCode {
             println!("{config:#?}");
         })),
         Command::Token(Token::Mint(minting)) => ended(mint(&minting)),
+    }
+}
+
+/// Drives the whole program to its end.
+fn run(program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => ended(runtime.block_on(program)),
+        Err(error) => complain(&error.into(), FAILED),
     }
 }
 
@@ -137,13 +191,43 @@ impl InFile {
     }
 }
 
+/// Logs go to stderr; `RUST_LOG` says which, as `info,gateway=debug`.
+fn log(format: LogFormat) -> anyhow::Result<()> {
+    let filter = match std::env::var_os(EnvFilter::DEFAULT_ENV) {
+        Some(_) => EnvFilter::try_from_default_env()?,
+        None => EnvFilter::new(LOG_FILTER),
+    };
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let set = match format {
+        LogFormat::Text => logs.try_init(),
+        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+    };
+    set.map_err(|error| anyhow::anyhow!("logging can't be set up: {error}"))
+}
+
 fn ended(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("warmline: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => complain(&error, FAILED),
+    }
+}
+
+fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("warmline: {error:#}");
+    code.into()
+}
+
+/// An address that other machines can't reach.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "an address and its port: \"127.0.0.1:8080\"".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("dev binds loopback only; use \"serve\" for the rest".to_owned())
     }
 }
 
@@ -165,9 +249,18 @@ fn span(text: &str) -> Result<Duration, &'static str> {
 /// As for tokens minted over HTTP.
 const DEFAULT_TTL: &str = "12h";
 
+/// Milestones of calls, not their messages.
+const LOG_FILTER: &str = "info";
+
+/// Ended otherwise than asked.
+const FAILED: u8 = 1;
+
 /// Exit codes of `check`.
 const WRONG: u8 = 1;
 const UNREADABLE: u8 = 2;
+
+/// Logging or configuration can't be used: `EX_USAGE` of sysexits.
+const UNUSABLE: u8 = 64;
 
 #[cfg(test)]
 mod tests {
@@ -179,6 +272,14 @@ mod tests {
     fn the_command_line_makes_sense() {
         use clap::CommandFactory;
         Warmline::command().debug_assert();
+    }
+
+    #[test]
+    fn dev_binds_loopback_only() {
+        assert!(loopback("127.0.0.1:0").is_ok());
+        assert!(loopback("[::1]:8080").is_ok());
+        assert!(loopback("0.0.0.0:8080").is_err());
+        assert!(loopback("8080").is_err());
     }
 
     #[test]
