@@ -38,6 +38,7 @@ mod dial_rate;
 mod fake_switchboard;
 mod idempotency;
 mod lines;
+mod openapi;
 mod operations;
 pub mod problem;
 mod request;
@@ -104,6 +105,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(lines::routes())
         .merge(socket::routes())
         .merge(assets::routes())
+        .merge(openapi::routes())
         .route("/v1/version", get(version))
         .layer(DefaultBodyLimit::max(request::BODY_LIMIT))
         .layer(middleware::map_response(request::explain))

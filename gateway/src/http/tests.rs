@@ -543,3 +543,42 @@ async fn a_gateway_whose_switchboard_is_stuck_says_so_and_still_counts() {
     let metrics = get(&desk.operations, "/metrics").await;
     assert_eq!(metrics.status, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
+    use tokio::io::AsyncWriteExt;
+
+    let (switchboard, mut stuck) = fake_switchboard::start_stuck();
+    let auth = Auth::new(SECRET, None, None).expect("long enough");
+    let hour = Duration::from_secs(3600);
+    let minted = auth.mint("crm", &[Scope::CallsRead], hour, SystemTime::now());
+    let state = HttpState {
+        switchboard,
+        auth,
+        metrics: Metrics::new(),
+        allowed_origins: Vec::new(),
+        dial_rate: 1,
+        mode: Mode::Dev,
+    };
+    let bind = async || TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let (public, operations) = (bind().await, bind().await);
+    let address = public.local_addr().expect("bound");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(serve(public, operations, state, async {
+        stopped.await.expect("it is told to stop");
+    }));
+
+    let mut client = TcpStream::connect(address).await.expect("it listens");
+    let request = format!(
+        "GET /v1/agents HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\r\n",
+        minted.token
+    );
+    let sent = client.write_all(request.as_bytes()).await;
+    sent.expect("it is read");
+    let question = stuck.recv().await;
+    assert!(question.is_some());
+    stop.send(()).expect("it serves");
+    let ended = serving.await.expect("no panic");
+    assert!(ended.is_ok(), "{ended:?}");
+    drop(question);
+}
