@@ -1,3 +1,224 @@
-//! The public and the operations listener.
+//! The public listener (API, agents' WebSocket, desk) and the operations listener (metrics, health).
+//!
+//! Nothing here decides about calls: a handler checks who asks and what they sent, and the [`Switchboard`] answers.
 
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::get;
+use axum::serve::{Listener, ListenerExt};
+use axum::{Json, Router, middleware};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::StatusCode;
+use http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use serde::Serialize;
+use tokio::net::{TcpListener, TcpStream};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::agent::wire;
+use crate::call::CallId;
+use crate::metrics::Metrics;
+use crate::switchboard::{ConnectionId, Switchboard};
+use dial_rate::{DialRate, TooFast};
+use idempotency::{Idempotency, Known, Name};
+use problem::Problem;
+
+pub mod agents;
+mod assets;
+pub mod auth;
+mod calls;
+mod dial_rate;
+#[cfg(test)]
+mod fake_switchboard;
+mod idempotency;
+mod lines;
+mod openapi;
+mod operations;
 pub mod problem;
+mod request;
+mod socket;
+
+/// What the listeners work with.
+#[derive(Debug)]
+pub struct HttpState {
+    pub switchboard: Switchboard,
+    pub auth: auth::Auth,
+    pub metrics: Metrics,
+    /// Origins besides our own whose pages may open the agents' WebSocket: `https://desk.example.com`.
+    pub allowed_origins: Vec<String>,
+    /// Dials a second and caller.
+    pub dial_rate: u32,
+    pub mode: Mode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// On one machine: pages served from any loopback port may open the agents' WebSocket, too.
+    Dev,
+    Serve,
+}
+
+/// Serves both listeners until `shutdown`, then gives requests under way a few seconds.
+///
+/// # Errors
+///
+/// A listener broke.
+pub async fn serve(
+    public: TcpListener,
+    operations: TcpListener,
+    state: HttpState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let shutdown = shutdown.shared();
+    let (public_routes, operations_routes) = routers(state);
+    let public =
+        axum::serve(without_delay(public), public_routes).with_graceful_shutdown(shutdown.clone());
+    let operations = axum::serve(without_delay(operations), operations_routes)
+        .with_graceful_shutdown(shutdown.clone());
+    let both = async { tokio::try_join!(public.into_future(), operations.into_future()) };
+    let too_late = async {
+        shutdown.await;
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
+    };
+    tokio::select! {
+        served = both => served.map(drop),
+        () = too_late => {
+            tracing::warn!("HTTP requests were still under way and were cut off");
+            Ok(())
+        }
+    }
+}
+
+/// The public and the operations routes, in this order.
+pub fn routers(state: HttpState) -> (Router, Router) {
+    let operations = operations::routes(state.switchboard.clone(), state.metrics.clone());
+    let public = Router::new()
+        .merge(calls::routes())
+        .merge(agents::routes())
+        .merge(lines::routes())
+        .merge(socket::routes())
+        .merge(assets::routes())
+        .merge(openapi::routes())
+        .route("/v1/version", get(version))
+        .layer(DefaultBodyLimit::max(request::BODY_LIMIT))
+        .layer(middleware::map_response(request::explain))
+        .with_state(Arc::new(Public::new(state)));
+    (finished(public), finished(operations))
+}
+
+/// Refuses what no route takes, and puts on every response what every response has.
+fn finished(routes: Router) -> Router {
+    routes
+        .fallback(async || Problem::not_found("There is no such resource."))
+        .method_not_allowed_fallback(async || {
+            Problem::of_status(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "This resource doesn't take that method; \"Allow\" names those it takes.",
+            )
+        })
+        .layer(SetResponseHeaderLayer::if_not_present(
+            X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(middleware::from_fn(request::identify))
+}
+
+/// A frame for an agent mustn't wait for the acknowledgement of the one before.
+fn without_delay(
+    listener: TcpListener,
+) -> impl Listener<Io = TcpStream, Addr = std::net::SocketAddr> {
+    listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection stays with Nagle's algorithm");
+        }
+    })
+}
+
+/// What the public routes share.
+#[derive(Debug)]
+struct Public {
+    switchboard: Switchboard,
+    auth: auth::Auth,
+    allowed_origins: Vec<String>,
+    mode: Mode,
+    next_connection: AtomicU64,
+    /// Locked for a look-up only, never across an await.
+    idempotency: Mutex<Idempotency>,
+    dial_rate: Mutex<DialRate>,
+    fingerprints: RandomState,
+}
+
+impl Public {
+    fn new(state: HttpState) -> Self {
+        Self {
+            switchboard: state.switchboard,
+            auth: state.auth,
+            allowed_origins: state.allowed_origins,
+            mode: state.mode,
+            next_connection: AtomicU64::new(1),
+            idempotency: Mutex::default(),
+            dial_rate: Mutex::new(DialRate::new(state.dial_rate)),
+            fingerprints: RandomState::new(),
+        }
+    }
+
+    fn fresh_connection(&self) -> ConnectionId {
+        ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn bind(&self, name: &Name, request: &impl Hash, fresh: CallId, now: Instant) -> Known {
+        let fingerprint = self.fingerprints.hash_one(request);
+        let mut keys = self
+            .idempotency
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        keys.bind(name.clone(), fingerprint, fresh, now)
+    }
+
+    fn answered(&self, name: &Name, body: Bytes) {
+        let mut keys = self
+            .idempotency
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        keys.answered(name, body);
+    }
+
+    fn admit_dial(&self, caller: &str, now: Instant) -> Result<(), TooFast> {
+        let mut rate = self
+            .dial_rate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        rate.admit(caller, now)
+    }
+}
+
+#[derive(Serialize)]
+struct Version {
+    name: &'static str,
+    version: &'static str,
+    mode: Mode,
+    /// The WebSocket subprotocols spoken.
+    agent: [&'static str; 1],
+}
+
+async fn version(State(public): State<Arc<Public>>) -> Json<Version> {
+    Json(Version {
+        name: "warmline",
+        version: env!("CARGO_PKG_VERSION"),
+        mode: public.mode,
+        agent: [wire::SUBPROTOCOL],
+    })
+}
+
+/// Longer than any request takes that isn't stuck.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

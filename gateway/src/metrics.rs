@@ -1,1 +1,532 @@
-//! Metrics.
+//! Every metric of the program, for Prometheus.
+//!
+//! What happens is counted as it happens; what *is* (agents, lines, draining) is asked for at each scrape, so that it
+//! can't drift. Labels are bounded: ways out are configured, the rest are words of ours; never a call, an agent or a number.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use crate::agent::wire::{AgentView, Direction};
+use crate::switchboard::{Health, LineKind, LineView};
+
+/// Cheap to clone; every clone counts into the same numbers.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Registered>);
+
+#[derive(Debug)]
+struct Registered {
+    registry: Registry,
+    /// Two scrapes at once would see each other's half-set gauges.
+    rendering: Mutex<()>,
+
+    /// Calls that ended. `direction` (outbound, inbound), `via` (ozonetel or a trunk's name), `outcome`
+    /// (the `ended.reason` of the call).
+    calls_total: IntCounterVec,
+    /// Calls that haven't ended. `direction`.
+    calls_active: IntGaugeVec,
+    /// Seconds from the dial, or the INVITE, to the other side ringing or answering.
+    call_setup_seconds: Histogram,
+    /// Seconds from the answer to the first packet of audio towards a `side` (agent, customer).
+    answer_to_audio_seconds: HistogramVec,
+    /// Seconds of a connected call in which a `side` was sent nothing, one observation a gap.
+    dead_air_seconds: HistogramVec,
+
+    /// SIP requests but for retransmissions. `method`, `direction` (in, out), `transport` (udp, tcp, tls, ws, wss).
+    sip_requests_total: IntCounterVec,
+    /// SIP responses received and sent. `method` of their request, `class` (1xx to 6xx).
+    sip_responses_total: IntCounterVec,
+
+    /// Lines that are up. `via` (ozonetel or a trunk's name), `kind` (sip, token, trunk).
+    line_up: IntGaugeVec,
+    /// Lines that should be up; labels as above.
+    lines: IntGaugeVec,
+    /// Connections of lines made again. `via`, `cause`.
+    line_reconnects_total: IntCounterVec,
+
+    /// Agents by `status`, as it is configured.
+    agents: IntGaugeVec,
+    /// Agents who could take a call now.
+    agents_ready: IntGauge,
+
+    /// RTP packets. `leg` (agent, customer), `dir` (in: received, out: sent).
+    rtp_packets_total: IntCounterVec,
+    /// RTP packets received and not passed on. `cause`.
+    rtp_dropped_packets_total: IntCounterVec,
+
+    /// 1 while no new calls are taken.
+    draining: IntGauge,
+}
+
+/// A side of a call, and its leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Agent,
+    Customer,
+}
+
+/// Seen from the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    In,
+    Out,
+}
+
+/// What is at the moment of a scrape.
+#[derive(Debug)]
+pub struct Now {
+    pub agents: Vec<AgentView>,
+    pub lines: Vec<LineView>,
+    pub health: Health,
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let registered = Registered {
+            calls_total: counters(
+                &registry,
+                "warmline_calls_total",
+                "Calls that ended, by how they ended.",
+                &["direction", "via", "outcome"],
+            ),
+            calls_active: gauges(
+                &registry,
+                "warmline_calls_active",
+                "Calls that haven't ended.",
+                &["direction"],
+            ),
+            call_setup_seconds: histogram(
+                &registry,
+                "warmline_call_setup_seconds",
+                "From the dial, or the INVITE, to ringing or answer.",
+                SETUP_BUCKETS,
+            ),
+            answer_to_audio_seconds: histograms(
+                &registry,
+                "warmline_answer_to_audio_seconds",
+                "From the answer to the first audio towards a side.",
+                AUDIO_BUCKETS,
+            ),
+            dead_air_seconds: histograms(
+                &registry,
+                "warmline_dead_air_seconds",
+                "Gaps in which a side of a connected call was sent nothing.",
+                DEAD_AIR_BUCKETS,
+            ),
+            sip_requests_total: counters(
+                &registry,
+                "warmline_sip_requests_total",
+                "SIP requests, without retransmissions.",
+                &["method", "direction", "transport"],
+            ),
+            sip_responses_total: counters(
+                &registry,
+                "warmline_sip_responses_total",
+                "SIP responses received and sent.",
+                &["method", "class"],
+            ),
+            line_up: gauges(
+                &registry,
+                "warmline_line_up",
+                "Lines that are up.",
+                &["via", "kind"],
+            ),
+            lines: gauges(
+                &registry,
+                "warmline_lines",
+                "Lines that should be up.",
+                &["via", "kind"],
+            ),
+            line_reconnects_total: counters(
+                &registry,
+                "warmline_line_reconnects_total",
+                "Connections of lines made again.",
+                &["via", "cause"],
+            ),
+            agents: gauges(
+                &registry,
+                "warmline_agents",
+                "Agents by status.",
+                &["status"],
+            ),
+            agents_ready: gauge(
+                &registry,
+                "warmline_agents_ready",
+                "Agents who could take a call now.",
+            ),
+            rtp_packets_total: counters(
+                &registry,
+                "warmline_rtp_packets_total",
+                "RTP packets received and sent.",
+                &["leg", "dir"],
+            ),
+            rtp_dropped_packets_total: counters(
+                &registry,
+                "warmline_rtp_dropped_packets_total",
+                "RTP packets received and not passed on.",
+                &["cause"],
+            ),
+            draining: gauge(
+                &registry,
+                "warmline_draining",
+                "1 while no new calls are taken.",
+            ),
+            rendering: Mutex::new(()),
+            registry,
+        };
+        let build = gauges(
+            &registered.registry,
+            "warmline_build_info",
+            "1, with the version as its label.",
+            &["version"],
+        );
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        #[cfg(target_os = "linux")]
+        register(
+            &registered.registry,
+            prometheus::process_collector::ProcessCollector::for_self(),
+        );
+        Self(Arc::new(registered))
+    }
+
+    pub fn call_began(&self, direction: Direction) {
+        let direction = direction_word(direction);
+        self.0.calls_active.with_label_values(&[direction]).inc();
+    }
+
+    /// Spends one [`call_began`](Self::call_began). `outcome` is the call's `ended.reason`.
+    pub fn call_ended(&self, direction: Direction, via: &str, outcome: &'static str) {
+        let direction = direction_word(direction);
+        self.0.calls_active.with_label_values(&[direction]).dec();
+        self.0
+            .calls_total
+            .with_label_values(&[direction, via, outcome])
+            .inc();
+    }
+
+    pub fn call_set_up(&self, after: Duration) {
+        self.0.call_setup_seconds.observe(after.as_secs_f64());
+    }
+
+    pub fn first_audio(&self, side: Side, after_answer: Duration) {
+        self.0
+            .answer_to_audio_seconds
+            .with_label_values(&[side_word(side)])
+            .observe(after_answer.as_secs_f64());
+    }
+
+    pub fn dead_air(&self, side: Side, lasted: Duration) {
+        self.0
+            .dead_air_seconds
+            .with_label_values(&[side_word(side)])
+            .observe(lasted.as_secs_f64());
+    }
+
+    /// `method` is a peer's word: unknown ones count as `other`.
+    pub fn sip_request(&self, method: &str, way: Way, transport: &'static str) {
+        self.0
+            .sip_requests_total
+            .with_label_values(&[method_word(method), way_word(way), transport])
+            .inc();
+    }
+
+    pub fn sip_response(&self, method: &str, status: u16) {
+        let class = match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            5 => "5xx",
+            _ => "6xx",
+        };
+        self.0
+            .sip_responses_total
+            .with_label_values(&[method_word(method), class])
+            .inc();
+    }
+
+    pub fn line_reconnected(&self, via: &str, cause: &'static str) {
+        self.0
+            .line_reconnects_total
+            .with_label_values(&[via, cause])
+            .inc();
+    }
+
+    /// Adds what a worker counted since it last told.
+    pub fn rtp_packets(&self, leg: Side, way: Way, packets: u64) {
+        self.0
+            .rtp_packets_total
+            .with_label_values(&[side_word(leg), way_word(way)])
+            .inc_by(packets);
+    }
+
+    /// Adds what a worker dropped since it last told.
+    pub fn rtp_dropped(&self, cause: &'static str, packets: u64) {
+        self.0
+            .rtp_dropped_packets_total
+            .with_label_values(&[cause])
+            .inc_by(packets);
+    }
+
+    /// The exposition text. Without `now` the gauges of agents and lines are left out, not guessed.
+    pub fn render(&self, now: Option<&Now>) -> String {
+        let _one_at_a_time = self
+            .0
+            .rendering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.0.set(now);
+        let mut text = String::new();
+        TextEncoder::new()
+            .encode_utf8(&self.0.registry.gather(), &mut text)
+            .expect("what was registered can be written");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Registered {
+    fn set(&self, now: Option<&Now>) {
+        self.agents.reset();
+        self.line_up.reset();
+        self.lines.reset();
+        let Some(now) = now else {
+            return;
+        };
+        for agent in &now.agents {
+            self.agents.with_label_values(&[&agent.status.name]).inc();
+        }
+        let ready = now.agents.iter().filter(|agent| agent.ready).count();
+        self.agents_ready.set(as_gauge(ready));
+        for line in &now.lines {
+            let labels = line_labels(line);
+            self.lines.with_label_values(&labels).inc();
+            let up = self.line_up.with_label_values(&labels);
+            up.add(i64::from(line.up));
+        }
+        self.draining.set(i64::from(now.health.draining));
+    }
+}
+
+/// An agent's lines are counted together: there are as many as agents.
+fn line_labels(line: &LineView) -> [&str; 2] {
+    match line.kind {
+        LineKind::Sip => ["ozonetel", "sip"],
+        LineKind::Token => ["ozonetel", "token"],
+        LineKind::Trunk => [&line.id, "trunk"],
+    }
+}
+
+fn direction_word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Outbound => "outbound",
+        Direction::Inbound => "inbound",
+    }
+}
+
+fn side_word(side: Side) -> &'static str {
+    match side {
+        Side::Agent => "agent",
+        Side::Customer => "customer",
+    }
+}
+
+fn way_word(way: Way) -> &'static str {
+    match way {
+        Way::In => "in",
+        Way::Out => "out",
+    }
+}
+
+fn method_word(method: &str) -> &'static str {
+    METHODS
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or("other")
+}
+
+fn as_gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    let metric = IntCounterVec::new(Opts::new(name, help), labels).expect(WELL_FORMED);
+    register(registry, metric.clone());
+    metric
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    let metric = IntGaugeVec::new(Opts::new(name, help), labels).expect(WELL_FORMED);
+    register(registry, metric.clone());
+    metric
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    let metric = IntGauge::new(name, help).expect(WELL_FORMED);
+    register(registry, metric.clone());
+    metric
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+    let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    let metric = Histogram::with_opts(opts).expect(WELL_FORMED);
+    register(registry, metric.clone());
+    metric
+}
+
+/// One a side.
+fn histograms(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> HistogramVec {
+    let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    let metric = HistogramVec::new(opts, &["side"]).expect(WELL_FORMED);
+    register(registry, metric.clone());
+    metric
+}
+
+fn register(registry: &Registry, metric: impl prometheus::core::Collector + 'static) {
+    registry
+        .register(Box::new(metric))
+        .expect("every name is registered once");
+}
+
+const WELL_FORMED: &str = "names, labels and buckets are constants that a test has seen";
+
+/// RFC 3261 and the extensions in use.
+const METHODS: [&str; 14] = [
+    "INVITE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "OPTIONS",
+    "REGISTER",
+    "PRACK",
+    "UPDATE",
+    "INFO",
+    "REFER",
+    "NOTIFY",
+    "SUBSCRIBE",
+    "MESSAGE",
+    "PUBLISH",
+];
+
+/// Seconds. A provider's dial takes some; 45 is where an expectation ends.
+const SETUP_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 45.0];
+
+/// Seconds. The aim is 50 ms; past half a second people say "hello?" twice.
+const AUDIO_BUCKETS: &[f64] = &[0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+
+/// Seconds. Shorter gaps are the network's.
+const DEAD_AIR_BUCKETS: &[f64] = &[0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::wire::{LineState, MediaState, StatusView};
+
+    fn agent(id: &str, ready: bool) -> AgentView {
+        AgentView {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            status: StatusView {
+                name: "available".to_owned(),
+                since: 0,
+                reason: None,
+            },
+            line: LineState::Up,
+            media: MediaState::Up,
+            ready,
+            not_ready_because: None,
+        }
+    }
+
+    fn line(id: &str, kind: LineKind, up: bool) -> LineView {
+        LineView {
+            id: id.to_owned(),
+            kind,
+            up,
+            detail: None,
+            since: 0,
+        }
+    }
+
+    fn now() -> Now {
+        Now {
+            agents: vec![agent("agent7", true), agent("agent8", false)],
+            lines: vec![
+                line("agent7/sip", LineKind::Sip, true),
+                line("agent8/sip", LineKind::Sip, false),
+                line("carrier", LineKind::Trunk, true),
+            ],
+            health: Health {
+                line_up: true,
+                draining: true,
+                calls: 0,
+            },
+        }
+    }
+
+    fn has(text: &str, line: &str) -> bool {
+        text.lines().any(|l| l == line)
+    }
+
+    #[test]
+    fn what_happened_is_counted() {
+        let metrics = Metrics::new();
+        metrics.call_began(Direction::Outbound);
+        metrics.call_began(Direction::Outbound);
+        metrics.call_ended(Direction::Outbound, "ozonetel", "hangup");
+        metrics.sip_request("INVITE", Way::In, "wss");
+        metrics.sip_request("XYZZY", Way::In, "wss");
+        metrics.sip_response("INVITE", 486);
+        metrics.rtp_packets(Side::Agent, Way::Out, 50);
+        let text = metrics.render(None);
+        for line in [
+            r#"warmline_calls_active{direction="outbound"} 1"#,
+            r#"warmline_calls_total{direction="outbound",outcome="hangup",via="ozonetel"} 1"#,
+            r#"warmline_sip_requests_total{direction="in",method="other",transport="wss"} 1"#,
+            r#"warmline_sip_responses_total{class="4xx",method="INVITE"} 1"#,
+            r#"warmline_rtp_packets_total{dir="out",leg="agent"} 50"#,
+        ] {
+            assert!(has(&text, line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_comes_from_the_moment_of_the_scrape() {
+        let metrics = Metrics::new();
+        metrics.render(Some(&now()));
+        let text = metrics.render(Some(&now()));
+        for line in [
+            r#"warmline_agents{status="available"} 2"#,
+            "warmline_agents_ready 1",
+            r#"warmline_line_up{kind="sip",via="ozonetel"} 1"#,
+            r#"warmline_lines{kind="sip",via="ozonetel"} 2"#,
+            r#"warmline_line_up{kind="trunk",via="carrier"} 1"#,
+            "warmline_draining 1",
+        ] {
+            assert!(has(&text, line), "{line} is missing in\n{text}");
+        }
+        assert!(!metrics.render(None).contains("warmline_line_up{"));
+    }
+
+    #[test]
+    fn every_metric_has_our_prefix_or_is_the_process() {
+        let metrics = Metrics::new();
+        for line in metrics.render(Some(&now())).lines() {
+            let name = line
+                .trim_start_matches("# HELP ")
+                .trim_start_matches("# TYPE ");
+            let ours = name.starts_with("warmline_") || name.starts_with("process_");
+            assert!(ours, "{line}");
+        }
+    }
+}

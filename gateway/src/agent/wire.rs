@@ -14,6 +14,46 @@ pub const SUBPROTOCOL: &str = "warmline.agent.v1";
 /// The largest frame that a browser may send; a larger one closes the socket with 1009.
 pub const FRAME_LIMIT: usize = 64 * 1024;
 
+/// A frame from a browser.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The browser's own number for it; the reply carries it as `re`. Per connection, never 0.
+    pub id: u64,
+    pub operation: Operation,
+}
+
+/// Why a frame from a browser isn't a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Malformed {
+    /// Not JSON at all: whoever is there speaks another protocol.
+    NotJson,
+    /// JSON that we can't do; answered with `err` under this `re`, 0 when the frame had no `id` to answer to.
+    Refused { re: u64, because: String },
+}
+
+impl Request {
+    /// Reads one text frame. Unknown keys are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] when it isn't JSON, has no `id` above 0, or its `op` is unknown or lacks a key.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let frame: Value = serde_json::from_str(text).map_err(|_| Malformed::NotJson)?;
+        let id = frame.get("id").and_then(Value::as_u64).unwrap_or(0);
+        if id == 0 {
+            return Err(Malformed::Refused {
+                re: 0,
+                because: "A request needs an \"id\": a whole number above 0.".to_owned(),
+            });
+        }
+        let operation = Operation::deserialize(frame).map_err(|e| Malformed::Refused {
+            re: id,
+            because: format!("The request can't be read: {e}."),
+        })?;
+        Ok(Self { id, operation })
+    }
+}
+
 /// What a browser asks for; the frame around it carries `id`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
@@ -122,6 +162,10 @@ pub enum TransferMode {
 /// What the gateway sends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every frame is an event: a box would be one more allocation for each"
+)]
 pub enum Frame {
     Reply {
         re: u64,
@@ -352,4 +396,80 @@ pub enum EndedBy {
 pub struct SipStatus {
     pub code: u16,
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_and_unknown_keys_are_ignored() {
+        let text = r#"{ "id": 7, "op": "ping", "later": { "than": "us" } }"#;
+        let ping = Request {
+            id: 7,
+            operation: Operation::Ping,
+        };
+        assert_eq!(Request::parse(text), Ok(ping));
+    }
+
+    #[test]
+    fn a_dial_carries_the_browsers_call_id_and_context() {
+        let text = r#"{ "id": 8, "op": "dial", "call": "c_01990000-0000-7000-8000-000000000001",
+                        "to": "+919000000001", "context": { "ticket": 5 } }"#;
+        let Ok(Request {
+            operation: Operation::Dial(dial),
+            ..
+        }) = Request::parse(text)
+        else {
+            panic!("not a dial");
+        };
+        assert_eq!(dial.to, "+919000000001");
+        assert_eq!(dial.context, Some(serde_json::json!({ "ticket": 5 })));
+    }
+
+    #[test]
+    fn what_can_not_be_done_is_refused_under_its_own_number() {
+        let cases = [
+            (r#"{ "id": 9, "op": "teleport" }"#, 9, "teleport"),
+            (r#"{ "id": 10, "op": "mute", "on": true }"#, 10, "call"),
+            (
+                r#"{ "id": 11, "op": "hangup", "call": "5" }"#,
+                11,
+                "call id",
+            ),
+            (r#"{ "op": "ping" }"#, 0, "id"),
+            (r#"{ "id": -1, "op": "ping" }"#, 0, "id"),
+            (r#"["id", 1]"#, 0, "id"),
+        ];
+        for (text, number, word) in cases {
+            let Err(Malformed::Refused { re, because }) = Request::parse(text) else {
+                panic!("{text} was taken");
+            };
+            assert_eq!(re, number, "{text}");
+            assert!(because.contains(word), "{text}: {because}");
+        }
+        assert_eq!(Request::parse("{"), Err(Malformed::NotJson));
+    }
+
+    #[test]
+    fn frames_are_told_apart_by_one_key() {
+        let event = Frame::Event {
+            event: Event::Bye {
+                code: ByeCode::TakenOver,
+                reconnect: false,
+            },
+            seq: 42,
+        };
+        assert_eq!(
+            serde_json::to_value(&event).expect("it can be written"),
+            serde_json::json!({ "ev": "bye", "code": "taken-over", "reconnect": false, "seq": 42 })
+        );
+        let error = Frame::Error {
+            re: 7,
+            err: Problem::conflict("The call is over."),
+        };
+        let error = serde_json::to_value(&error).expect("it can be written");
+        assert_eq!(error["re"], 7);
+        assert_eq!(error["err"]["type"], "/problems/wrong-state");
+    }
 }

@@ -1,0 +1,362 @@
+//! `/v1/calls`: place, watch, act, and ask why.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Public;
+use super::auth::{Caller, Reach, Scope};
+use super::idempotency::{Known, Name};
+use super::problem::Problem;
+use super::request::{Asked, Json};
+use crate::agent::wire::{CallState, CallView, Dial};
+use crate::call::CallId;
+use crate::switchboard::{Action, CallFilter, Told};
+
+pub(super) fn routes() -> Router<Arc<Public>> {
+    Router::new()
+        .route("/v1/calls", post(place).get(list))
+        .route("/v1/calls/{call}", get(show))
+        .route("/v1/calls/{call}/answer", post(answer))
+        .route("/v1/calls/{call}/hangup", post(hangup))
+        .route("/v1/calls/{call}/mute", post(mute))
+        .route("/v1/calls/{call}/unmute", post(unmute))
+        .route("/v1/calls/{call}/digits", post(digits))
+        .route("/v1/calls/{call}/disposition", put(dispose))
+        .route("/v1/calls/{call}/explain", get(explain))
+}
+
+/// The body of `POST /v1/calls`.
+#[derive(Debug, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Placing {
+    agent: String,
+    to: String,
+    via: Option<String>,
+    from: Option<String>,
+    #[serde(default)]
+    order: Order,
+    record: Option<bool>,
+    context: Option<Map<String, Value>>,
+    ring_timeout_s: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Order {
+    #[default]
+    AgentFirst,
+    CustomerFirst,
+}
+
+impl Placing {
+    fn refuse_what_is_not_built(&self) -> Result<(), Problem> {
+        let detail = if self.order == Order::CustomerFirst {
+            "The order \"customer-first\" isn't available in this version; \"agent-first\" is."
+        } else if self.record == Some(true) {
+            "Recording isn't available in this version."
+        } else if self.ring_timeout_s.is_some() {
+            "A \"ring_timeout_s\" belongs to the order \"customer-first\", which isn't available in this version."
+        } else {
+            return Ok(());
+        };
+        Err(Problem::not_available(detail))
+    }
+
+    fn into_dial(self, call: CallId) -> (String, Dial) {
+        let dial = Dial {
+            call,
+            to: self.to,
+            from: self.from,
+            via: self.via,
+            context: self.context.map(Value::Object),
+        };
+        (self.agent, dial)
+    }
+}
+
+async fn place(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(placing): Json<Placing>,
+) -> Result<Response, Problem> {
+    if !caller.reach(Scope::CallsWrite)?.covers(&placing.agent) {
+        return Err(Problem::forbidden(
+            "An agent's token dials for that agent only.",
+        ));
+    }
+    placing.refuse_what_is_not_built()?;
+    let name = idempotency_key(&headers)?.map(|key| Name {
+        caller: caller.subject.clone(),
+        key,
+    });
+    let fresh = CallId::fresh();
+    let known = match &name {
+        Some(name) => public.bind(name, &placing, fresh, Instant::now()),
+        None => Known::Dial(fresh),
+    };
+    let call = match known {
+        Known::Dial(call) => call,
+        Known::Answered { call, body } => return Ok(accepted(&call, body, Played::Again)),
+        Known::Mismatch => {
+            return Err(Problem::unprocessable(
+                "This Idempotency-Key was used for another request.",
+            ));
+        }
+    };
+    if let Err(too_fast) = public.admit_dial(&caller.subject, Instant::now()) {
+        let seconds = too_fast.retry_after.as_secs_f64().ceil() as u64;
+        let retry_after = [(RETRY_AFTER, seconds.to_string())];
+        return Ok((retry_after, Problem::from(too_fast)).into_response());
+    }
+    let (agent, dial) = placing.into_dial(call);
+    let view = public.switchboard.dial(agent, dial).await?;
+    let body = Bytes::from(serde_json::to_vec(&view).expect("a view has no keys that aren't text"));
+    if let Some(name) = &name {
+        public.answered(name, body.clone());
+    }
+    Ok(accepted(&view.id, body, Played::Now))
+}
+
+/// Whether an answer is the first or a stored one.
+enum Played {
+    Now,
+    Again,
+}
+
+fn accepted(call: &CallId, body: Bytes, played: Played) -> Response {
+    let headers = [
+        (LOCATION, format!("/v1/calls/{call}")),
+        (CONTENT_TYPE, "application/json".to_owned()),
+    ];
+    let replayed = match played {
+        Played::Now => None,
+        Played::Again => Some([(IDEMPOTENCY_REPLAYED.clone(), "true")]),
+    };
+    match replayed {
+        Some(replayed) => (StatusCode::ACCEPTED, headers, replayed, body).into_response(),
+        None => (StatusCode::ACCEPTED, headers, body).into_response(),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(&IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=255).contains(&key.len()))
+        .map(|key| Some(key.to_owned()))
+        .ok_or_else(|| {
+            Problem::bad_request("An Idempotency-Key has 1 to 255 visible ASCII characters.")
+        })
+}
+
+/// The query of `GET /v1/calls`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    state: Option<CallState>,
+    agent: Option<String>,
+    #[serde(default = "default_limit")]
+    limit: usize,
+    /// Where the page before ended; made by us and opaque to the caller.
+    cursor: Option<String>,
+}
+
+fn default_limit() -> usize {
+    50
+}
+
+/// Newest first; `next` is there when there are more.
+#[derive(Serialize)]
+struct Page {
+    calls: Vec<CallView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<CallId>,
+}
+
+async fn list(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<axum::Json<Page>, Problem> {
+    if !(1..=PAGE_LIMIT).contains(&wanted.limit) {
+        return Err(Problem::bad_request(format!(
+            "A page has 1 to {PAGE_LIMIT} calls: \"limit\"."
+        )));
+    }
+    let before = wanted
+        .cursor
+        .map(|cursor| cursor.parse())
+        .transpose()
+        .map_err(|_| Problem::bad_request("This \"cursor\" isn't one of ours."))?;
+    let agent = match (caller.reach(Scope::CallsRead)?, wanted.agent) {
+        (Reach::Everyone, agent) => agent,
+        (Reach::Own(own), Some(agent)) if agent != own => {
+            return Err(Problem::forbidden(
+                "An agent's token reaches that agent's calls only.",
+            ));
+        }
+        (Reach::Own(own), _) => Some(own.to_owned()),
+    };
+    let filter = CallFilter {
+        state: wanted.state,
+        agent,
+        before,
+        // One more than the page shows, to know whether there is another.
+        limit: wanted.limit + 1,
+    };
+    let mut calls = public.switchboard.calls(filter).await?;
+    let more = calls.len() > wanted.limit;
+    calls.truncate(wanted.limit);
+    let next = calls.last().filter(|_| more).map(|call| call.id.clone());
+    Ok(axum::Json(Page { calls, next }))
+}
+
+async fn show(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+) -> Result<axum::Json<CallView>, Problem> {
+    let reach = caller.reach(Scope::CallsRead)?;
+    visible(&public, reach, &call).await.map(axum::Json)
+}
+
+/// A call's story, oldest first.
+#[derive(Serialize)]
+struct Story {
+    call: CallId,
+    story: Vec<Told>,
+}
+
+async fn explain(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+) -> Result<axum::Json<Story>, Problem> {
+    let reach = caller.reach(Scope::CallsRead)?;
+    let call = visible(&public, reach, &call).await?.id;
+    let story = public.switchboard.explain(call.clone()).await?;
+    Ok(axum::Json(Story { call, story }))
+}
+
+/// The body of an action that has nothing to say.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HangingUp {
+    reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dialled {
+    tones: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Disposition {
+    code: String,
+    notes: Option<String>,
+}
+
+async fn answer(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Answer).await
+}
+
+async fn hangup(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(HangingUp { reason }): Json<HangingUp>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Hangup { reason }).await
+}
+
+async fn mute(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Mute { on: true }).await
+}
+
+async fn unmute(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Mute { on: false }).await
+}
+
+async fn digits(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Dialled { tones }): Json<Dialled>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Digits { tones }).await
+}
+
+async fn dispose(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Disposition { code, notes }): Json<Disposition>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Dispose { code, notes }).await
+}
+
+async fn act(
+    public: &Public,
+    caller: &Caller,
+    call: &str,
+    action: Action,
+) -> Result<axum::Json<CallView>, Problem> {
+    let reach = caller.reach(Scope::CallsWrite)?;
+    let call = visible(public, reach, call).await?.id;
+    public.switchboard.act(call, action).await.map(axum::Json)
+}
+
+/// A call within reach. One beyond it looks like one that doesn't exist.
+async fn visible(public: &Public, reach: Reach<'_>, call: &str) -> Result<CallView, Problem> {
+    let call: CallId = call.parse().map_err(|_| unknown())?;
+    let view = public.switchboard.call(call).await?;
+    if reach.covers(&view.agent) {
+        Ok(view)
+    } else {
+        Err(unknown())
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("There is no such call.")
+}
+
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+const PAGE_LIMIT: usize = 200;

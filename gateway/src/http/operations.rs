@@ -1,0 +1,128 @@
+//! The operations listener: `/metrics`, `/livez`, `/readyz`. No token: it is bound where only operators reach it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
+use tokio::time::{sleep, timeout};
+
+use super::problem::Problem;
+use crate::metrics::{Metrics, Now};
+use crate::switchboard::{Health, Switchboard};
+
+pub(super) fn routes(switchboard: Switchboard, metrics: Metrics) -> Router {
+    Router::new()
+        .route("/metrics", get(scrape))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .with_state(Arc::new(Operations {
+            switchboard,
+            metrics,
+        }))
+}
+
+struct Operations {
+    switchboard: Switchboard,
+    metrics: Metrics,
+}
+
+impl Operations {
+    /// `None` when the switchboard's task doesn't answer in time. A queue that is full for a moment is no death.
+    async fn health(&self) -> Option<Health> {
+        let asking = async {
+            loop {
+                match self.switchboard.health().await {
+                    Ok(health) => return health,
+                    Err(_) => sleep(BETWEEN_QUESTIONS).await,
+                }
+            }
+        };
+        timeout(PATIENCE, asking).await.ok()
+    }
+
+    async fn now(&self) -> Option<Now> {
+        let asking = async {
+            Ok::<_, Problem>(Now {
+                agents: self.switchboard.agents().await?,
+                lines: self.switchboard.lines().await?,
+                health: self.switchboard.health().await?,
+            })
+        };
+        timeout(PATIENCE, asking).await.ok()?.ok()
+    }
+}
+
+async fn scrape(State(operations): State<Arc<Operations>>) -> Response {
+    let now = operations.now().await;
+    let text = operations.metrics.render(now.as_ref());
+    ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response()
+}
+
+async fn livez(State(operations): State<Arc<Operations>>) -> (StatusCode, &'static str) {
+    match operations.health().await {
+        Some(_) => (StatusCode::OK, "ok\n"),
+        None => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the switchboard doesn't answer\n",
+        ),
+    }
+}
+
+/// Each check by name: `ok`, or why not.
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    checks: BTreeMap<&'static str, &'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls: Option<usize>,
+}
+
+impl Readiness {
+    fn of(health: Option<&Health>) -> Self {
+        let mut checks = BTreeMap::from([
+            // They are bound before anything is served; whoever reads this has reached one.
+            ("listeners", OK),
+            (
+                "switchboard",
+                check(health.is_some(), "it doesn't answer within a second"),
+            ),
+        ]);
+        if let Some(health) = health {
+            checks.insert("line", check(health.line_up, "no configured line is up"));
+            let accepting = check(!health.draining, "the gateway is draining");
+            checks.insert("accepting", accepting);
+        }
+        Self {
+            ready: checks.values().all(|said| *said == OK),
+            checks,
+            calls: health.map(|health| health.calls),
+        }
+    }
+}
+
+fn check(passed: bool, why_not: &'static str) -> &'static str {
+    if passed { OK } else { why_not }
+}
+
+async fn readyz(State(operations): State<Arc<Operations>>) -> (StatusCode, Json<Readiness>) {
+    let readiness = Readiness::of(operations.health().await.as_ref());
+    let status = match readiness.ready {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(readiness))
+}
+
+const OK: &str = "ok";
+
+/// An orchestrator's probe usually waits as long.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(50);
