@@ -2,7 +2,7 @@
 
 import type { Microphone } from './audio';
 import type { MediaState } from './media';
-import type { Connection } from './socket';
+import type { Connection, EndedBecause } from './socket';
 import type { AgentView } from './wire';
 
 export type Readiness = { ready: true } | { ready: false; because: string };
@@ -18,7 +18,7 @@ export interface Facts {
 /** The page's own facts come first: they are newer than what the gateway has heard of them. */
 export function readiness({ connection, microphone, locked, media, agent }: Facts): Readiness {
   if (connection.is === 'off') return no('Not signed in.');
-  if (connection.is === 'ended') return no('Signed out.');
+  if (connection.is === 'ended') return no(ENDED[connection.because]);
   if (connection.is === 'waiting') return no('The connection to the gateway is interrupted.');
   if (microphone.is === 'asking') return no('Waiting for permission to use the microphone.');
   if (microphone.is === 'refused') return no(microphone.detail);
@@ -33,3 +33,11 @@ export function readiness({ connection, microphone, locked, media, agent }: Fact
 function no(because: string): Readiness {
   return { ready: false, because };
 }
+
+const ENDED: Record<EndedBecause, string> = {
+  'signed-out': 'Signed out.',
+  replaced: 'The desk is open in another tab or on another device.',
+  'taken-over': 'The desk is open in another tab or on another device.',
+  expired: 'The sign-in has expired.',
+  forbidden: 'The sign-in was refused.',
+};

@@ -69,7 +69,7 @@ function closed(view: CallView, ended: Ended, now: number): CallView {
   return { ...view, state: 'closed', progress: undefined, ended_at: view.ended_at ?? now, ended: view.ended ?? ended };
 }
 
-const LOST = {
+const LOST: Ended = {
   by: 'gateway',
   reason: 'lost',
   detail: 'The gateway was restarted, and the call is no longer there.',

@@ -1,6 +1,8 @@
 // The built desk in a real browser, against the mock gateway: what an agent sees at each turn of a call.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { FarEnd, launch, WITHOUT_PERMISSION } from './browser.mjs';
 import { MockGateway } from './mock.mjs';
@@ -305,6 +307,41 @@ test('a token that is refused leads to the sign-in page with the sentence', asyn
   await page.getByTestId('sign-in').click();
   await page.waitForSelector('[data-testid=ready-light][data-ready=true]');
 });
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`axe finds nothing to complain about in the ${colorScheme}`, async () => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const axe = await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
+    const complain = async (state) => {
+      if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => globalThis.axe.run());
+      const found = violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`));
+      assert.deepEqual(found, [], state);
+    };
+    await page.goto(`${gateway.url}/desk`);
+    await page.getByTestId('sign-in').click();
+    await complain('sign-in');
+    await signIn();
+    await complain('idle');
+    const call = await dialAndConnect();
+    await page.getByTestId('mute').click();
+    await page.getByTestId('keypad').click();
+    await complain('connected, muted, with its keypad');
+    gateway.end(call, 'customer', 'The customer hung up.');
+    await state('wrap-up');
+    await complain('wrap-up');
+    await page.getByTestId('done').click();
+    gateway.tellCall('c_in', { state: 'ringing-in', via: 'trunk-a' });
+    await state('ringing-in');
+    await complain('ringing-in');
+    gateway.end('c_in', 'customer', 'The caller hung up.');
+    await state('closed');
+    await complain('missed');
+    gateway.send({ ev: 'bye', code: 'replaced', reconnect: false });
+    await page.getByTestId('banner').waitFor();
+    await complain('open elsewhere');
+  });
+}
 
 test('without a microphone the light says why, and Try again tries again', async () => {
   const strict = await launch(WITHOUT_PERMISSION);

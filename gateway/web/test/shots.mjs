@@ -35,7 +35,6 @@ async function shoot(look, options) {
   await take('01-sign-in');
 
   await page.goto(`${desk}#token=agent-token`);
-  await page.reload();
   await page.waitForSelector('[data-ready=true]');
   await take('02-idle');
   gateway.tellAgent({ ready: false, line: 'down', not_ready_because: 'The line to Ozonetel is down since 14:02; it is being registered again.' });

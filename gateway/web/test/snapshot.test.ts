@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { dialled, EMPTY, reduce, refused, type Snapshot } from '../sdk/snapshot';
-import type { AgentView, CallView, Welcome } from '../sdk/wire';
+import type { AgentView, CallView, Ended, Welcome } from '../sdk/wire';
 
 const NOW = 1_800_000_000_000;
 
@@ -64,7 +64,7 @@ test('a call that the gateway knew and has forgotten ends with a sentence', () =
 });
 
 test('a wrap-up that the gateway has closed meanwhile keeps the reason that it gave', () => {
-  const ended = { by: 'customer', reason: 'hangup', detail: 'The customer hung up.' };
+  const ended: Ended = { by: 'customer', reason: 'hangup', detail: 'The customer hung up.' };
   const before = reduce(EMPTY, { ev: 'call', seq: 1, call: call('a', { state: 'wrap-up', ended_at: NOW, ended }) }, NOW);
   const after = reduce(before, welcome([]), NOW + 5_000).calls.get('a')!.view;
   expect(after).toMatchObject({ state: 'closed', ended_at: NOW, ended });
@@ -72,7 +72,7 @@ test('a wrap-up that the gateway has closed meanwhile keeps the reason that it g
 
 test('a refused dial is closed with the gateway’s sentence and shows no progress any more', () => {
   const drawn = dialled(EMPTY, call('a', { progress: 'requested' }));
-  const ended = { by: 'gateway', reason: 'line-down', detail: 'The line is down.' };
+  const ended: Ended = { by: 'gateway', reason: 'line-down', detail: 'The line is down.' };
   const after = refused(drawn, 'a', ended, NOW).calls.get('a')!.view;
   expect(after).toMatchObject({ state: 'closed', ended, ended_at: NOW });
   expect(after.progress).toBeUndefined();

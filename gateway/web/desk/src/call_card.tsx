@@ -21,6 +21,11 @@ export function CallCard({ face }: { face: CallFace }) {
     if (!typing) card.current?.focus({ preventScroll: true });
   }, [view.id]);
 
+  // What was refused in one state is no news in the next.
+  useEffect(() => {
+    refusal.value = undefined;
+  }, [view.state]);
+
   /** Does what a button says; when the gateway refuses, its sentence shows. */
   const act = (effect: () => Promise<unknown>) => () => {
     refusal.value = undefined;
@@ -41,7 +46,7 @@ export function CallCard({ face }: { face: CallFace }) {
       aria-label={announcement(view)}
     >
       <p class="kicker">{kicker(view)}</p>
-      <h1 class="peer">{peer(view)}</h1>
+      <h2 class="peer">{peer(view)}</h2>
       {view.peer.name && <p class="peer-number">{view.peer.number}</p>}
       <Line state={line(face)} />
       <Body face={face} act={act} refusal={refusal} />
@@ -183,7 +188,7 @@ function Over({ face, act }: Part) {
             type="button"
             class="button"
             data-testid="call-again"
-            disabled={view.state === 'closed' && !canDial.value}
+            disabled={!canDial.value && view.state === 'closed'}
             onClick={act(async () => {
               await done(face);
               dial(view.peer.number);

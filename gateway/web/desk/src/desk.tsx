@@ -3,7 +3,7 @@ import { Banner } from './banner';
 import { CallCard } from './call_card';
 import { Dialler } from './dialler';
 import { Header } from './header';
-import { agent, stage } from './model';
+import { agent, isElsewhere, stage } from './model';
 import { RecentCalls } from './recent_calls';
 import { SignInForm } from './sign_in_form';
 import { Trouble } from './trouble';
@@ -16,13 +16,15 @@ export function Desk() {
   return (
     <>
       <Header />
-      <Banner />
-      <main class="desk">
-        <div class="stage">
-          <Trouble />
-          {stage.value.length ? stage.value.map((face) => <CallCard key={face.view.id} face={face} />) : <Dialler />}
+      <main>
+        <Banner />
+        <div class="desk" inert={isElsewhere.value}>
+          <div class="stage">
+            <Trouble />
+            {stage.value.length ? stage.value.map((face) => <CallCard key={face.view.id} face={face} />) : <Dialler />}
+          </div>
+          <RecentCalls />
         </div>
-        <RecentCalls />
       </main>
       <p class="unseen" role="status">
         {said}

@@ -6,14 +6,14 @@ export function Header() {
   const busy = faces.value.some(({ view }) => view.state !== 'closed');
   return (
     <header class="header">
-      <p class="wordmark">
+      <h1 class="wordmark">
         <svg viewBox="0 0 34 16" aria-hidden="true" focusable="false">
           <path d="M8 8h16" />
           <circle cx="7" cy="8" r="5" class="near" />
           <circle cx="27" cy="8" r="4" class="far" />
         </svg>
         Warmline
-      </p>
+      </h1>
       <div class="who">
         <p class="who-name">
           {view.value?.name}

@@ -22,25 +22,33 @@ export const faces = signal<readonly CallFace[]>([]);
 /** What is typed in the dialler. Kept here, for it outlives the dialler when a call comes in between. */
 export const typed = signal('');
 
+/** Calls that this page has seen alive. */
 const seen = new Set<string>();
+/** Calls that the agent is done with, whatever the gateway has still to say of them. */
+const dismissed = signal<ReadonlySet<string>>(new Set());
 
-export const stage = computed(() => onStage(faces.value, seen));
+const open = computed(() => faces.value.filter(({ view }) => !dismissed.value.has(view.id)));
+export const stage = computed(() => onStage(open.value, seen));
 /** A call can be placed: it would reach the gateway, and be heard. */
 export const canDial = computed(
   () =>
     connection.value.is === 'open' &&
     media.value.is === 'up' &&
     microphone.value.is === 'on' &&
-    faces.value.every(({ view }) => view.state === 'closed'),
+    open.value.every(({ view }) => view.state === 'closed'),
 );
+/** The desk is open in another place, which has the calls now. */
+export const isElsewhere = computed(() => {
+  const { value } = connection;
+  return value.is === 'ended' && (value.because === 'replaced' || value.because === 'taken-over');
+});
 
 export function signIn(token: string): void {
   keepToken(token);
   const desk = new Agent({ token, microphone: microphoneConstraints() });
   desk.on('connection', (next) => {
     connection.value = next;
-    if (next.is !== 'ended') return;
-    if (next.because === 'replaced' || next.because === 'taken-over') return;
+    if (next.is !== 'ended' || isElsewhere.value) return;
     sentence.value = farewell(next);
     forgetToken();
     agent.value = undefined;
@@ -81,12 +89,14 @@ export function callOf(face: CallFace): Call {
 /** The agent is done with a call: its disposition is sent if the gateway waits for one, and its card goes. */
 export async function done(face: CallFace): Promise<void> {
   if (face.view.state === 'wrap-up') await callOf(face).dispose('done');
-  // Its last snapshot may come later than the reply: then it isn't news any more.
-  seen.delete(face.view.id);
-  forgetClosed();
+  batch(() => {
+    // Its last snapshot may come later than the reply.
+    dismissed.value = new Set(dismissed.value).add(face.view.id);
+    forgetClosed();
+  });
 }
 
-export function forgetClosed(): void {
+function forgetClosed(): void {
   for (const call of agent.value?.calls ?? []) agent.value?.forget(call);
 }
 

@@ -52,7 +52,7 @@ export type CallState = "ringing-out" | "ringing-in" | "connected" | "held" | "w
 export type Progress = "requested" | "dialing" | "alerting" | "early-media";
 /** Why a call ended: `detail` is a sentence for people, `reason` a word for programs. */
 export interface Ended {
-	by: string;
+	by: "agent" | "customer" | "provider" | "gateway";
 	reason: string;
 	detail: string;
 	sip?: {
@@ -63,6 +63,8 @@ export interface Ended {
 /** One call as the gateway sees it. Always whole, never a delta. */
 export interface CallView {
 	id: string;
+	/** Whose call it is. Absent while only the page knows of it. */
+	agent?: string;
 	direction: "outbound" | "inbound";
 	state: CallState;
 	progress?: Progress;

@@ -11,8 +11,8 @@ class d {
     for (const i of [...this.#e.get(t) ?? []])
       try {
         i(e);
-      } catch (s) {
-        reportError(s);
+      } catch (n) {
+        reportError(n);
       }
   }
 }
@@ -85,7 +85,7 @@ class k extends d {
       const e = (await navigator.mediaDevices.getUserMedia({ audio: this.#e })).getAudioTracks()[0];
       return this.#t.is === "off" ? void e.stop() : (e.enabled = !this.#h, e.onended = () => this.#m(e), this.#s = e, this.#a({ is: "on" }), e);
     } catch (t) {
-      this.#a({ is: "refused", ...S(t) });
+      this.#a({ is: "refused", ...b(t) });
       return;
     }
   }
@@ -115,13 +115,13 @@ class T {
   #t() {
     if (this.#e.state !== "running") return void this.#e.resume();
     for (const [t, e] of [[660, 0], [880, 0.18]]) {
-      const i = this.#e.currentTime + e, s = new OscillatorNode(this.#e, { frequency: t }), o = new GainNode(this.#e, { gain: 0 });
-      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), s.connect(o).connect(this.#e.destination), s.start(i), s.stop(i + 1);
+      const i = this.#e.currentTime + e, n = new OscillatorNode(this.#e, { frequency: t }), o = new GainNode(this.#e, { gain: 0 });
+      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), n.connect(o).connect(this.#e.destination), n.start(i), n.stop(i + 1);
     }
   }
 }
-function S(n) {
-  switch (n instanceof DOMException ? n.name : "") {
+function b(s) {
+  switch (s instanceof DOMException ? s.name : "") {
     case "NotAllowedError":
       return { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
     case "NotFoundError":
@@ -133,44 +133,44 @@ function S(n) {
       return { reason: "busy", detail: "The microphone could not be opened. Another program may be using it." };
   }
 }
-const b = { seq: 0, calls: /* @__PURE__ */ new Map() };
-function E(n, t, e) {
+const S = { seq: 0, calls: /* @__PURE__ */ new Map() };
+function E(s, t, e) {
   if (t.ev === "welcome") {
-    const s = new Map(n.calls);
-    for (const [o, { view: r, source: u }] of n.calls)
-      u === "gateway" && r.state !== "closed" && !t.calls.some((v) => v.id === o) && s.set(o, { view: p(r, O, e), source: u });
-    for (const o of t.calls) s.set(o.id, { view: o, source: "gateway" });
-    return { seq: t.seq ?? (t.resumed ? n.seq : 0), agent: t.agent, calls: s };
+    const n = new Map(s.calls);
+    for (const [o, { view: r, source: u }] of s.calls)
+      u === "gateway" && r.state !== "closed" && !t.calls.some((y) => y.id === o) && n.set(o, { view: w(r, O, e), source: u });
+    for (const o of t.calls) n.set(o.id, { view: o, source: "gateway" });
+    return { seq: t.seq ?? (t.resumed ? s.seq : 0), agent: t.agent, calls: n };
   }
-  if (t.seq !== void 0 && t.seq <= n.seq) return n;
-  const i = t.seq ?? n.seq;
+  if (t.seq !== void 0 && t.seq <= s.seq) return s;
+  const i = t.seq ?? s.seq;
   switch (t.ev) {
     case "agent":
-      return { ...n, seq: i, agent: t.agent };
+      return { ...s, seq: i, agent: t.agent };
     case "call":
-      return l({ ...n, seq: i }, t.call, "gateway");
+      return l({ ...s, seq: i }, t.call, "gateway");
     case "notice":
     case "bye":
-      return { ...n, seq: i };
+      return { ...s, seq: i };
     default:
-      return { ...n, seq: i };
+      return { ...s, seq: i };
   }
 }
-function M(n, t) {
-  return l(n, t, "page");
+function M(s, t) {
+  return l(s, t, "page");
 }
-function A(n, t, e, i) {
-  const s = n.calls.get(t);
-  return !s || s.view.state === "closed" ? n : l(n, p(s.view, e, i), s.source);
+function A(s, t, e, i) {
+  const n = s.calls.get(t);
+  return !n || n.view.state === "closed" ? s : l(s, w(n.view, e, i), n.source);
 }
-function w(n) {
-  return n.state !== "closed" && n.state !== "wrap-up";
+function p(s) {
+  return s.state !== "closed" && s.state !== "wrap-up";
 }
-function l(n, t, e) {
-  return { ...n, calls: new Map(n.calls).set(t.id, { view: t, source: e }) };
+function l(s, t, e) {
+  return { ...s, calls: new Map(s.calls).set(t.id, { view: t, source: e }) };
 }
-function p(n, t, e) {
-  return { ...n, state: "closed", progress: void 0, ended_at: n.ended_at ?? e, ended: n.ended ?? t };
+function w(s, t, e) {
+  return { ...s, state: "closed", progress: void 0, ended_at: s.ended_at ?? e, ended: s.ended ?? t };
 }
 const O = {
   by: "gateway",
@@ -225,7 +225,7 @@ class N extends d {
   }
   /** Neither over nor waiting for its disposition. */
   get isLive() {
-    return w(this.#i);
+    return p(this.#i);
   }
   async answer() {
     await this.#e("answer", { call: this.id });
@@ -277,17 +277,17 @@ class N extends d {
     this.#t = { ...this.#t, ...t }, this.emit("change", this);
   }
 }
-function g(n) {
-  return n instanceof a && n.isOffline;
+function g(s) {
+  return s instanceof a && s.isOffline;
 }
-function x(n, t) {
+function x(s, t) {
   const e = t.slice(0, 16);
-  for (let s = 5, o = n; s >= 0; s--, o = Math.floor(o / 256)) e[s] = o % 256;
-  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (s) => s.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
+  for (let n = 5, o = s; n >= 0; n--, o = Math.floor(o / 256)) e[n] = o % 256;
+  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (n) => n.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
 }
 const m = [0, 300, 1200, 2700, 4800, 7e3], R = 100;
-function y(n, t) {
-  const e = m[Math.min(n, m.length - 1)] ?? 0;
+function v(s, t) {
+  const e = m[Math.min(s, m.length - 1)] ?? 0;
   return e + t * (e / 4 + R);
 }
 class C {
@@ -322,10 +322,10 @@ class C {
     (this.#i.is === "up" || this.#i.is === "restarting") && !this.#h && this.#t?.connectionState !== "connected" && this.#d();
   }
   close() {
-    this.#p(), this.#f({ is: "off" });
+    this.#w(), this.#f({ is: "off" });
   }
   #c() {
-    this.#p();
+    this.#w();
     const t = new RTCPeerConnection({ iceServers: this.#o, bundlePolicy: "max-bundle" });
     this.#t = t, t.onconnectionstatechange = () => {
       this.#t === t && this.#m(t.connectionState);
@@ -343,7 +343,7 @@ class C {
       this.#t === t && await t.setRemoteDescription({ type: "answer", sdp: i });
     } catch (i) {
       if (this.#t !== t) return;
-      i instanceof a ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#y(i.message) : this.#u(i.message) : this.#u(`The browser refused the audio connection: ${i}`);
+      i instanceof a ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#v(i.message) : this.#u(i.message) : this.#u(`The browser refused the audio connection: ${i}`);
     } finally {
       this.#t === t && (this.#h = !1);
     }
@@ -369,13 +369,13 @@ class C {
     clearTimeout(this.#r), this.#r = setTimeout(() => this.#u("The audio connection took too long."), t);
   }
   #u(t) {
-    this.#y(t), this.#r = setTimeout(() => this.#c(), y(this.#n, Math.random())), this.#n += 1;
+    this.#v(t), this.#r = setTimeout(() => this.#c(), v(this.#n, Math.random())), this.#n += 1;
   }
   /** Down until somebody opens a new leg: after the next welcome, or when the microphone is tried again. */
-  #y(t) {
-    this.#p(), this.#f({ is: "down", detail: t });
+  #v(t) {
+    this.#w(), this.#f({ is: "down", detail: t });
   }
-  #p() {
+  #w() {
     clearTimeout(this.#r), this.#h = !1, this.#t?.close(), this.#t = void 0;
   }
   #f(t) {
@@ -383,17 +383,24 @@ class C {
   }
 }
 function I() {
-  const n = ["audio/PCMA", "audio/PCMU", "audio/telephone-event"];
-  return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((t) => t.clockRate === 8e3 && n.includes(t.mimeType)).sort((t, e) => n.indexOf(t.mimeType) - n.indexOf(e.mimeType));
+  const s = ["audio/PCMA", "audio/PCMU", "audio/telephone-event"];
+  return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((t) => t.clockRate === 8e3 && s.includes(t.mimeType)).sort((t, e) => s.indexOf(t.mimeType) - s.indexOf(e.mimeType));
 }
 const L = 1e4, _ = 5e3, P = 1500;
-function q({ connection: n, microphone: t, locked: e, media: i, agent: s }) {
-  return n.is === "off" ? h("Not signed in.") : n.is === "ended" ? h("Signed out.") : n.is === "waiting" ? h("The connection to the gateway is interrupted.") : t.is === "asking" ? h("Waiting for permission to use the microphone.") : t.is === "refused" ? h(t.detail) : n.is === "connecting" ? h("Connecting to the gateway.") : i.is === "down" ? h(i.detail) : i.is !== "up" ? h("Setting up audio.") : e ? h("The browser holds the sound back until this page is clicked.") : s?.ready ? { ready: !0 } : h(s?.not_ready_because ?? "The gateway is getting ready.");
+function q({ connection: s, microphone: t, locked: e, media: i, agent: n }) {
+  return s.is === "off" ? h("Not signed in.") : s.is === "ended" ? h(j[s.because]) : s.is === "waiting" ? h("The connection to the gateway is interrupted.") : t.is === "asking" ? h("Waiting for permission to use the microphone.") : t.is === "refused" ? h(t.detail) : s.is === "connecting" ? h("Connecting to the gateway.") : i.is === "down" ? h(i.detail) : i.is !== "up" ? h("Setting up audio.") : e ? h("The browser holds the sound back until this page is clicked.") : n?.ready ? { ready: !0 } : h(n?.not_ready_because ?? "The gateway is getting ready.");
 }
-function h(n) {
-  return { ready: !1, because: n };
+function h(s) {
+  return { ready: !1, because: s };
 }
-class j {
+const j = {
+  "signed-out": "Signed out.",
+  replaced: "The desk is open in another tab or on another device.",
+  "taken-over": "The desk is open in another tab or on another device.",
+  expired: "The sign-in has expired.",
+  forbidden: "The sign-in was refused."
+};
+class U {
   #e;
   #i = { is: "off" };
   #t;
@@ -422,74 +429,74 @@ class j {
   }
   /** The network changed: don't wait for a pause to pass or for a silent socket to be noticed. */
   nudge() {
-    this.#i.is === "waiting" && this.#a(), this.#i.is === "open" && this.#f(B);
+    this.#i.is === "waiting" && this.#a(), this.#i.is === "open" && this.#f(W);
   }
-  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(a.offline()) : this.#v(t, e);
+  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(a.offline()) : this.#y(t, e);
   #a() {
     clearTimeout(this.#d), this.#h = void 0;
     const t = new WebSocket(this.#e.url, D);
-    this.#t = t, this.#l({ is: "connecting", attempt: this.#n }), this.#g = setTimeout(() => this.#w(t), $), t.onopen = () => {
+    this.#t = t, this.#l({ is: "connecting", attempt: this.#n }), this.#g = setTimeout(() => this.#p(t), B), t.onopen = () => {
       this.#u(t);
     }, t.onmessage = (e) => {
-      this.#t === t && this.#y(t, e.data);
-    }, t.onclose = () => this.#w(t);
+      this.#t === t && this.#v(t, e.data);
+    }, t.onclose = () => this.#p(t);
   }
   async #u(t) {
     try {
       const e = await this.#e.hello();
       if (this.#t !== t || t.readyState !== WebSocket.OPEN) return;
-      await this.#v("hello", e);
+      await this.#y("hello", e);
     } catch (e) {
       if (this.#t !== t) return;
-      const { status: i, detail: s } = e instanceof a ? e.problem : { status: 0, detail: void 0 };
+      const { status: i, detail: n } = e instanceof a ? e.problem : { status: 0, detail: void 0 };
       if (i === 401 || i === 403) {
-        this.#k(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: s });
+        this.#k(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: n });
         return;
       }
-      (i === 404 || i === 410) && this.#e.sessionUnknown(), this.#w(t);
+      (i === 404 || i === 410) && this.#e.sessionUnknown(), this.#p(t);
     }
   }
-  #y(t, e) {
+  #v(t, e) {
     this.#r = Date.now();
-    const i = U(e);
+    const i = $(e);
     if (i) {
       if ("re" in i) {
-        const s = this.#o.get(i.re);
-        this.#o.delete(i.re), i.err ? s?.reject(new a(i.err)) : s?.resolve(i.ok);
+        const n = this.#o.get(i.re);
+        this.#o.delete(i.re), i.err ? n?.reject(new a(i.err)) : n?.resolve(i.ok);
         return;
       }
-      i.ev === "welcome" && this.#p(i.heartbeat_ms), i.ev === "bye" && (this.#h = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#w(t);
+      i.ev === "welcome" && this.#w(i.heartbeat_ms), i.ev === "bye" && (this.#h = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#p(t);
     }
   }
-  #p(t) {
+  #w(t) {
     clearTimeout(this.#g), this.#c = Date.now(), this.#m = setInterval(() => this.#f(t), t), this.#l({ is: "open" });
   }
   /** Asks for a sign of life, and gives the socket up when none comes within `patience`. */
   #f(t) {
     const e = this.#t, i = Date.now();
-    this.#v("ping", {}).catch(() => {
+    this.#y("ping", {}).catch(() => {
     }), setTimeout(() => {
-      e && this.#t === e && this.#r < i && this.#w(e);
+      e && this.#t === e && this.#r < i && this.#p(e);
     }, t);
   }
-  #v(t, e) {
+  #y(t, e) {
     const i = this.#t;
     if (i?.readyState !== WebSocket.OPEN) return Promise.reject(a.offline());
-    const s = this.#s++;
+    const n = this.#s++;
     return new Promise((o, r) => {
-      this.#o.set(s, { resolve: o, reject: r }), i.send(JSON.stringify({ id: s, op: t, ...e }));
+      this.#o.set(n, { resolve: o, reject: r }), i.send(JSON.stringify({ id: n, op: t, ...e }));
     });
   }
-  #w(t) {
+  #p(t) {
     if (this.#t !== t) return;
-    const e = this.#h, i = this.#i.is === "open" && Date.now() - this.#c > W;
+    const e = this.#h, i = this.#i.is === "open" && Date.now() - this.#c > G;
     if (this.#k(), e && !e.reconnect && e.code !== "shutdown") {
       this.#l({ is: "ended", because: e.code });
       return;
     }
     i && (this.#n = 0);
-    const s = y(this.#n, Math.random());
-    this.#n += 1, this.#d = setTimeout(() => this.#a(), s), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + s });
+    const n = v(this.#n, Math.random());
+    this.#n += 1, this.#d = setTimeout(() => this.#a(), n), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + n });
   }
   /** Lets go of the socket and of everything that hung on it. */
   #k() {
@@ -504,23 +511,23 @@ class j {
     this.#i = t, this.#e.moved(t);
   }
 }
-function U(n) {
+function $(s) {
   try {
-    const t = JSON.parse(String(n));
+    const t = JSON.parse(String(s));
     return typeof t == "object" && t !== null && ("re" in t || "ev" in t) ? t : void 0;
   } catch {
     return;
   }
 }
-const $ = 1e4, B = 3e3, W = 5e3;
-class H extends d {
+const B = 1e4, W = 3e3, G = 5e3;
+class V extends d {
   audio;
   #e;
   #i;
   #t;
   #s = /* @__PURE__ */ new Map();
   #o;
-  #n = b;
+  #n = S;
   #h = [];
   #r = { ready: !1, because: "Not signed in." };
   #c = [];
@@ -531,7 +538,7 @@ class H extends d {
       moved: (e) => {
         this.emit("media", e), this.#l();
       }
-    }), this.#i = new j({
+    }), this.#i = new U({
       url: t.url ?? `${location.origin.replace(/^http/, "ws")}/v1/agent`,
       hello: () => this.#g(),
       sessionUnknown: () => this.#e.removeItem(c),
@@ -559,7 +566,7 @@ class H extends d {
   }
   /** Asks for the microphone and connects, both at once. Resolves when the browser has decided on the microphone. */
   async signIn() {
-    this.#b(), this.#i.open(), await this.retryAudio();
+    this.#S(), this.#i.open(), await this.retryAudio();
   }
   /** Tries the microphone and the audio connection again, after the reason why they failed is out of the way. */
   async retryAudio() {
@@ -581,10 +588,10 @@ class H extends d {
   }
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
   dial(t, e = {}) {
-    const i = Date.now(), s = x(i, crypto.getRandomValues(new Uint8Array(16)));
+    const i = Date.now(), n = x(i, crypto.getRandomValues(new Uint8Array(16)));
     return this.#f(
       M(this.#n, {
-        id: s,
+        id: n,
         direction: "outbound",
         state: "ringing-out",
         peer: { number: t },
@@ -594,7 +601,7 @@ class H extends d {
         muted: !1,
         recording: "off"
       })
-    ), this.#m({ call: s, to: t, ...e }), this.#s.get(s);
+    ), this.#m({ call: n, to: t, ...e }), this.#s.get(n);
   }
   /** Takes a call that is over off the list. */
   forget(t) {
@@ -606,14 +613,14 @@ class H extends d {
     try {
       return await this.#i.ask(t, e);
     } catch (i) {
-      const s = "call" in e ? e.call : void 0;
-      throw s && t !== "dial" && i instanceof a && i.problem.status === 404 && this.#a(s, i), i;
+      const n = "call" in e ? e.call : void 0;
+      throw n && t !== "dial" && i instanceof a && i.problem.status === 404 && this.#a(n, i), i;
     }
   };
   async #g() {
     return {
       token: typeof this.#o == "function" ? await this.#o() : this.#o,
-      sdk: G,
+      sdk: F,
       session: this.#e.getItem(c) ?? void 0,
       seq: this.#n.seq || void 0
     };
@@ -628,14 +635,14 @@ class H extends d {
     }
   }
   #a(t, { message: e, problem: i }) {
-    const s = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
-    this.#f(A(this.#n, t, { by: "gateway", reason: s, detail: o }, Date.now()));
+    const n = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
+    this.#f(A(this.#n, t, { by: "gateway", reason: n, detail: o }, Date.now()));
   }
   #u(t) {
     const e = this.view?.media;
     switch (this.#f(E(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#e.setItem(c, t.session), this.#h = t.ice ?? [], this.emit("agent", t.agent), this.#y(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#p();
+        this.#e.setItem(c, t.session), this.#h = t.ice ?? [], this.emit("agent", t.agent), this.#v(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#w();
         return;
       case "agent":
         this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#t.reportedDown(), this.#l();
@@ -649,68 +656,68 @@ class H extends d {
     }
   }
   /** Makes sure that there is a leg. One that the gateway has kept goes on, and a call on it hears nothing of the break. */
-  #y(t) {
+  #v(t) {
     const e = this.media.is === "up" || this.media.is === "restarting";
     t === "kept" && e ? this.#t.nudge() : this.audio.track && this.#t.open(this.audio.track, this.#h), this.#l();
   }
-  #p() {
+  #w() {
     for (const t of this.#s.values())
       if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
-      else if (t.isEnding || Date.now() - t.view.started_at > F) this.#a(t.id, a.offline());
+      else if (t.isEnding || Date.now() - t.view.started_at > J) this.#a(t.id, a.offline());
       else {
-        const { id: i, peer: s, via: o, context: r } = t.view;
-        this.#m({ call: i, to: s.number, via: o, context: r });
+        const { id: i, peer: n, via: o, context: r } = t.view;
+        this.#m({ call: i, to: n.number, via: o, context: r });
       }
   }
   /** Adopts the next snapshot, and tells the calls that it changes. */
   #f(t) {
     const e = this.#n;
     this.#n = t;
-    const i = [...t.calls.values()].filter(({ view: s }) => e.calls.get(s.id)?.view !== s);
-    for (const { view: s } of i) {
-      const o = this.#s.get(s.id);
-      o ? o.take(s) : this.#v(s);
+    const i = [...t.calls.values()].filter(({ view: n }) => e.calls.get(n.id)?.view !== n);
+    for (const { view: n } of i) {
+      const o = this.#s.get(n.id);
+      o ? o.take(n) : this.#y(n);
     }
-    i.length && this.#w();
+    i.length && this.#p();
   }
-  #v(t) {
+  #y(t) {
     const e = new N(t, this.#d);
     this.#s.set(t.id, e), e.on("change", () => {
-      this.#w(), this.emit("call", e);
+      this.#p(), this.emit("call", e);
     }), this.emit("call", e);
   }
   /** The microphone and the bell follow from the calls, whoever changed them. */
-  #w() {
-    const t = this.calls.filter(({ view: e }) => w(e));
+  #p() {
+    const t = this.calls.filter(({ view: e }) => p(e));
     this.audio.silence(t.some((e) => e.muted)), t.some((e) => e.state === "ringing-in" && !e.isEnding) ? this.audio.startRinging() : this.audio.stopRinging();
   }
   #k(t) {
-    t.is === "ended" && (t.because === "replaced" && this.#e.removeItem(c), this.#S()), this.emit("connection", t), this.#l();
+    t.is === "ended" && (t.because === "replaced" && this.#e.removeItem(c), this.#b()), this.emit("connection", t), this.#l();
   }
   #l() {
-    const { connection: t, media: e, view: i } = this, { microphone: s, locked: o } = this.audio, r = q({ connection: t, microphone: s, locked: o, media: e, agent: i });
+    const { connection: t, media: e, view: i } = this, { microphone: n, locked: o } = this.audio, r = q({ connection: t, microphone: n, locked: o, media: e, agent: i });
     JSON.stringify(r) !== JSON.stringify(this.#r) && (this.#r = r, this.emit("readiness", r));
   }
   #T(t) {
-    this.#i.close(t), this.#S(), this.#l();
+    this.#i.close(t), this.#b(), this.#l();
   }
-  #S() {
+  #b() {
     for (const t of this.#c.splice(0)) t();
     this.#t.close(), this.audio.close();
   }
-  #b() {
+  #S() {
     if (this.#c.length) return;
-    const t = (s, o, r) => {
-      s.addEventListener(o, r), this.#c.push(() => s.removeEventListener(o, r));
+    const t = (n, o, r) => {
+      n.addEventListener(o, r), this.#c.push(() => n.removeEventListener(o, r));
     }, e = () => {
       this.#i.nudge(), this.#t.nudge();
     }, i = () => this.audio.unlock();
     t(window, "online", e), t(document, "visibilitychange", () => document.visibilityState === "visible" && e()), t(window, "pointerdown", i), t(window, "keydown", i);
   }
 }
-const G = "warmline-js/0.1.0", c = "warmline.session", F = 15e3;
+const F = "warmline-js/0.1.0", c = "warmline.session", J = 15e3;
 export {
-  H as Agent,
+  V as Agent,
   k as Audio,
   N as Call,
   a as Refusal
