@@ -75,7 +75,8 @@ export class MediaLeg {
       if (this.#pc === pc) this.#connectionMoved(pc.connectionState);
     };
     pc.ontrack = ({ track }) => this.#ends.heard(new MediaStream([track]));
-    const transceiver = pc.addTransceiver(this.#track ?? 'audio', { direction: 'sendrecv' });
+    const streams = this.#track ? [new MediaStream([this.#track])] : [];
+    const transceiver = pc.addTransceiver(this.#track ?? 'audio', { direction: 'sendrecv', streams });
     transceiver.setCodecPreferences?.(telephoneCodecs());
     this.#move({ is: 'connecting' });
     this.#giveUpAfter(CONNECT_MS);
@@ -97,7 +98,10 @@ export class MediaLeg {
       await pc.setLocalDescription();
       // No waiting for candidates: the gateway is ICE-lite and learns ours from the checks.
       const sdp = await this.#ends.negotiate(pc.localDescription!.sdp, purpose === 'ICE restart');
-      if (this.#pc === pc) await pc.setRemoteDescription({ type: 'answer', sdp });
+      if (this.#pc !== pc) return;
+      await pc.setRemoteDescription({ type: 'answer', sdp });
+      // A restart may find the old path healed: then no event will say so.
+      this.#connectionMoved(pc.connectionState);
     } catch (error) {
       if (this.#pc !== pc) return;
       if (!(error instanceof Refusal)) this.#rebuildSoon(`The browser refused the audio connection: ${error}`);

@@ -289,6 +289,41 @@ test('a leg that the gateway reports as down is made anew', async () => {
   assert.equal(farEnd.legs, 2);
 });
 
+test('a far end that dies is noticed by the page alone, and the leg is made anew', async () => {
+  await signIn();
+  await farEnd.close();
+  await page.waitForFunction(() => globalThis.warmline.agent.media.is !== 'up');
+  await page.waitForFunction(() => globalThis.warmline.agent.media.is === 'up');
+  assert.equal(farEnd.legs, 2);
+  assert.ok(Math.abs((await heard()) - 440) < 10);
+});
+
+test('a network change restarts ICE on the same leg, and the call goes on', async () => {
+  await page.addInitScript(() => {
+    const { RTCPeerConnection } = globalThis;
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(configuration) {
+        super(configuration);
+        globalThis.pc = this;
+      }
+    };
+  });
+  await signIn();
+  await dialAndConnect();
+  const asked = gateway.requests.length;
+  // What the browser says when the path to the gateway is gone; on loopback it never is.
+  await page.evaluate(() => {
+    Object.defineProperty(globalThis.pc, 'connectionState', { value: 'disconnected', configurable: true });
+    globalThis.pc.dispatchEvent(new Event('connectionstatechange'));
+    delete globalThis.pc.connectionState;
+  });
+  assert.equal((await gateway.asked('media', { after: asked })).restart, true);
+  await page.waitForFunction(() => globalThis.warmline.agent.media.is === 'up');
+  assert.deepEqual([farEnd.legs, farEnd.restarts], [1, 1]);
+  assert.equal(await card().getAttribute('data-state'), 'connected');
+  assert.ok(Math.abs((await heard()) - 440) < 10);
+});
+
 test('newest tab wins: this one says so, and can take the desk back', async () => {
   await signIn();
   gateway.send({ ev: 'bye', code: 'replaced', reconnect: false });

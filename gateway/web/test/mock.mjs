@@ -122,8 +122,11 @@ export class MockGateway {
     const refusal = this.refusals[op];
     if (refusal) return ws.send(JSON.stringify({ re: id, err: refusal }));
     if (this.silent.has(op)) return;
-    const ok = await this.#do(ws, request);
-    if (ws.readyState === ws.OPEN) ws.send(JSON.stringify({ re: id, ok: ok ?? {} }));
+    const reply = await this.#do(ws, request).then(
+      (ok) => ({ re: id, ok: ok ?? {} }),
+      ({ message }) => ({ re: id, err: { type: '/problems/failed', title: 'Failed', status: 500, detail: message, retryable: true } }),
+    );
+    if (ws.readyState === ws.OPEN) ws.send(JSON.stringify(reply));
   }
 
   async #do(ws, request) {

@@ -27,7 +27,7 @@ export function Banner() {
     return (
       <Strip kind="audio">
         <span class="spinner" aria-hidden="true" />
-        <span>Restoring audio… The customer hears a hold tone.</span>
+        <span>Restoring audio… The customer stays on the line.</span>
       </Strip>
     );
   }

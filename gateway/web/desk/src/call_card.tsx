@@ -131,7 +131,7 @@ function Connected({ face, act, refusal }: Part) {
     <>
       <p class="word timer">
         <Timer since={face.view.answered_at ?? face.view.started_at} />
-        {face.isEnding && <span> · Ending…</span>}
+        {face.isEnding ? ' · Ending…' : face.muted && ' · You are muted'}
       </p>
       {keypad.value === 'open' && (
         <div class="tones" onKeyDown={typeDigits}>
@@ -150,7 +150,7 @@ function Connected({ face, act, refusal }: Part) {
           onClick={act(() => callOf(face).mute(!face.muted))}
         >
           <Icon name={face.muted ? 'muted' : 'microphone'} />
-          {face.muted ? 'Muted' : 'Mute'}
+          Mute
         </button>
         <button
           type="button"

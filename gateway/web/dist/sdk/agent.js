@@ -11,8 +11,8 @@ class d {
     for (const i of [...this.#e.get(t) ?? []])
       try {
         i(e);
-      } catch (n) {
-        reportError(n);
+      } catch (s) {
+        reportError(s);
       }
   }
 }
@@ -85,7 +85,7 @@ class k extends d {
       const e = (await navigator.mediaDevices.getUserMedia({ audio: this.#e })).getAudioTracks()[0];
       return this.#t.is === "off" ? void e.stop() : (e.enabled = !this.#h, e.onended = () => this.#m(e), this.#s = e, this.#a({ is: "on" }), e);
     } catch (t) {
-      this.#a({ is: "refused", ...b(t) });
+      this.#a({ is: "refused", ...S(t) });
       return;
     }
   }
@@ -115,13 +115,13 @@ class T {
   #t() {
     if (this.#e.state !== "running") return void this.#e.resume();
     for (const [t, e] of [[660, 0], [880, 0.18]]) {
-      const i = this.#e.currentTime + e, n = new OscillatorNode(this.#e, { frequency: t }), o = new GainNode(this.#e, { gain: 0 });
-      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), n.connect(o).connect(this.#e.destination), n.start(i), n.stop(i + 1);
+      const i = this.#e.currentTime + e, s = new OscillatorNode(this.#e, { frequency: t }), o = new GainNode(this.#e, { gain: 0 });
+      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), s.connect(o).connect(this.#e.destination), s.start(i), s.stop(i + 1);
     }
   }
 }
-function b(s) {
-  switch (s instanceof DOMException ? s.name : "") {
+function S(n) {
+  switch (n instanceof DOMException ? n.name : "") {
     case "NotAllowedError":
       return { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
     case "NotFoundError":
@@ -133,44 +133,44 @@ function b(s) {
       return { reason: "busy", detail: "The microphone could not be opened. Another program may be using it." };
   }
 }
-const S = { seq: 0, calls: /* @__PURE__ */ new Map() };
-function E(s, t, e) {
+const b = { seq: 0, calls: /* @__PURE__ */ new Map() };
+function E(n, t, e) {
   if (t.ev === "welcome") {
-    const n = new Map(s.calls);
-    for (const [o, { view: r, source: u }] of s.calls)
-      u === "gateway" && r.state !== "closed" && !t.calls.some((y) => y.id === o) && n.set(o, { view: w(r, O, e), source: u });
-    for (const o of t.calls) n.set(o.id, { view: o, source: "gateway" });
-    return { seq: t.seq ?? (t.resumed ? s.seq : 0), agent: t.agent, calls: n };
+    const s = new Map(n.calls);
+    for (const [o, { view: r, source: u }] of n.calls)
+      u === "gateway" && r.state !== "closed" && !t.calls.some((y) => y.id === o) && s.set(o, { view: w(r, O, e), source: u });
+    for (const o of t.calls) s.set(o.id, { view: o, source: "gateway" });
+    return { seq: t.seq ?? (t.resumed ? n.seq : 0), agent: t.agent, calls: s };
   }
-  if (t.seq !== void 0 && t.seq <= s.seq) return s;
-  const i = t.seq ?? s.seq;
+  if (t.seq !== void 0 && t.seq <= n.seq) return n;
+  const i = t.seq ?? n.seq;
   switch (t.ev) {
     case "agent":
-      return { ...s, seq: i, agent: t.agent };
+      return { ...n, seq: i, agent: t.agent };
     case "call":
-      return l({ ...s, seq: i }, t.call, "gateway");
+      return l({ ...n, seq: i }, t.call, "gateway");
     case "notice":
     case "bye":
-      return { ...s, seq: i };
+      return { ...n, seq: i };
     default:
-      return { ...s, seq: i };
+      return { ...n, seq: i };
   }
 }
-function M(s, t) {
-  return l(s, t, "page");
+function M(n, t) {
+  return l(n, t, "page");
 }
-function A(s, t, e, i) {
-  const n = s.calls.get(t);
-  return !n || n.view.state === "closed" ? s : l(s, w(n.view, e, i), n.source);
+function A(n, t, e, i) {
+  const s = n.calls.get(t);
+  return !s || s.view.state === "closed" ? n : l(n, w(s.view, e, i), s.source);
 }
-function p(s) {
-  return s.state !== "closed" && s.state !== "wrap-up";
+function p(n) {
+  return n.state !== "closed" && n.state !== "wrap-up";
 }
-function l(s, t, e) {
-  return { ...s, calls: new Map(s.calls).set(t.id, { view: t, source: e }) };
+function l(n, t, e) {
+  return { ...n, calls: new Map(n.calls).set(t.id, { view: t, source: e }) };
 }
-function w(s, t, e) {
-  return { ...s, state: "closed", progress: void 0, ended_at: s.ended_at ?? e, ended: s.ended ?? t };
+function w(n, t, e) {
+  return { ...n, state: "closed", progress: void 0, ended_at: n.ended_at ?? e, ended: n.ended ?? t };
 }
 const O = {
   by: "gateway",
@@ -277,17 +277,17 @@ class N extends d {
     this.#t = { ...this.#t, ...t }, this.emit("change", this);
   }
 }
-function g(s) {
-  return s instanceof a && s.isOffline;
+function g(n) {
+  return n instanceof a && n.isOffline;
 }
-function x(s, t) {
+function x(n, t) {
   const e = t.slice(0, 16);
-  for (let n = 5, o = s; n >= 0; n--, o = Math.floor(o / 256)) e[n] = o % 256;
-  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (n) => n.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
+  for (let s = 5, o = n; s >= 0; s--, o = Math.floor(o / 256)) e[s] = o % 256;
+  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (s) => s.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
 }
 const m = [0, 300, 1200, 2700, 4800, 7e3], R = 100;
-function v(s, t) {
-  const e = m[Math.min(s, m.length - 1)] ?? 0;
+function v(n, t) {
+  const e = m[Math.min(n, m.length - 1)] ?? 0;
   return e + t * (e / 4 + R);
 }
 class C {
@@ -329,7 +329,9 @@ class C {
     const t = new RTCPeerConnection({ iceServers: this.#o, bundlePolicy: "max-bundle" });
     this.#t = t, t.onconnectionstatechange = () => {
       this.#t === t && this.#m(t.connectionState);
-    }, t.ontrack = ({ track: i }) => this.#e.heard(new MediaStream([i])), t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv" }).setCodecPreferences?.(I()), this.#f({ is: "connecting" }), this.#a(L), this.#g(t, "new leg");
+    }, t.ontrack = ({ track: s }) => this.#e.heard(new MediaStream([s]));
+    const e = this.#s ? [new MediaStream([this.#s])] : [];
+    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(I()), this.#f({ is: "connecting" }), this.#a(L), this.#g(t, "new leg");
   }
   #d() {
     const t = this.#t;
@@ -340,7 +342,8 @@ class C {
     try {
       await t.setLocalDescription();
       const i = await this.#e.negotiate(t.localDescription.sdp, e === "ICE restart");
-      this.#t === t && await t.setRemoteDescription({ type: "answer", sdp: i });
+      if (this.#t !== t) return;
+      await t.setRemoteDescription({ type: "answer", sdp: i }), this.#m(t.connectionState);
     } catch (i) {
       if (this.#t !== t) return;
       i instanceof a ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#v(i.message) : this.#u(i.message) : this.#u(`The browser refused the audio connection: ${i}`);
@@ -383,15 +386,15 @@ class C {
   }
 }
 function I() {
-  const s = ["audio/PCMA", "audio/PCMU", "audio/telephone-event"];
-  return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((t) => t.clockRate === 8e3 && s.includes(t.mimeType)).sort((t, e) => s.indexOf(t.mimeType) - s.indexOf(e.mimeType));
+  const n = ["audio/PCMA", "audio/PCMU", "audio/telephone-event"];
+  return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((t) => t.clockRate === 8e3 && n.includes(t.mimeType)).sort((t, e) => n.indexOf(t.mimeType) - n.indexOf(e.mimeType));
 }
 const L = 1e4, _ = 5e3, P = 1500;
-function q({ connection: s, microphone: t, locked: e, media: i, agent: n }) {
-  return s.is === "off" ? h("Not signed in.") : s.is === "ended" ? h(j[s.because]) : s.is === "waiting" ? h("The connection to the gateway is interrupted.") : t.is === "asking" ? h("Waiting for permission to use the microphone.") : t.is === "refused" ? h(t.detail) : s.is === "connecting" ? h("Connecting to the gateway.") : i.is === "down" ? h(i.detail) : i.is !== "up" ? h("Setting up audio.") : e ? h("The browser holds the sound back until this page is clicked.") : n?.ready ? { ready: !0 } : h(n?.not_ready_because ?? "The gateway is getting ready.");
+function q({ connection: n, microphone: t, locked: e, media: i, agent: s }) {
+  return n.is === "off" ? h("Not signed in.") : n.is === "ended" ? h(j[n.because]) : n.is === "waiting" ? h("The connection to the gateway is interrupted.") : t.is === "asking" ? h("Waiting for permission to use the microphone.") : t.is === "refused" ? h(t.detail) : n.is === "connecting" ? h("Connecting to the gateway.") : i.is === "down" ? h(i.detail) : i.is !== "up" ? h("Setting up audio.") : e ? h("The browser holds the sound back until this page is clicked.") : s?.ready ? { ready: !0 } : h(s?.not_ready_because ?? "The gateway is getting ready.");
 }
-function h(s) {
-  return { ready: !1, because: s };
+function h(n) {
+  return { ready: !1, because: n };
 }
 const j = {
   "signed-out": "Signed out.",
@@ -448,9 +451,9 @@ class U {
       await this.#y("hello", e);
     } catch (e) {
       if (this.#t !== t) return;
-      const { status: i, detail: n } = e instanceof a ? e.problem : { status: 0, detail: void 0 };
+      const { status: i, detail: s } = e instanceof a ? e.problem : { status: 0, detail: void 0 };
       if (i === 401 || i === 403) {
-        this.#k(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: n });
+        this.#k(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: s });
         return;
       }
       (i === 404 || i === 410) && this.#e.sessionUnknown(), this.#p(t);
@@ -461,8 +464,8 @@ class U {
     const i = $(e);
     if (i) {
       if ("re" in i) {
-        const n = this.#o.get(i.re);
-        this.#o.delete(i.re), i.err ? n?.reject(new a(i.err)) : n?.resolve(i.ok);
+        const s = this.#o.get(i.re);
+        this.#o.delete(i.re), i.err ? s?.reject(new a(i.err)) : s?.resolve(i.ok);
         return;
       }
       i.ev === "welcome" && this.#w(i.heartbeat_ms), i.ev === "bye" && (this.#h = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#p(t);
@@ -482,9 +485,9 @@ class U {
   #y(t, e) {
     const i = this.#t;
     if (i?.readyState !== WebSocket.OPEN) return Promise.reject(a.offline());
-    const n = this.#s++;
+    const s = this.#s++;
     return new Promise((o, r) => {
-      this.#o.set(n, { resolve: o, reject: r }), i.send(JSON.stringify({ id: n, op: t, ...e }));
+      this.#o.set(s, { resolve: o, reject: r }), i.send(JSON.stringify({ id: s, op: t, ...e }));
     });
   }
   #p(t) {
@@ -495,8 +498,8 @@ class U {
       return;
     }
     i && (this.#n = 0);
-    const n = v(this.#n, Math.random());
-    this.#n += 1, this.#d = setTimeout(() => this.#a(), n), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + n });
+    const s = v(this.#n, Math.random());
+    this.#n += 1, this.#d = setTimeout(() => this.#a(), s), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + s });
   }
   /** Lets go of the socket and of everything that hung on it. */
   #k() {
@@ -511,9 +514,9 @@ class U {
     this.#i = t, this.#e.moved(t);
   }
 }
-function $(s) {
+function $(n) {
   try {
-    const t = JSON.parse(String(s));
+    const t = JSON.parse(String(n));
     return typeof t == "object" && t !== null && ("re" in t || "ev" in t) ? t : void 0;
   } catch {
     return;
@@ -527,7 +530,7 @@ class V extends d {
   #t;
   #s = /* @__PURE__ */ new Map();
   #o;
-  #n = S;
+  #n = b;
   #h = [];
   #r = { ready: !1, because: "Not signed in." };
   #c = [];
@@ -566,7 +569,7 @@ class V extends d {
   }
   /** Asks for the microphone and connects, both at once. Resolves when the browser has decided on the microphone. */
   async signIn() {
-    this.#S(), this.#i.open(), await this.retryAudio();
+    this.#b(), this.#i.open(), await this.retryAudio();
   }
   /** Tries the microphone and the audio connection again, after the reason why they failed is out of the way. */
   async retryAudio() {
@@ -588,10 +591,10 @@ class V extends d {
   }
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
   dial(t, e = {}) {
-    const i = Date.now(), n = x(i, crypto.getRandomValues(new Uint8Array(16)));
+    const i = Date.now(), s = x(i, crypto.getRandomValues(new Uint8Array(16)));
     return this.#f(
       M(this.#n, {
-        id: n,
+        id: s,
         direction: "outbound",
         state: "ringing-out",
         peer: { number: t },
@@ -601,7 +604,7 @@ class V extends d {
         muted: !1,
         recording: "off"
       })
-    ), this.#m({ call: n, to: t, ...e }), this.#s.get(n);
+    ), this.#m({ call: s, to: t, ...e }), this.#s.get(s);
   }
   /** Takes a call that is over off the list. */
   forget(t) {
@@ -613,8 +616,8 @@ class V extends d {
     try {
       return await this.#i.ask(t, e);
     } catch (i) {
-      const n = "call" in e ? e.call : void 0;
-      throw n && t !== "dial" && i instanceof a && i.problem.status === 404 && this.#a(n, i), i;
+      const s = "call" in e ? e.call : void 0;
+      throw s && t !== "dial" && i instanceof a && i.problem.status === 404 && this.#a(s, i), i;
     }
   };
   async #g() {
@@ -635,8 +638,8 @@ class V extends d {
     }
   }
   #a(t, { message: e, problem: i }) {
-    const n = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
-    this.#f(A(this.#n, t, { by: "gateway", reason: n, detail: o }, Date.now()));
+    const s = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
+    this.#f(A(this.#n, t, { by: "gateway", reason: s, detail: o }, Date.now()));
   }
   #u(t) {
     const e = this.view?.media;
@@ -665,18 +668,18 @@ class V extends d {
       if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
       else if (t.isEnding || Date.now() - t.view.started_at > J) this.#a(t.id, a.offline());
       else {
-        const { id: i, peer: n, via: o, context: r } = t.view;
-        this.#m({ call: i, to: n.number, via: o, context: r });
+        const { id: i, peer: s, via: o, context: r } = t.view;
+        this.#m({ call: i, to: s.number, via: o, context: r });
       }
   }
   /** Adopts the next snapshot, and tells the calls that it changes. */
   #f(t) {
     const e = this.#n;
     this.#n = t;
-    const i = [...t.calls.values()].filter(({ view: n }) => e.calls.get(n.id)?.view !== n);
-    for (const { view: n } of i) {
-      const o = this.#s.get(n.id);
-      o ? o.take(n) : this.#y(n);
+    const i = [...t.calls.values()].filter(({ view: s }) => e.calls.get(s.id)?.view !== s);
+    for (const { view: s } of i) {
+      const o = this.#s.get(s.id);
+      o ? o.take(s) : this.#y(s);
     }
     i.length && this.#p();
   }
@@ -692,23 +695,23 @@ class V extends d {
     this.audio.silence(t.some((e) => e.muted)), t.some((e) => e.state === "ringing-in" && !e.isEnding) ? this.audio.startRinging() : this.audio.stopRinging();
   }
   #k(t) {
-    t.is === "ended" && (t.because === "replaced" && this.#e.removeItem(c), this.#b()), this.emit("connection", t), this.#l();
+    t.is === "ended" && (t.because === "replaced" && this.#e.removeItem(c), this.#S()), this.emit("connection", t), this.#l();
   }
   #l() {
-    const { connection: t, media: e, view: i } = this, { microphone: n, locked: o } = this.audio, r = q({ connection: t, microphone: n, locked: o, media: e, agent: i });
+    const { connection: t, media: e, view: i } = this, { microphone: s, locked: o } = this.audio, r = q({ connection: t, microphone: s, locked: o, media: e, agent: i });
     JSON.stringify(r) !== JSON.stringify(this.#r) && (this.#r = r, this.emit("readiness", r));
   }
   #T(t) {
-    this.#i.close(t), this.#b(), this.#l();
+    this.#i.close(t), this.#S(), this.#l();
   }
-  #b() {
+  #S() {
     for (const t of this.#c.splice(0)) t();
     this.#t.close(), this.audio.close();
   }
-  #S() {
+  #b() {
     if (this.#c.length) return;
-    const t = (n, o, r) => {
-      n.addEventListener(o, r), this.#c.push(() => n.removeEventListener(o, r));
+    const t = (s, o, r) => {
+      s.addEventListener(o, r), this.#c.push(() => s.removeEventListener(o, r));
     }, e = () => {
       this.#i.nudge(), this.#t.nudge();
     }, i = () => this.audio.unlock();
