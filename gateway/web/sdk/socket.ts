@@ -134,7 +134,8 @@ export class Socket {
     clearTimeout(this.#deadline);
     this.#openedAt = Date.now();
     // A page whose timers were throttled wakes up late: so it asks before it judges.
-    this.#heartbeat = setInterval(() => this.#probe(heartbeatMs), heartbeatMs);
+    const interval = Math.max(heartbeatMs || 0, SHORTEST_HEARTBEAT_MS);
+    this.#heartbeat = setInterval(() => this.#probe(interval), interval);
     this.#move({ is: 'open' });
   }
 
@@ -213,6 +214,9 @@ function parse(data: unknown): Frame | undefined {
 
 /** From the first SYN to the welcome. */
 const HANDSHAKE_MS = 10_000;
+
+/** Whatever a gateway asks for, the page doesn't flood it. */
+const SHORTEST_HEARTBEAT_MS = 1_000;
 
 /** How long a socket may stay silent once there is a reason to doubt it. */
 const NUDGE_MS = 3_000;

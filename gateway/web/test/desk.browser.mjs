@@ -254,6 +254,16 @@ test('a lost socket shows a banner, keeps the call and its leg, and resumes the 
   assert.equal(farEnd.legs, 1);
 });
 
+test('a socket that has gone silent without closing is given up and made anew', async () => {
+  gateway.heartbeatMs = 1_000;
+  await signIn();
+  const asked = gateway.requests.length;
+  gateway.silent.add('ping');
+  const hello = await gateway.asked('hello', { after: asked });
+  assert.equal(hello.session, 'session-1');
+  assert.equal(farEnd.legs, 1);
+});
+
 test('a dial whose reply was lost is repeated with the same id', async () => {
   gateway.silent.add('dial');
   await signIn();

@@ -197,7 +197,7 @@ class a extends Error {
   }
 }
 const f = "about:offline";
-class N extends d {
+class x extends d {
   #e;
   #i;
   #t = {};
@@ -280,7 +280,7 @@ class N extends d {
 function g(n) {
   return n instanceof a && n.isOffline;
 }
-function x(n, t) {
+function N(n, t) {
   const e = t.slice(0, 16);
   for (let s = 5, o = n; s >= 0; s--, o = Math.floor(o / 256)) e[s] = o % 256;
   return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (s) => s.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
@@ -331,11 +331,11 @@ class C {
       this.#t === t && this.#m(t.connectionState);
     }, t.ontrack = ({ track: s }) => this.#e.heard(new MediaStream([s]));
     const e = this.#s ? [new MediaStream([this.#s])] : [];
-    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(I()), this.#f({ is: "connecting" }), this.#a(L), this.#g(t, "new leg");
+    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(I()), this.#f({ is: "connecting" }), this.#a(_), this.#g(t, "new leg");
   }
   #d() {
     const t = this.#t;
-    t && (this.#f({ is: "restarting" }), this.#a(_), t.restartIce(), this.#g(t, "ICE restart"));
+    t && (this.#f({ is: "restarting" }), this.#a(L), t.restartIce(), this.#g(t, "ICE restart"));
   }
   async #g(t, e) {
     this.#h = !0;
@@ -389,7 +389,7 @@ function I() {
   const n = ["audio/PCMA", "audio/PCMU", "audio/telephone-event"];
   return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((t) => t.clockRate === 8e3 && n.includes(t.mimeType)).sort((t, e) => n.indexOf(t.mimeType) - n.indexOf(e.mimeType));
 }
-const L = 1e4, _ = 5e3, P = 1500;
+const _ = 1e4, L = 5e3, P = 1500;
 function q({ connection: n, microphone: t, locked: e, media: i, agent: s }) {
   return n.is === "off" ? h("Not signed in.") : n.is === "ended" ? h(j[n.because]) : n.is === "waiting" ? h("The connection to the gateway is interrupted.") : t.is === "asking" ? h("Waiting for permission to use the microphone.") : t.is === "refused" ? h(t.detail) : n.is === "connecting" ? h("Connecting to the gateway.") : i.is === "down" ? h(i.detail) : i.is !== "up" ? h("Setting up audio.") : e ? h("The browser holds the sound back until this page is clicked.") : s?.ready ? { ready: !0 } : h(s?.not_ready_because ?? "The gateway is getting ready.");
 }
@@ -432,13 +432,13 @@ class U {
   }
   /** The network changed: don't wait for a pause to pass or for a silent socket to be noticed. */
   nudge() {
-    this.#i.is === "waiting" && this.#a(), this.#i.is === "open" && this.#f(W);
+    this.#i.is === "waiting" && this.#a(), this.#i.is === "open" && this.#f(G);
   }
   ask = (t, e) => this.#i.is !== "open" ? Promise.reject(a.offline()) : this.#y(t, e);
   #a() {
     clearTimeout(this.#d), this.#h = void 0;
     const t = new WebSocket(this.#e.url, D);
-    this.#t = t, this.#l({ is: "connecting", attempt: this.#n }), this.#g = setTimeout(() => this.#p(t), B), t.onopen = () => {
+    this.#t = t, this.#l({ is: "connecting", attempt: this.#n }), this.#g = setTimeout(() => this.#p(t), $), t.onopen = () => {
       this.#u(t);
     }, t.onmessage = (e) => {
       this.#t === t && this.#v(t, e.data);
@@ -461,7 +461,7 @@ class U {
   }
   #v(t, e) {
     this.#r = Date.now();
-    const i = $(e);
+    const i = B(e);
     if (i) {
       if ("re" in i) {
         const s = this.#o.get(i.re);
@@ -472,7 +472,9 @@ class U {
     }
   }
   #w(t) {
-    clearTimeout(this.#g), this.#c = Date.now(), this.#m = setInterval(() => this.#f(t), t), this.#l({ is: "open" });
+    clearTimeout(this.#g), this.#c = Date.now();
+    const e = Math.max(t || 0, W);
+    this.#m = setInterval(() => this.#f(e), e), this.#l({ is: "open" });
   }
   /** Asks for a sign of life, and gives the socket up when none comes within `patience`. */
   #f(t) {
@@ -492,7 +494,7 @@ class U {
   }
   #p(t) {
     if (this.#t !== t) return;
-    const e = this.#h, i = this.#i.is === "open" && Date.now() - this.#c > G;
+    const e = this.#h, i = this.#i.is === "open" && Date.now() - this.#c > H;
     if (this.#k(), e && !e.reconnect && e.code !== "shutdown") {
       this.#l({ is: "ended", because: e.code });
       return;
@@ -514,7 +516,7 @@ class U {
     this.#i = t, this.#e.moved(t);
   }
 }
-function $(n) {
+function B(n) {
   try {
     const t = JSON.parse(String(n));
     return typeof t == "object" && t !== null && ("re" in t || "ev" in t) ? t : void 0;
@@ -522,8 +524,8 @@ function $(n) {
     return;
   }
 }
-const B = 1e4, W = 3e3, G = 5e3;
-class V extends d {
+const $ = 1e4, W = 1e3, G = 3e3, H = 5e3;
+class K extends d {
   audio;
   #e;
   #i;
@@ -591,7 +593,7 @@ class V extends d {
   }
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
   dial(t, e = {}) {
-    const i = Date.now(), s = x(i, crypto.getRandomValues(new Uint8Array(16)));
+    const i = Date.now(), s = N(i, crypto.getRandomValues(new Uint8Array(16)));
     return this.#f(
       M(this.#n, {
         id: s,
@@ -684,7 +686,7 @@ class V extends d {
     i.length && this.#p();
   }
   #y(t) {
-    const e = new N(t, this.#d);
+    const e = new x(t, this.#d);
     this.#s.set(t.id, e), e.on("change", () => {
       this.#p(), this.emit("call", e);
     }), this.emit("call", e);
@@ -720,8 +722,8 @@ class V extends d {
 }
 const F = "warmline-js/0.1.0", c = "warmline.session", J = 15e3;
 export {
-  V as Agent,
+  K as Agent,
   k as Audio,
-  N as Call,
+  x as Call,
   a as Refusal
 };
