@@ -1,0 +1,60 @@
+import type { ComponentChildren } from 'preact';
+import { agent, connection, isElsewhere, locked, media, notice, stage } from './model';
+
+/** One strip under the header for what the agent must know now; the gravest first. */
+export function Banner() {
+  const state = connection.value;
+  const calls = stage.value.some(({ view }) => view.state === 'connected' || view.state === 'held');
+  if (isElsewhere.value) {
+    return (
+      <Strip kind="replaced">
+        <span>This desk was opened in another tab or on another device. Calls are there now.</span>
+        <button type="button" class="strip-button" onClick={() => void agent.value?.signIn()}>
+          Use this tab
+        </button>
+      </Strip>
+    );
+  }
+  if (state.is === 'waiting' || (state.is === 'connecting' && state.attempt > 0)) {
+    return (
+      <Strip kind="reconnecting">
+        <span class="spinner" aria-hidden="true" />
+        <span>Reconnecting to the gateway…{calls && ' Your call goes on.'}</span>
+      </Strip>
+    );
+  }
+  if (calls && (media.value.is === 'restarting' || media.value.is === 'connecting' || media.value.is === 'down')) {
+    return (
+      <Strip kind="audio">
+        <span class="spinner" aria-hidden="true" />
+        <span>Restoring audio… The customer stays on the line.</span>
+      </Strip>
+    );
+  }
+  if (locked.value) {
+    return (
+      <Strip kind="locked">
+        <span>The browser holds the sound back.</span>
+        <button type="button" class="strip-button" onClick={() => agent.value?.audio.unlock()}>
+          Turn sound on
+        </button>
+      </Strip>
+    );
+  }
+  if (notice.value?.kind === 'draining') {
+    return (
+      <Strip kind="draining">
+        <span>{notice.value.detail ?? 'The gateway is about to restart. This call goes on; new calls have to wait.'}</span>
+      </Strip>
+    );
+  }
+  return null;
+}
+
+function Strip({ kind, children }: { kind: string; children: ComponentChildren }) {
+  return (
+    <div class="strip" role="status" data-testid="banner" data-kind={kind}>
+      {children}
+    </div>
+  );
+}

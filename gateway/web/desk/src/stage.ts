@@ -1,0 +1,24 @@
+/** Which calls are in front of the agent. Pure. */
+
+import type { CallView } from '../../sdk/agent';
+
+/** A call as it is drawn: values only, replaced at each change. */
+export interface CallFace {
+  view: CallView;
+  muted: boolean;
+  isEnding: boolean;
+}
+
+/**
+ * Calls that want something come first, newest in front; a call that is over stays until the agent is done with it or
+ * the next one begins. `seen` holds the calls that the page has seen alive: one that was over before isn't news.
+ */
+export function onStage(faces: readonly CallFace[], seen: ReadonlySet<string>): CallFace[] {
+  const newestFirst = [...faces].sort((a, b) => b.view.started_at - a.view.started_at);
+  const open = newestFirst.filter(({ view }) => view.state !== 'closed');
+  if (open.length) {
+    return open.sort((a, b) => Number(b.view.state !== 'wrap-up') - Number(a.view.state !== 'wrap-up'));
+  }
+  const last = newestFirst[0];
+  return last && seen.has(last.view.id) ? [last] : [];
+}

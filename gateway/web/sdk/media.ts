@@ -1,0 +1,180 @@
+/** The warm media leg: one RTCPeerConnection for the whole session, to which the gateway bridges calls. */
+
+import { pause } from './backoff';
+import { Refusal } from './wire';
+
+export type MediaState =
+  | { is: 'off' }
+  | { is: 'connecting' }
+  | { is: 'up' }
+  /** ICE is being restarted on the same leg; a call that is up goes on when it succeeds. */
+  | { is: 'restarting' }
+  | { is: 'down'; detail: string };
+
+export interface MediaEnds {
+  /** Carries the offer to the gateway; resolves to its answer. */
+  negotiate(sdp: string, restart: boolean): Promise<string>;
+  /** The customer's side, one stream a leg. */
+  heard(stream: MediaStream): void;
+  moved(state: MediaState): void;
+}
+
+export class MediaLeg {
+  readonly #ends: MediaEnds;
+  #state: MediaState = { is: 'off' };
+  #pc?: RTCPeerConnection;
+  #track: MediaStreamTrack | null = null;
+  #ice: RTCIceServer[] = [];
+  #attempt = 0;
+  #negotiating = false;
+  #timer?: ReturnType<typeof setTimeout>;
+
+  constructor(ends: MediaEnds) {
+    this.#ends = ends;
+  }
+
+  get state(): MediaState {
+    return this.#state;
+  }
+
+  /** Makes a new leg; the one before, if any, is closed. */
+  open(track: MediaStreamTrack, ice: RTCIceServer[]): void {
+    this.#track = track;
+    this.#ice = ice;
+    this.#attempt = 0;
+    this.#build();
+  }
+
+  /** Takes another microphone, without a new negotiation. */
+  async replace(track: MediaStreamTrack | null): Promise<void> {
+    this.#track = track;
+    await this.#pc?.getTransceivers()[0]?.sender.replaceTrack(track);
+  }
+
+  /** The gateway says that the leg is down. Chromium may believe in a leg long after the other end has closed it. */
+  reportedDown(): void {
+    if (this.#state.is === 'up') this.#rebuildSoon('The gateway lost the audio connection.');
+  }
+
+  /** The network, or the way to the gateway, is another. A leg that still gets answers is left alone. */
+  nudge(): void {
+    const alive = this.#state.is === 'up' || this.#state.is === 'restarting';
+    if (alive && !this.#negotiating && this.#pc?.connectionState !== 'connected') this.#restart();
+  }
+
+  close(): void {
+    this.#letGo();
+    this.#move({ is: 'off' });
+  }
+
+  #build(): void {
+    this.#letGo();
+    const pc = new RTCPeerConnection({ iceServers: this.#ice, bundlePolicy: 'max-bundle' });
+    this.#pc = pc;
+    pc.onconnectionstatechange = () => {
+      if (this.#pc === pc) this.#connectionMoved(pc.connectionState);
+    };
+    pc.ontrack = ({ track }) => this.#ends.heard(new MediaStream([track]));
+    const streams = this.#track ? [new MediaStream([this.#track])] : [];
+    const transceiver = pc.addTransceiver(this.#track ?? 'audio', { direction: 'sendrecv', streams });
+    transceiver.setCodecPreferences?.(telephoneCodecs());
+    this.#move({ is: 'connecting' });
+    this.#giveUpAfter(CONNECT_MS);
+    void this.#negotiate(pc, 'new leg');
+  }
+
+  #restart(): void {
+    const pc = this.#pc;
+    if (!pc) return;
+    this.#move({ is: 'restarting' });
+    this.#giveUpAfter(RESTART_MS);
+    pc.restartIce();
+    void this.#negotiate(pc, 'ICE restart');
+  }
+
+  async #negotiate(pc: RTCPeerConnection, purpose: 'new leg' | 'ICE restart'): Promise<void> {
+    this.#negotiating = true;
+    try {
+      await pc.setLocalDescription();
+      // No waiting for candidates: the gateway is ICE-lite and learns ours from the checks.
+      const sdp = await this.#ends.negotiate(pc.localDescription!.sdp, purpose === 'ICE restart');
+      if (this.#pc !== pc) return;
+      await pc.setRemoteDescription({ type: 'answer', sdp });
+      // A restart may find the old path healed: then no event will say so.
+      this.#connectionMoved(pc.connectionState);
+    } catch (error) {
+      if (this.#pc !== pc) return;
+      if (!(error instanceof Refusal)) this.#rebuildSoon(`The browser refused the audio connection: ${error}`);
+      // The old path may still carry audio, and the restart is made up for by the `nudge` after the welcome.
+      else if (error.isOffline && purpose === 'ICE restart') clearTimeout(this.#timer);
+      else if (error.isOffline || !error.problem.retryable) this.#stayDown(error.message);
+      else this.#rebuildSoon(error.message);
+    } finally {
+      if (this.#pc === pc) this.#negotiating = false;
+    }
+  }
+
+  #connectionMoved(state: RTCPeerConnectionState): void {
+    switch (state) {
+      case 'connected':
+        clearTimeout(this.#timer);
+        this.#attempt = 0;
+        this.#move({ is: 'up' });
+        return;
+      case 'disconnected':
+        // Often heals by itself within a second; a restart at once would cost more than it saves.
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.#restart(), HEAL_MS);
+        return;
+      case 'failed':
+        this.#rebuildSoon('No network path for audio to the gateway was found.');
+        return;
+      case 'new':
+      case 'connecting':
+      case 'closed':
+        return;
+    }
+  }
+
+  #giveUpAfter(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#rebuildSoon('The audio connection took too long.'), ms);
+  }
+
+  #rebuildSoon(detail: string): void {
+    this.#stayDown(detail);
+    this.#timer = setTimeout(() => this.#build(), pause(this.#attempt, Math.random()));
+    this.#attempt += 1;
+  }
+
+  /** Down until somebody opens a new leg: after the next welcome, or when the microphone is tried again. */
+  #stayDown(detail: string): void {
+    this.#letGo();
+    this.#move({ is: 'down', detail });
+  }
+
+  #letGo(): void {
+    clearTimeout(this.#timer);
+    this.#negotiating = false;
+    this.#pc?.close();
+    this.#pc = undefined;
+  }
+
+  #move(state: MediaState): void {
+    this.#state = state;
+    this.#ends.moved(state);
+  }
+}
+
+/** G.711 A-law first, as the customer's side speaks it: then no sample is ever transcoded. */
+function telephoneCodecs(): RTCRtpCodec[] {
+  const rank = ['audio/PCMA', 'audio/PCMU', 'audio/telephone-event'];
+  return (RTCRtpReceiver.getCapabilities('audio')?.codecs ?? [])
+    .filter((codec) => codec.clockRate === 8_000 && rank.includes(codec.mimeType))
+    .sort((a, b) => rank.indexOf(a.mimeType) - rank.indexOf(b.mimeType));
+}
+
+/** ICE and DTLS on a bad network; 60–85 ms on a good one. */
+const CONNECT_MS = 10_000;
+const RESTART_MS = 5_000;
+const HEAL_MS = 1_500;
