@@ -17,6 +17,8 @@ mod registrar;
 mod seat;
 mod sip;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod token_socket;
 
 use std::collections::BTreeMap;
@@ -96,15 +98,12 @@ pub struct Provider {
 impl Provider {
     /// Binds every listener and begins to serve; call it inside a tokio runtime.
     ///
-    /// The customers' WebRTC stack asks rustls for the process's default crypto provider, which is ambiguous where
-    /// several are compiled in: if none is installed yet, aws-lc-rs is.
+    /// The first call installs aws-lc-rs as the process's rustls provider if there is none: see [`customer::phone::Phone::new`].
     ///
     /// # Errors
     ///
     /// When an address can't be bound or the domain isn't a DNS name.
     pub async fn start(config: ProviderConfig) -> Result<Self> {
-        // An error means that one is installed, which is all that is asked for.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let identity = Identity::new(&config.domain, config.sip.ip())?;
         let tls = TlsAcceptor::from(Arc::new(identity.server));
 

@@ -31,7 +31,7 @@ pub enum Kind {
 /// Why a frame is no request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// No JSON object with a `type`: the socket's own gateway can't route it.
+    /// Nothing by which the socket's own gateway could route it: no JSON object, no `type`, or a foreign one without `ns`.
     Unroutable,
     /// A `type` that the platform doesn't know.
     UnknownType { utid: String },
@@ -52,6 +52,10 @@ impl Request {
         let Some(name) = body.get("type").and_then(Value::as_str) else {
             return Err(Rejection::Unroutable);
         };
+        let kind = Kind::named(name);
+        if kind.is_none() && !body.contains_key("ns") {
+            return Err(Rejection::Unroutable);
+        }
         let utid = match body.get("utid") {
             Some(Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),
@@ -68,7 +72,7 @@ impl Request {
         if last.is_some_and(|last| serial <= last) {
             return Err(breach(format!("`utid` {serial} doesn't count up")));
         }
-        let Some(kind) = Kind::named(name) else {
+        let Some(kind) = kind else {
             return Err(Rejection::UnknownType { utid });
         };
         kind.check(&body).map_err(&breach)?;
@@ -236,7 +240,7 @@ mod tests {
                 utid: "57".to_owned()
             })
         );
-        for frame in ["hello", "[]", "{}", r#"{"action":"x"}"#] {
+        for frame in ["hello", "[]", "{}", r#"{"type":"probe","utid":1}"#] {
             assert_eq!(
                 Request::parse(frame, None),
                 Err(Rejection::Unroutable),

@@ -25,7 +25,7 @@ impl Law {
     }
 }
 
-/// Table 1a/G.711: 13 bits of sign and magnitude, even bits inverted.
+/// Table 1a/G.711: sign and twelve bits of magnitude, even bits inverted.
 fn encode_a(sample: i16) -> u8 {
     // One's complement for negative values keeps −1 and 0 in the two lowest intervals.
     let (sign, magnitude) = match sample {
@@ -33,13 +33,11 @@ fn encode_a(sample: i16) -> u8 {
         _ => (0x00, !sample >> 4),
     };
     let segment = match magnitude {
-        0..32 => 0,
-        _ => (magnitude.ilog2() - 4) as i16,
+        0..16 => 0,
+        _ => magnitude.ilog2() as i16 - 3,
     };
-    let step = match segment {
-        0 => magnitude >> 1,
-        _ => magnitude >> segment,
-    };
+    // The two lowest segments have the same step.
+    let step = magnitude >> (segment - 1).max(0);
     (sign | (segment << 4) as u8 | (step & 0x0f) as u8) ^ 0x55
 }
 

@@ -2,7 +2,7 @@
 
 use std::f32::consts::PI;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Collects 8 kHz samples and judges them a second at a time.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Hearing {
 }
 
 /// One second of sound.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Second {
     /// The strongest frequency, within about 1 Hz for a steady tone; 0 in digital silence.
     pub hz: f32,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
+use rustls::crypto::CryptoProvider;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use webrtc::api::APIBuilder;
@@ -65,10 +66,17 @@ struct SpeechTrack(watch::Sender<Option<Mouth>>);
 impl Phone {
     /// A phone on `address`, with a candidate on that address only, mute until [`Self::say`]; it listens into `ear`.
     ///
+    /// The stack's DTLS asks rustls for the process's default crypto provider, and panics where several are compiled
+    /// in and none is installed; then aws-lc-rs is installed here.
+    ///
     /// # Errors
     ///
     /// When the WebRTC stack can't be set up.
     pub async fn new(address: IpAddr, ear: Ear) -> Result<Self> {
+        if CryptoProvider::get_default().is_none() {
+            // Losing a race against another installer is as good.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
         let mut engine = MediaEngine::default();
         for (mime, payload_type, fmtp) in CODECS {
             engine.register_codec(
@@ -412,5 +420,70 @@ mod tests {
             filled.contains("m=audio 40000 UDP/TLS/RTP/SAVPF 8\r\nc=IN IP4 127.0.0.1\r\n"),
             "{filled}"
         );
+    }
+    #[tokio::test]
+    async fn two_phones_hear_each_others_tones() {
+        let [(caller, caller_ear), (callee, callee_ear)] = pair(|answer| answer).await;
+        caller.say(Voice::Tone { hz: 440.0 });
+        callee.say(Voice::Tone { hz: 1_000.0 });
+        let heard = [tone(&caller_ear).await, tone(&callee_ear).await];
+        assert!(
+            (heard[0] - 1_000.0).abs() < 1.0 && (heard[1] - 440.0).abs() < 1.0,
+            "{heard:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_mu_law_alone_is_obeyed() {
+        let mu_law_alone = |answer: String| {
+            let kept = answer
+                .split_inclusive("\r\n")
+                .filter(|line| !line.starts_with("a=rtpmap:8 "));
+            kept.collect::<String>()
+                .replace("SAVPF 8 0 101", "SAVPF 0 101")
+        };
+        let [(caller, _), (_callee, callee_ear)] = pair(mu_law_alone).await;
+        caller.say(Voice::Tone { hz: 440.0 });
+        let heard = tone(&callee_ear).await;
+        assert!((heard - 440.0).abs() < 1.0, "{heard}");
+    }
+
+    #[tokio::test]
+    async fn an_echo_sends_back_what_it_hears() {
+        let [(caller, caller_ear), (callee, _)] = pair(|answer| answer).await;
+        caller.say(Voice::Tone { hz: 640.0 });
+        callee.say(Voice::Echo);
+        let heard = tone(&caller_ear).await;
+        assert!((heard - 640.0).abs() < 1.0, "{heard}");
+    }
+
+    /// Two phones over loopback; `edit` may alter the answer on its way.
+    async fn pair(edit: impl Fn(String) -> String) -> [(Phone, Ear); 2] {
+        let (caller_ear, callee_ear) = (Ear::default(), Ear::default());
+        let loopback = std::net::Ipv4Addr::LOCALHOST.into();
+        let caller = Phone::new(loopback, caller_ear.clone()).await.unwrap();
+        let callee = Phone::new(loopback, callee_ear.clone()).await.unwrap();
+        let offer = caller.offer().await.unwrap();
+        let answer = callee.handle_offer(&offer).await.unwrap();
+        caller.handle_answer(&edit(answer)).await.unwrap();
+        caller.connected().await.unwrap();
+        callee.connected().await.unwrap();
+        [(caller, caller_ear), (callee, callee_ear)]
+    }
+
+    /// The first second that is all tone.
+    async fn tone(ear: &Ear) -> f32 {
+        let mut glances = tokio::time::interval(Duration::from_millis(20));
+        let listening = async {
+            loop {
+                if let Some(second) = ear.heard().by_second.iter().find(|s| s.share > 0.95) {
+                    return second.hz;
+                }
+                glances.tick().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(15), listening)
+            .await
+            .expect("a tone is heard")
     }
 }
