@@ -19,8 +19,10 @@ use voice::Voice;
 pub enum Behaviour {
     /// Answers after `after_ms` and speaks; hangs up `for_ms` later where given.
     Answer {
+        #[serde(default)]
         after_ms: u64,
         voice: Voice,
+        #[serde(default)]
         for_ms: Option<u64>,
     },
     /// Is on another call.
@@ -151,10 +153,9 @@ mod tests {
 
     #[test]
     fn a_behaviour_reads_as_the_control_interface_writes_it() {
-        let read: Behaviour = serde_json::from_str(
-            r#"{"does":"answer","after_ms":10,"voice":{"tone":{"hz":600.0}},"for_ms":null}"#,
-        )
-        .unwrap();
+        let read: Behaviour =
+            serde_json::from_str(r#"{"does":"answer","after_ms":10,"voice":{"tone":{"hz":600}}}"#)
+                .unwrap();
         assert_eq!(
             read,
             Behaviour::Answer {

@@ -253,7 +253,7 @@ impl TrackLocal for SpeechTrack {
         let (codec, law) = context
             .codec_parameters()
             .iter()
-            .find_map(|codec| Some((codec.clone(), law(&codec.capability.mime_type)?)))
+            .find_map(|codec| Some((codec.clone(), law(codec.payload_type)?)))
             .ok_or(webrtc::Error::ErrUnsupportedCodec)?;
         self.0.send_replace(Some(Mouth {
             law,
@@ -344,11 +344,12 @@ async fn speak(
 async fn listen(track: Arc<TrackRemote>, ear: Ear) {
     while let Ok((packet, _)) = track.read_rtp().await {
         let mime = track.codec().capability.mime_type;
+        let law = law(packet.header.payload_type);
         let mut conversation = ear.lock();
         conversation
             .hearing
             .handle_sequence(packet.header.sequence_number);
-        if let Some(law) = law(&mime) {
+        if let Some(law) = law {
             let samples = || packet.payload.iter().map(|code| law.decode(*code));
             conversation.hearing.handle_samples(samples());
             conversation.speech.handle_heard(samples());
@@ -381,13 +382,12 @@ fn with_default_candidate(sdp: &str) -> String {
         .collect()
 }
 
-fn law(mime: &str) -> Option<Law> {
-    if mime.eq_ignore_ascii_case(MIME_TYPE_PCMA) {
-        Some(Law::A)
-    } else if mime.eq_ignore_ascii_case(MIME_TYPE_PCMU) {
-        Some(Law::Mu)
-    } else {
-        None
+/// By the static payload types of RFC 3551: the stack never names the codec of type 0, its initial value.
+fn law(payload_type: u8) -> Option<Law> {
+    match payload_type {
+        0 => Some(Law::Mu),
+        8 => Some(Law::A),
+        _ => None,
     }
 }
 
@@ -446,6 +446,19 @@ mod tests {
         caller.say(Voice::Tone { hz: 440.0 });
         let heard = tone(&callee_ear).await;
         assert!((heard - 440.0).abs() < 1.0, "{heard}");
+    }
+
+    #[tokio::test]
+    async fn a_stream_whose_source_was_never_announced_is_heard() {
+        let unannounced = |answer: String| {
+            let kept = answer.split_inclusive("\r\n");
+            kept.filter(|line| !line.starts_with("a=ssrc") && !line.starts_with("a=msid"))
+                .collect()
+        };
+        let [(_caller, caller_ear), (callee, _)] = pair(unannounced).await;
+        callee.say(Voice::Tone { hz: 880.0 });
+        let heard = tone(&caller_ear).await;
+        assert!((heard - 880.0).abs() < 1.0, "{heard}");
     }
 
     #[tokio::test]
