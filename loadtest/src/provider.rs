@@ -12,6 +12,7 @@ mod dialog;
 mod digest;
 mod fault;
 mod platform;
+mod push;
 mod record;
 mod registrar;
 mod seat;

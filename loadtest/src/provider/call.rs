@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -14,6 +13,7 @@ use super::customer::{Behaviour, NOT_REACHED_AFTER};
 use super::dialog::{Dialog, Parties, status};
 use super::fault::Fault;
 use super::platform::{Platform, epoch_ms};
+use super::push;
 use super::record::{Ending, Input, Origin, Record, State};
 use super::seat::Status;
 use super::sip::Message;
@@ -349,12 +349,7 @@ impl Call {
         self.talked = true;
         self.platform
             .set_call_state(&self.order.ucid, State::Talking);
-        self.push(&json!({
-            "type": "busyAgent",
-            "callerId": self.order.number,
-            "ucid": self.order.ucid,
-            "audioFile": null,
-        }));
+        self.push(&push::busy_agent(&self.order.ucid, &self.order.number));
         self.phone.say(voice);
         Err(match self.wait(for_ms.map(Duration::from_millis)).await {
             Step::Elapsed => Ending::CustomerHungUp,
@@ -482,29 +477,17 @@ impl Call {
         }
         if self.talked {
             self.set_agent(Status::Acw);
-            self.push(&json!({
-                "type": "agentRelease",
-                "agentStatus": "ACW",
-                "agentMonitorUcid": ucid,
-                "wrapUpTime": "30",
-            }));
+            self.push(&push::agent_release(ucid));
         } else {
             self.set_agent(Status::Ready);
-            self.push(&json!({
-                "type": "dropCall",
-                "callStatus": "NotAnswered",
-                "dialStatus": dial_status(ending),
-                "agentMonitorUcid": ucid,
-                "ucid": ucid,
-            }));
+            self.push(&push::drop_call(ucid, ending));
         }
-        self.push(&json!({
-            "type": "callDetails",
-            "ucid": ucid,
-            "startTime": self.started.to_string(),
-            "endTime": epoch_ms().to_string(),
-            "agentAnswerTime": self.agent_answered.map(|at| at.to_string()).unwrap_or_default(),
-        }));
+        self.push(&push::call_details(
+            ucid,
+            self.started,
+            epoch_ms(),
+            self.agent_answered,
+        ));
     }
 
     fn set_agent(&self, status: Status) {
@@ -544,20 +527,6 @@ impl Call {
 enum Cancellable {
     NotYet,
     Yes,
-}
-
-fn dial_status(ending: &Ending) -> &'static str {
-    match ending {
-        Ending::CustomerBusy => "busy",
-        Ending::CustomerNoAnswer => "no_answer",
-        Ending::CustomerInvalid => "invalid_number",
-        Ending::AgentRejected | Ending::AgentNoAnswer | Ending::LineDown => "agent_not_reached",
-        Ending::NoMedia | Ending::MediaLost => "agent_media_failed",
-        Ending::AgentHungUp => "agent_hangup",
-        Ending::CustomerHungUp => "customer_hangup",
-        Ending::Kicked => "dropped",
-        Ending::NoInvite | Ending::Internal { .. } => "failed",
-    }
 }
 
 fn internal(error: anyhow::Error) -> Ending {

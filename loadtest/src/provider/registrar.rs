@@ -1,5 +1,6 @@
 //! The registrar: SIP over WebSocket (RFC 7118), plain and TLS; digest, bindings, and the way into a call's dialog.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +24,8 @@ struct Line {
     platform: Arc<Platform>,
     socket: Socket,
     transport: LineTransport,
-    challenge: Option<Challenge>,
+    /// By extension: several may share a connection and register at the same time.
+    challenges: HashMap<String, Challenge>,
 }
 
 /// Accepts lines; with `tls` they are WSS.
@@ -66,7 +68,7 @@ where
         platform,
         socket,
         transport,
-        challenge: None,
+        challenges: HashMap::new(),
     };
     outbox.drive(stream, |text| line.handle_text(text)).await;
     line.close();
@@ -152,11 +154,12 @@ impl Line {
         let Some(password) = self.platform.config.extensions.password(extension) else {
             return refuse(404, "Not Found");
         };
-        match (request.header("Authorization"), &mut self.challenge) {
+        let issued = self.challenges.get_mut(extension);
+        match (request.header("Authorization"), issued) {
             (Some(authorization), Some(challenge)) => {
                 match challenge.verify(authorization, "REGISTER", extension, &password) {
                     Verdict::Valid => {}
-                    Verdict::Stale => return self.challenge(request, true),
+                    Verdict::Stale => return self.challenge(request, extension, true),
                     Verdict::Refused(why) => {
                         self.platform
                             .report_breach(format!("REGISTER of {extension}: {why}"));
@@ -165,19 +168,19 @@ impl Line {
                 }
             }
             // A nonce of an earlier connection isn't good here, though the password may be.
-            (Some(_), None) => return self.challenge(request, true),
-            (None, _) => return self.challenge(request, false),
+            (Some(_), None) => return self.challenge(request, extension, true),
+            (None, _) => return self.challenge(request, extension, false),
         }
         self.bind(request, extension)
     }
 
-    fn challenge(&mut self, request: &Message, stale: bool) -> Message {
+    fn challenge(&mut self, request: &Message, extension: &str, stale: bool) -> Message {
         let challenge = Challenge::new(
             &self.platform.config.domain,
             Uuid::new_v4().simple().to_string(),
         );
         let header = challenge.header(stale);
-        self.challenge = Some(challenge);
+        self.challenges.insert(extension.to_owned(), challenge);
         Message::response(request, 401, "Unauthorized")
             .with_to_tag(&tag())
             .with("WWW-Authenticate", header)

@@ -14,6 +14,7 @@ use super::command::{Kind, Rejection, Request};
 use super::customer::Behaviour;
 use super::fault::{Fault, REFUSED};
 use super::platform::{Direction, Frame, Milestone, Platform, epoch_ms};
+use super::push;
 use super::record::{Input, Origin, State};
 use super::seat::Status;
 use super::socket::Socket;
@@ -212,10 +213,8 @@ impl Session {
             &self.socket,
         );
         if let Some(elsewhere) = taken_from.filter(|_| request.kind == Kind::AgentLogin) {
-            self.platform.write_token(
-                &elsewhere,
-                &json!({ "type": "closeTab", "agentId": request.agent }),
-            );
+            self.platform
+                .write_token(&elsewhere, &push::close_tab(&request.agent));
         }
         self.agent = Some(request.agent.clone());
         self.platform.announce(Milestone::AgentLoggedIn {
@@ -349,19 +348,12 @@ impl Session {
             .filter_map(|c| c.split_once('~'))
             .find(|(id, _)| *id == campaign)
             .map(|(_, name)| name);
-        json!({
-            "type": "newCall",
-            "callType": "Manual Dialing",
-            "callerId": order.number,
-            "ucid": order.ucid,
-            "monitorUcid": order.ucid,
-            "did": self.platform.config.did,
-            "campaignId": campaign,
-            "campaignName": name,
-            "skillName": null,
-            "uui": null,
-            "wrapUpTime": "30",
-        })
+        push::new_call(
+            &order.ucid,
+            &order.number,
+            &self.platform.config.did,
+            (campaign, name),
+        )
     }
 
     fn dial_status(&self, ucid: &str) -> Value {

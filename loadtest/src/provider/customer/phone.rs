@@ -1,7 +1,7 @@
 //! The customer's end of a call: a WebRTC peer that offers G.711, speaks, and listens.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -39,7 +39,16 @@ pub struct Phone {
     connection: Arc<RTCPeerConnection>,
     state: watch::Receiver<RTCPeerConnectionState>,
     ear: Ear,
+    /// Settled by the first answer; it holds for the association's life (RFC 8842 §5.3).
+    dtls_role: OnceLock<DtlsRole>,
     speaking: AbortHandle,
+}
+
+/// Our side of the DTLS handshake, as `a=setup` words it in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DtlsRole {
+    Active,
+    Passive,
 }
 
 /// What was heard and what is being said, shared with the tasks that move packets.
@@ -129,6 +138,7 @@ impl Phone {
             connection,
             state,
             ear,
+            dtls_role: OnceLock::new(),
             speaking,
         })
     }
@@ -150,7 +160,13 @@ impl Phone {
     /// When it is no SDP or doesn't answer that offer.
     pub async fn handle_answer(&self, sdp: &str) -> Result<()> {
         let answer = RTCSessionDescription::answer(sdp.to_owned())?;
-        Ok(self.connection.set_remote_description(answer).await?)
+        self.connection.set_remote_description(answer).await?;
+        self.dtls_role
+            .get_or_init(|| match sdp.contains(DtlsRole::Active.attribute()) {
+                true => DtlsRole::Passive,
+                false => DtlsRole::Active,
+            });
+        Ok(())
     }
 
     /// Takes the peer's offer, the first one or a later one (hold and the like), and answers it.
@@ -162,7 +178,10 @@ impl Phone {
         let offer = RTCSessionDescription::offer(sdp.to_owned())?;
         self.connection.set_remote_description(offer).await?;
         let answer = self.connection.create_answer(None).await?;
-        self.settle_local(answer).await
+        let answer = self.settle_local(answer).await?;
+        // The stack answers `active` to every offer, even where it has been the server from the start.
+        let role = self.dtls_role.get_or_init(|| DtlsRole::Active);
+        Ok(answer.replace(DtlsRole::Active.attribute(), role.attribute()))
     }
 
     /// The description that stands, for an offerless re-INVITE.
@@ -212,6 +231,15 @@ impl Phone {
             .await
             .context("no local description")?;
         Ok(with_default_candidate(&description.sdp))
+    }
+}
+
+impl DtlsRole {
+    fn attribute(self) -> &'static str {
+        match self {
+            Self::Active => "a=setup:active\r\n",
+            Self::Passive => "a=setup:passive\r\n",
+        }
     }
 }
 
