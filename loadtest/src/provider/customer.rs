@@ -1,5 +1,6 @@
 //! The simulated customers: what each does is told by the last two digits of the number.
 
+mod description;
 pub mod g711;
 pub mod hearing;
 pub mod phone;

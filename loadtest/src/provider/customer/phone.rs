@@ -30,6 +30,7 @@ use webrtc::rtp_transceiver::rtp_codec::{
 use webrtc::track::track_local::{TrackLocal, TrackLocalContext, TrackLocalWriter};
 use webrtc::track::track_remote::TrackRemote;
 
+use super::description::{DtlsRole, with_default_candidate};
 use super::g711::Law;
 use super::hearing::{Heard, Hearing};
 use super::voice::{FRAME, Speech, Voice};
@@ -42,13 +43,6 @@ pub struct Phone {
     /// Settled by the first answer; it holds for the association's life (RFC 8842 §5.3).
     dtls_role: OnceLock<DtlsRole>,
     speaking: AbortHandle,
-}
-
-/// Our side of the DTLS handshake, as `a=setup` words it in an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DtlsRole {
-    Active,
-    Passive,
 }
 
 /// What was heard and what is being said, shared with the tasks that move packets.
@@ -161,11 +155,7 @@ impl Phone {
     pub async fn handle_answer(&self, sdp: &str) -> Result<()> {
         let answer = RTCSessionDescription::answer(sdp.to_owned())?;
         self.connection.set_remote_description(answer).await?;
-        self.dtls_role
-            .get_or_init(|| match sdp.contains(DtlsRole::Active.attribute()) {
-                true => DtlsRole::Passive,
-                false => DtlsRole::Active,
-            });
+        self.dtls_role.get_or_init(|| DtlsRole::left_by(sdp));
         Ok(())
     }
 
@@ -179,9 +169,8 @@ impl Phone {
         self.connection.set_remote_description(offer).await?;
         let answer = self.connection.create_answer(None).await?;
         let answer = self.settle_local(answer).await?;
-        // The stack answers `active` to every offer, even where it has been the server from the start.
         let role = self.dtls_role.get_or_init(|| DtlsRole::Active);
-        Ok(answer.replace(DtlsRole::Active.attribute(), role.attribute()))
+        Ok(role.in_answer(&answer))
     }
 
     /// The description that stands, for an offerless re-INVITE.
@@ -231,15 +220,6 @@ impl Phone {
             .await
             .context("no local description")?;
         Ok(with_default_candidate(&description.sdp))
-    }
-}
-
-impl DtlsRole {
-    fn attribute(self) -> &'static str {
-        match self {
-            Self::Active => "a=setup:active\r\n",
-            Self::Passive => "a=setup:passive\r\n",
-        }
     }
 }
 
@@ -389,27 +369,6 @@ async fn listen(track: Arc<TrackRemote>, ear: Ear) {
     }
 }
 
-/// Names the first candidate in the c= and m= lines.
-///
-/// The stack leaves `0.0.0.0` and port 9 there, as trickle ICE does; a platform's media relay sends a real
-/// address, and on a SIP line `c=0.0.0.0` used to mean hold (RFC 3264 §8.4).
-fn with_default_candidate(sdp: &str) -> String {
-    let Some((address, port)) = sdp.lines().find_map(|line| {
-        let mut words = line.strip_prefix("a=candidate:")?.split(' ').skip(4);
-        Some((words.next()?, words.next()?))
-    }) else {
-        return sdp.to_owned();
-    };
-    let family = if address.contains(':') { "IP6" } else { "IP4" };
-    sdp.split_inclusive("\r\n")
-        .map(|line| match line.strip_prefix("m=audio 9 ") {
-            Some(rest) => format!("m=audio {port} {rest}"),
-            None if line == "c=IN IP4 0.0.0.0\r\n" => format!("c=IN {family} {address}\r\n"),
-            None => line.to_owned(),
-        })
-        .collect()
-}
-
 /// By the static payload types of RFC 3551: the stack never names the codec of type 0, its initial value.
 fn law(payload_type: u8) -> Option<Law> {
     match payload_type {
@@ -439,16 +398,6 @@ const GATHERING: Duration = Duration::from_secs(5);
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_first_candidate_becomes_the_default_one() {
-        let sdp = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 8\r\nc=IN IP4 0.0.0.0\r\n\
-            a=candidate:1 1 udp 2130706431 127.0.0.1 40000 typ host\r\n";
-        let filled = with_default_candidate(sdp);
-        assert!(
-            filled.contains("m=audio 40000 UDP/TLS/RTP/SAVPF 8\r\nc=IN IP4 127.0.0.1\r\n"),
-            "{filled}"
-        );
-    }
     #[tokio::test]
     async fn two_phones_hear_each_others_tones() {
         let [(caller, caller_ear), (callee, callee_ear)] = pair(|answer| answer).await;
