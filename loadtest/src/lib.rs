@@ -1,1 +1,6 @@
-//! The far side of the wire: a simulated provider and load.
+#![doc = include_str!("../DESIGN.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+#[cfg(feature = "provider")]
+pub mod provider;

@@ -1,0 +1,179 @@
+//! `warmline-loadtest`: the far side of the wire as a program.
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use loadtest::provider::{Extensions, IdStyle, NewCallOrder, Provider, ProviderConfig};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+use tracing_subscriber::EnvFilter;
+
+#[derive(Debug, Parser)]
+#[command(name = "warmline-loadtest", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the simulated provider; prints one JSON line with its URLs, then one a milestone.
+    Provider(ProviderArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct ProviderArguments {
+    /// The token socket.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    token: SocketAddr,
+    /// SIP over WSS.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    sip: SocketAddr,
+    /// SIP over plain WebSocket.
+    #[arg(long)]
+    ws: Option<SocketAddr>,
+    /// The control interface.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    control: SocketAddr,
+    /// The address of the customers' media.
+    #[arg(long, default_value = "127.0.0.1")]
+    media: IpAddr,
+    /// SIP domain and digest realm.
+    #[arg(long, default_value = "provider.example")]
+    domain: String,
+    /// `EXTENSION=PASSWORD`, repeatable; without any, every number may register with itself as password.
+    #[arg(long, value_parser = parse_extension)]
+    extension: Vec<(String, String)>,
+    /// How the ids arrive: top-level, nested, on-probe.
+    #[arg(long, default_value = "top-level", value_parser = parse_word::<IdStyle>)]
+    ids: IdStyle,
+    /// When `newCall` is pushed: alternating, before-reply, after-reply.
+    #[arg(long, default_value = "alternating", value_parser = parse_word::<NewCallOrder>)]
+    new_call: NewCallOrder,
+    /// Put the ucid into this header of the INVITE.
+    #[arg(long)]
+    ucid_header: Option<String>,
+    /// Write the registrar's trust anchor there.
+    #[arg(long)]
+    ca_out: Option<PathBuf>,
+    /// End when standard input does, so that no provider outlives the test that started it.
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
+
+fn main() -> Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let Arguments { command } = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match command {
+        Command::Provider(arguments) => {
+            let ended = runtime.block_on(run_provider(arguments));
+            // A read of standard input can't be cancelled and must not hold the program up.
+            runtime.shutdown_background();
+            ended
+        }
+    }
+}
+
+async fn run_provider(arguments: ProviderArguments) -> Result<()> {
+    let ca_out = arguments.ca_out.clone();
+    let until_stdin_closes = arguments.until_stdin_closes;
+    let provider = Provider::start(arguments.into()).await?;
+    if let Some(path) = &ca_out {
+        std::fs::write(path, provider.ca_pem())
+            .with_context(|| format!("writing {}", path.display()))?;
+    }
+    let mut milestones = provider.milestones();
+    print_line(&json!({
+        "event": "started",
+        "token_url": provider.token_url(),
+        "registrar_url": provider.registrar_url(),
+        "ws_url": provider.ws_url(),
+        "control_url": provider.control_url(),
+        "domain": provider.domain(),
+        "ca": ca_out,
+    }))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stdin_closed = async {
+        match until_stdin_closes {
+            true => drain_stdin().await,
+            false => std::future::pending().await,
+        }
+    };
+    tokio::pin!(stdin_closed);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = &mut stdin_closed => break,
+            milestone = milestones.recv() => match milestone {
+                Ok(milestone) => print_line(&serde_json::to_value(milestone)?)?,
+                Err(RecvError::Lagged(missed)) => print_line(&json!({ "event": "lagged", "missed": missed }))?,
+                Err(RecvError::Closed) => bail!("the provider is gone"),
+            },
+        }
+    }
+    provider.shutdown().await;
+    Ok(())
+}
+
+impl From<ProviderArguments> for ProviderConfig {
+    fn from(arguments: ProviderArguments) -> Self {
+        Self {
+            token: arguments.token,
+            sip: arguments.sip,
+            ws: arguments.ws,
+            control: Some(arguments.control),
+            media: arguments.media,
+            domain: arguments.domain,
+            extensions: match arguments.extension.is_empty() {
+                true => Extensions::AnyDigits,
+                false => Extensions::Listed(arguments.extension.into_iter().collect()),
+            },
+            ids: arguments.ids,
+            new_call: arguments.new_call,
+            ucid_header: arguments.ucid_header,
+            ..Self::default()
+        }
+    }
+}
+
+fn parse_extension(text: &str) -> Result<(String, String)> {
+    let (extension, password) = text
+        .split_once('=')
+        .context("EXTENSION=PASSWORD is expected")?;
+    Ok((extension.to_owned(), password.to_owned()))
+}
+
+/// One word of an enum, as serde names it.
+fn parse_word<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_value(Value::String(text.to_owned()))
+}
+
+/// One line at once, and not kept back: a test waits for it.
+fn print_line(value: &Value) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{value}")?;
+    out.flush()
+}
+
+async fn drain_stdin() {
+    let mut stdin = tokio::io::stdin();
+    let mut buffer = [0; 1024];
+    // An error is an end as well.
+    while stdin.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+}

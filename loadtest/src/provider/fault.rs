@@ -1,0 +1,31 @@
+//! What goes wrong on the platform's own side of a dial.
+
+use serde::{Deserialize, Serialize};
+
+/// A fault the platform shows instead of, or during, an ordinary dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The dial is queued and announced, and no INVITE ever comes.
+    NoInvite,
+    /// The dial is refused in words.
+    DialRefused,
+    /// The number is on the account's black list.
+    Blacklisted,
+    /// `newCall` and the INVITE come first, the reply to the dial later.
+    LateReply,
+}
+
+impl Fault {
+    /// The words of a refusal, for the faults that are one.
+    pub fn refusal(self, number: &str) -> Option<String> {
+        match self {
+            Self::DialRefused => Some(REFUSED.to_owned()),
+            Self::Blacklisted => Some(format!("{number} is a black listed number")),
+            Self::NoInvite | Self::LateReply => None,
+        }
+    }
+}
+
+/// What the platform says to a client whose ids or state don't fit.
+pub const REFUSED: &str = "There is an issue in Dialing, Please Re-Login and try.";
