@@ -66,39 +66,51 @@ function* nonsense() {
   for (let n = 0; n < 200; n++) yield Buffer.from(Array.from({ length: 20 + n }, () => (seed = (seed * 48271) % 2147483647) & 0xff));
 }
 
+/** Throws all of it at the port, then asks properly: the answer to that says that everything before it has been read. All replies. */
 async function throwAt(port) {
-  const socket = dgram.createSocket('udp4');
+  const socket = dgram.createSocket('udp4').connect(port, '127.0.0.1');
+  await once(socket, 'connect');
   const replies = [];
-  socket.on('message', (message) => replies.push(String(message)));
-  const send = (bytes) => new Promise((resolve, reject) => socket.send(bytes, port, '127.0.0.1', (error) => (error ? reject(error) : resolve())));
-  for (const bytes of nonsense()) await send(bytes);
-  // A well-formed request after all of it: its answer says that everything before has been read.
-  const answered = once(socket, 'message');
-  const ask = ['OPTIONS sip:127.0.0.1 SIP/2.0', 'Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKgood;rport', 'From: <sip:x@example.com>;tag=2', 'To: <sip:127.0.0.1>', 'Call-ID: good',
-    'CSeq: 1 OPTIONS', 'Max-Forwards: 70', 'Content-Length: 0', '', ''].join('\r\n');
-  await send(ask);
-  while (!replies.some((reply) => reply.includes('z9hG4bKgood'))) await answered.then(() => once(socket, 'message', { signal: AbortSignal.timeout(5000) }).catch(() => {}));
-  socket.close();
+  const answered = new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error('no answer to the well-formed request')), 10_000).unref();
+    socket.on('message', (message) => {
+      replies.push(String(message));
+      if (replies.at(-1).includes('z9hG4bKgood')) resolve();
+    });
+  });
+  for (const bytes of nonsense()) socket.send(bytes);
+  socket.send([
+    'OPTIONS sip:127.0.0.1 SIP/2.0', 'Via: SIP/2.0/UDP 127.0.0.1:5999;branch=z9hG4bKgood;rport', 'From: <sip:x@example.com>;tag=2', 'To: <sip:127.0.0.1>',
+    'Call-ID: good', 'CSeq: 1 OPTIONS', 'Max-Forwards: 70', 'Content-Length: 0', '', '',
+  ].join('\r\n'));
+  await answered.finally(() => socket.close());
   return replies;
 }
 
-/** Speaks the agents' protocol by hand: says hello, makes one request, and gives its reply. */
+/** Speaks the agents' protocol by hand: hello, then one request; its reply. */
 async function ask(gateway, token, request) {
   const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/v1/agent`, 'warmline.agent.v1', { origin: gateway.url });
   await once(socket, 'open');
-  const reply = (re) => new Promise((resolve) => {
+  const frame = (wanted) => new Promise((resolve, reject) => {
+    socket.on('close', (code, reason) => reject(new Error(`the gateway closed the socket: ${code} ${reason}`)));
     socket.on('message', (text) => {
-      const frame = JSON.parse(text);
-      if (frame.re === re) resolve(frame);
+      const said = JSON.parse(text);
+      if (wanted(said)) resolve(said);
     });
   });
+  const welcome = frame(({ ev }) => ev === 'welcome');
   socket.send(JSON.stringify({ id: 1, op: 'hello', token, sdk: 'stage' }));
-  const answer = reply(2);
+  await welcome;
+  const reply = frame(({ re }) => re === 2);
   socket.send(JSON.stringify({ id: 2, ...request }));
-  const frame = await answer;
-  socket.close();
-  return frame;
+  return reply.finally(() => socket.terminate());
 }
+
+const SESSION = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n';
+const WITHOUT_AUDIO = {
+  'no media at all': SESSION,
+  'data only': `${SESSION}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}\r\na=setup:actpass\r\na=mid:0\r\na=sctp-port:5000\r\n`,
+};
 
 staged('garbage on UDP and a browser without audio get a clear error; the call beside them goes on', async (stage) => {
   const port = await stage.ports.take(1);
@@ -110,10 +122,12 @@ staged('garbage on UDP and a browser without audio get a clear error; the call b
   assert.ok(replies.some((reply) => reply.startsWith('SIP/2.0 200 ') && reply.includes('z9hG4bKgood')), 'the well-formed request is answered');
   assert.ok(replies.some((reply) => reply.startsWith('SIP/2.0 400 ') && reply.includes('z9hG4bKbad')), 'a truncated request that names its sender gets a 400');
 
-  const silent = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n';
-  const { err } = await ask(gateway, await gateway.token('agent8'), { op: 'media', sdp: silent });
-  assert.match(err.detail, /audio/i);
-  assert.ok(err.status >= 400 && err.status < 500, `the browser is at fault: ${err.status}`);
+  const token = await gateway.token('agent8');
+  for (const [what, sdp] of Object.entries(WITHOUT_AUDIO)) {
+    const { err } = await ask(gateway, token, { op: 'media', sdp });
+    assert.match(err?.detail ?? 'no error', /audio/i, what);
+    assert.ok(err.status >= 400 && err.status < 500, `${what}: the browser is at fault, not ${err.status}`);
+  }
 
   await bothHear(desk, customer);
   await customer.hangUp();

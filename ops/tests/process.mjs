@@ -5,6 +5,11 @@ import { once } from 'node:events';
 const KEPT_LINES = 2000;
 const END_DEADLINE_MS = 5000;
 
+// A test that is broken off must not leave its processes behind.
+const living = new Set();
+process.on('exit', () => living.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
 export class Process {
   /** `name` is how failures call it; `output` takes the raw bytes of its standard output instead of the log. */
   constructor(name, command, args, { output, ...options } = {}) {
@@ -16,8 +21,10 @@ export class Process {
       this.child.on('error', (error) => resolve({ code: null, signal: null, error }));
       this.child.on('close', (code, signal) => resolve({ code, signal }));
     });
+    living.add(this.child);
     this.ended.then((end) => {
       this.end = end;
+      living.delete(this.child);
       for (const waiter of [...this.waiting]) waiter();
     });
     if (output) this.child.stdout.on('data', output);
