@@ -28,7 +28,7 @@ async function connected(stage) {
 staged('an INVITE that no dial caused rings, is never answered on its own, and goes when the caller gives up', async (stage) => {
   const { provider, gateway, desk } = await connected(stage);
   await desk.watch();
-  const stray = provider.post('/stray', { extension: '500607', from: '+919000000099' });
+  const stray = provider.post('/stray', { extension: '500607', from: '+919000000099', answer_within_s: 4 });
   const call = await desk.card('ringing-in');
   await desk.part('answer').waitFor();
   await desk.part('decline').waitFor();

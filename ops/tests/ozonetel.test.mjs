@@ -69,6 +69,8 @@ staged('a dial becomes the provider\'s command, an INVITE over WSS, and a call t
   const { states, answerable } = await desk.seen();
   assert.deepEqual(answerable, [], 'Answer and Decline never stand on a dialled call');
   assert.deepEqual(states, ['ringing-out', 'connected', 'wrap-up']);
+  assert.equal(await provider.ended(ucid), 'customer_hung_up');
+  assert.deepEqual((await provider.state()).breaches, [], 'the token socket keeps the platform\'s rules');
   const view = await gateway.api(desk.token, `/v1/calls/${call}`);
   assert.equal(view.ended.by, 'customer');
   await until('no call is left in the gateway', async () => (await gateway.activeCalls()) === 0);
@@ -81,10 +83,7 @@ staged('the agent hangs up and the provider\'s leg ends; the next call works', a
     const { ucid } = await talk(play);
     await desk.click('end');
     await desk.card('wrap-up');
-    await until(`the provider's leg of the ${turn} call ends`, async () => {
-      const call = (await provider.state()).calls.find((each) => each.ucid === ucid);
-      return call === undefined || call.state === 'ended';
-    });
+    assert.equal(await provider.ended(ucid), 'agent_hung_up', `the ${turn} call`);
     await desk.click('done');
     await desk.cardGone();
   }

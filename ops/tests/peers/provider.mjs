@@ -9,7 +9,7 @@ export class Provider {
   static async start(stage) {
     const authority = path.join(stage.directory, 'provider-authority.pem');
     const program = stage.process('provider', binary('warmline-loadtest'), ['provider', '--domain', DOMAIN, '--ca-out', authority]);
-    const addresses = JSON.parse(await program.line(/^\{.*control/));
+    const addresses = JSON.parse(await program.line(/^\{.*"started"/));
     return new Provider(program, addresses, authority);
   }
 
@@ -37,9 +37,15 @@ ${more}`;
     return (await fetch(`${this.addresses.control_url}/state`)).json();
   }
 
-  /** The call to that number, once it is in one of the states asked for. */
-  async call(number, { within } = {}) {
-    return until(`the provider has a call to ${number}`, async () => (await this.state()).calls.find((call) => call.number === number), { within });
+  /** The newest call to that number. */
+  async call(number) {
+    return until(`the provider has a call to ${number}`, async () => (await this.state()).calls.findLast((call) => call.number === number));
+  }
+
+  /** Waits until that call is over; how it ended, in the provider's word. */
+  async ended(ucid) {
+    const { why } = await until(`the provider's call ${ucid} ends`, async () => (await this.state()).calls.find((call) => call.ucid === ucid && call.state === 'ended'));
+    return why;
   }
 
   /** What the customer of that call hears right now, as they measure it themselves. */
