@@ -29,7 +29,6 @@ staged('the extension registers at Kamailio, and a call through rtpengine is hea
   const gateway = await Gateway.start(stage, line(kamailio));
   await kamailio.registered(EXTENSION);
   const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
-  await gateway.lineUp(desk.token, 'agent7/sip');
   const customer = await Sipp.calls(stage, { target: kamailio.trunk, domain: kamailio.domain, called: EXTENSION, hz: CUSTOMER_HZ });
   await desk.card('ringing-in');
   await desk.click('answer');

@@ -63,16 +63,6 @@ ${sections}`);
     return JSON.parse(body);
   }
 
-  /** Waits until each way of that agent or trunk is up. */
-  async lineUp(token, id) {
-    await until(`line ${id} is up`, async () => (await this.lines(token)).some((line) => line.id === id && line.up));
-  }
-
-  async lines(token) {
-    const answer = await this.api(token, '/v1/lines');
-    return answer.lines ?? answer.items ?? answer;
-  }
-
   /** The live calls that the gateway counts for its operator, over all directions. */
   async activeCalls() {
     const metrics = await (await fetch(`${this.operations}/metrics`)).text();
