@@ -1,4 +1,5 @@
 // One test's stage: a directory, ports, and everything that must end with it. A failure shows what each process last said.
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -37,16 +38,17 @@ class Stage {
 
   constructor(directory, ports) {
     this.directory = directory;
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true })); // when the run is broken off
     this.ports = ports;
     this.endings = [];
     this.tellings = [];
   }
 
   process(name, command, args, options) {
-    const process = new Process(name, command, args, { cwd: this.directory, ...options });
-    this.leaves(() => process.stop());
-    this.tells(() => process.tail());
-    return process;
+    const actor = new Process(name, command, args, { cwd: this.directory, ...options });
+    this.leaves(() => actor.stop());
+    this.tells(() => actor.tail());
+    return actor;
   }
 
   /** What to do when the stage closes. */
