@@ -15,19 +15,24 @@ const EAR = 16_384; // samples a measurement: a third of a second, bins of 3 Hz
 const DEADLINE_MS = 15_000;
 
 export class Desk {
-  /** Opens the desk signed in, the microphone saying `hz`, and waits until it is ready for calls. */
+  /** Opens the gateway's desk in an agent's name, the microphone saying `hz`, and waits until it is ready for calls. */
   static async open(stage, gateway, { agent, hz }) {
+    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz });
+  }
+
+  /** The same for a desk's whole address. */
+  static async at(stage, address, { hz }) {
     const voice = tone(hz, { rate: BROWSER_RATE, seconds: PERIOD_SECONDS }).map((sample, n) => (n < SPOKEN_SECONDS * BROWSER_RATE ? sample : 0));
-    const microphone = await stage.write(`microphone-${agent}.wav`, wav(voice, BROWSER_RATE));
+    const microphone = await stage.write('microphone.wav', wav(voice, BROWSER_RATE));
     const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`] });
     stage.leaves(() => browser.close());
     const page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(DEADLINE_MS);
-    const desk = new Desk(page, await gateway.token(agent));
+    const desk = new Desk(page, new URL(address).hash.replace('#token=', ''));
     stage.tells(() => desk.tell());
     page.on('console', (message) => desk.said.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => desk.said.push(`error: ${error.stack ?? error}`));
-    await page.goto(`${gateway.url}/desk#token=${desk.token}`);
+    await page.goto(address);
     await desk.part('ready-light', '[data-ready="true"]').waitFor();
     return desk;
   }
