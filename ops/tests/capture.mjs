@@ -1,0 +1,61 @@
+// What really arrived at an RTP port on loopback. SIPp plays audio but doesn't tell what it receives, so a capture listens beside it.
+import { decodeAlaw, decodeUlaw } from './audio.mjs';
+
+const RECORD_HEADER = 16;
+const FILE_HEADER = 24;
+const ETHERNET = 14;
+const PAYLOAD_TYPES = { 0: decodeUlaw, 8: decodeAlaw };
+const KEPT_SAMPLES = 16_384;
+
+export class Capture {
+  /** Listens to UDP towards the ports `first…last`; resolves when the capture runs. */
+  static async start(stage, name, first, last) {
+    const capture = new Capture();
+    const process = stage.process(`capture of ${name}`, 'dumpcap', ['-q', '-P', '-i', 'lo', '-f', `udp dst portrange ${first}-${last}`, '-w', '-'], {
+      output: (bytes) => capture.#feed(bytes),
+    });
+    await process.line(/^File: /);
+    return capture;
+  }
+
+  rest = Buffer.alloc(0);
+  header = false;
+  packets = 0;
+  samples = [];
+
+  /** The last seconds heard, samples at 8 kHz. Gaps in the RTP are not filled. */
+  heard(seconds = 1) {
+    return this.samples.slice(-Math.round(seconds * 8000));
+  }
+
+  /** Forgets what came before, so that a measurement is of now. */
+  forget() {
+    this.samples = [];
+  }
+
+  #feed(bytes) {
+    this.rest = Buffer.concat([this.rest, bytes]);
+    if (!this.header) {
+      if (this.rest.length < FILE_HEADER) return;
+      this.rest = this.rest.subarray(FILE_HEADER);
+      this.header = true;
+    }
+    while (this.rest.length >= RECORD_HEADER) {
+      const length = this.rest.readUInt32LE(8);
+      if (this.rest.length < RECORD_HEADER + length) return;
+      this.#frame(this.rest.subarray(RECORD_HEADER, RECORD_HEADER + length));
+      this.rest = this.rest.subarray(RECORD_HEADER + length);
+    }
+  }
+
+  #frame(frame) {
+    const ip = frame.subarray(ETHERNET);
+    const rtp = ip.subarray((ip[0] & 0x0f) * 4 + 8);
+    if (rtp.length < 12 || rtp[0] >> 6 !== 2) return;
+    const decode = PAYLOAD_TYPES[rtp[1] & 0x7f];
+    if (!decode) return;
+    this.packets += 1;
+    for (const byte of rtp.subarray(12 + (rtp[0] & 0x0f) * 4)) this.samples.push(decode(byte));
+    if (this.samples.length > 2 * KEPT_SAMPLES) this.samples.splice(0, this.samples.length - KEPT_SAMPLES);
+  }
+}

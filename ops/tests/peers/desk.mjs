@@ -1,0 +1,121 @@
+// An agent's desk in Chromium, with a WAV as the microphone. The page is worked by its roles and test ids and heard by its own AudioContext.
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { peak, tone, wav, BROWSER_RATE } from '../audio.mjs';
+
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required', '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+// The browser's noise suppression takes an endless tone for a fan; one with pauses passes for speech.
+const SPOKEN_SECONDS = 1.6;
+const PERIOD_SECONDS = 2;
+const EAR = 16_384; // samples a measurement: a third of a second, bins of 3 Hz
+const DEADLINE_MS = 15_000;
+
+export class Desk {
+  /** Opens the gateway's desk in an agent's name, the microphone saying `hz`, and waits until it is ready for calls. */
+  static async open(stage, gateway, { agent, hz }) {
+    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz });
+  }
+
+  /** The same for a desk's whole address. */
+  static async at(stage, address, { hz }) {
+    const voice = tone(hz, { rate: BROWSER_RATE, seconds: PERIOD_SECONDS }).map((sample, n) => (n < SPOKEN_SECONDS * BROWSER_RATE ? sample : 0));
+    const microphone = await stage.write('microphone.wav', wav(voice, BROWSER_RATE));
+    const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`] });
+    stage.leaves(() => browser.close());
+    const page = await (await browser.newContext()).newPage();
+    page.setDefaultTimeout(DEADLINE_MS);
+    const desk = new Desk(page, new URL(address).hash.replace('#token=', ''));
+    stage.tells(() => desk.tell());
+    page.on('console', (message) => desk.said.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => desk.said.push(`error: ${error.stack ?? error}`));
+    await page.goto(address);
+    await desk.part('ready-light', '[data-ready="true"]').waitFor();
+    return desk;
+  }
+
+  said = [];
+
+  constructor(page, token) {
+    this.page = page;
+    this.token = token;
+  }
+
+  /** An element by its test id, with further conditions on the same element. */
+  part(id, conditions = '') {
+    return this.page.locator(`[data-testid="${id}"]${conditions}`);
+  }
+
+  /** Types the number and clicks Call; the id of the call on the card. */
+  async dial(number) {
+    await this.part('number').fill(number);
+    await this.part('call').click();
+    return this.part('card').getAttribute('data-call');
+  }
+
+  click(id) {
+    return this.part(id).click();
+  }
+
+  /** Waits until the card shows a call in that state; the call's id. */
+  async card(state, { within = DEADLINE_MS } = {}) {
+    return this.part('card', `[data-state="${state}"]`).getAttribute('data-call', { timeout: within });
+  }
+
+  /** Waits until no card is there any more. */
+  cardGone({ within = DEADLINE_MS } = {}) {
+    return this.part('card').waitFor({ state: 'detached', timeout: within });
+  }
+
+  /** Why the call ended, in the page's words. */
+  endedDetail() {
+    return this.part('ended-detail').innerText();
+  }
+
+  /** From now on notes each state that the card shows and whether Answer or Decline ever stands in the page. */
+  async watch() {
+    await this.page.evaluate(() => {
+      const seen = { states: [], answerable: [] };
+      const look = () => {
+        const state = document.querySelector('[data-testid="card"]')?.dataset.state;
+        if (state && seen.states.at(-1) !== state) seen.states.push(state);
+        for (const id of ['answer', 'decline']) if (document.querySelector(`[data-testid="${id}"]`)) seen.answerable.push(`${id} in ${state}`);
+      };
+      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+      look();
+      globalThis.stageSeen = seen;
+    });
+  }
+
+  seen() {
+    return this.page.evaluate(() => globalThis.stageSeen);
+  }
+
+  /** What comes out of the agent's loudspeaker right now. */
+  async heard() {
+    const ear = await this.page.evaluate(async (size) => {
+      const stream = globalThis.warmline.agent.audio.remoteStream;
+      if (!stream) return undefined;
+      if (globalThis.stageEar?.stream !== stream) {
+        await globalThis.stageEar?.context.close();
+        const context = new AudioContext();
+        const analyser = new AnalyserNode(context, { fftSize: size });
+        context.createMediaStreamSource(stream).connect(analyser);
+        globalThis.stageEar = { stream, context, analyser };
+      }
+      const { context, analyser } = globalThis.stageEar;
+      const samples = new Float32Array(size);
+      analyser.getFloatTimeDomainData(samples);
+      return { samples: Array.from(samples), rate: context.sampleRate };
+    }, EAR);
+    return ear && peak(ear.samples, ear.rate);
+  }
+
+  async tell() {
+    const text = await this.page.innerText('body', { timeout: 2000 }).catch(String);
+    return [`--- the desk shows:`, text, `--- the desk's console:`, ...this.said.slice(-40)].join('\n');
+  }
+}

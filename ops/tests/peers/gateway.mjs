@@ -1,0 +1,72 @@
+// The gateway itself, as its operator runs it: `warmline serve --config`, its HTTP interface, and its desk's address.
+import path from 'node:path';
+import { run } from '../process.mjs';
+import { until } from '../stage.mjs';
+
+const ROOT = path.join(import.meta.dirname, '..', '..', '..');
+const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target');
+const RTP_PORTS = 20;
+
+/** The binary of one of the workspace's programs, built before the tests run. */
+export const binary = (name) => path.join(TARGET, 'debug', name);
+
+export class Gateway {
+  /** Starts with `sections`, TOML that follows the parts which every test needs. */
+  static async start(stage, sections) {
+    const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1));
+    const rtp = await stage.ports.take(RTP_PORTS);
+    gateway.configuration = await stage.write('warmline.toml', `
+[http]
+listen = "127.0.0.1:${gateway.port}"
+operations = "127.0.0.1:${gateway.operationsPort}"
+
+[auth]
+hs256_secret = "a secret of the stage, thirty-two bytes or more"
+
+[media]
+public_ip = "127.0.0.1"
+webrtc_port = ${await stage.ports.take(1)}
+rtp_ports = "${rtp}-${rtp + RTP_PORTS - 1}"
+workers = 1
+
+${sections}`);
+    gateway.process = stage.process('warmline', binary('warmline'), ['serve', '--config', gateway.configuration], {
+      env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
+    });
+    await until('the gateway serves', () => gateway.#serves());
+    return gateway;
+  }
+
+  constructor(stage, port, operationsPort) {
+    Object.assign(this, { stage, port, operationsPort });
+    this.url = `http://127.0.0.1:${port}`;
+    this.operations = `http://127.0.0.1:${operationsPort}`;
+  }
+
+  async #serves() {
+    if (this.process.end) throw new Error('the gateway ended before it served');
+    return fetch(`${this.operations}/livez`).then((response) => response.ok, () => false);
+  }
+
+  /** A token as the operator mints it. */
+  async token(agent, ...more) {
+    const { code, stdout, stderr } = await run('token mint', binary('warmline'), ['token', 'mint', '--agent', agent, '--config', this.configuration, ...more]);
+    if (code !== 0) throw new Error(`token mint: ${stderr}`);
+    return stdout.trim();
+  }
+
+  /** `GET` of the API in the name of an agent. */
+  async api(token, where, options = {}) {
+    const response = await fetch(this.url + where, { ...options, headers: { authorization: `Bearer ${token}`, ...options.headers } });
+    const body = await response.text();
+    if (!response.ok) throw new Error(`${where}: ${response.status} ${body}`);
+    return JSON.parse(body);
+  }
+
+  /** The live calls that the gateway counts for its operator, over all directions. */
+  async activeCalls() {
+    const metrics = await (await fetch(`${this.operations}/metrics`)).text();
+    const samples = metrics.split('\n').filter((line) => line.startsWith('warmline_calls_active'));
+    return samples.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+}

@@ -1,0 +1,64 @@
+// Kamailio as the registrar of browser softphones, with rtpengine for DTLS-SRTP and ICE: a provider that nobody here wrote.
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { run } from '../process.mjs';
+
+const CONFIGURATION = path.join(import.meta.dirname, '..', 'kamailio');
+const DOMAIN = 'pbx.example.com';
+const PASSWORD = 'example-secret';
+const RTP_PORTS = 40;
+
+export class Kamailio {
+  static async start(stage) {
+    const directory = path.join(stage.directory, 'kamailio');
+    await mkdir(directory);
+    await certify(directory);
+    const [control, rtp] = [await stage.ports.take(1), await stage.ports.take(RTP_PORTS)];
+    const kamailio = new Kamailio(directory, await stage.ports.take(1), await stage.ports.take(1));
+    // rtpengine first: Kamailio that finds it silent takes it for dead and relays the offer as it is.
+    kamailio.rtpengine = stage.process('rtpengine', 'rtpengine', [
+      '--config-file=none', '--table=-1', '--interface=127.0.0.1', `--listen-ng=127.0.0.1:${control}`, `--port-min=${rtp}`, `--port-max=${rtp + RTP_PORTS - 1}`,
+      '--num-threads=1', '--foreground', '--log-stderr', '--log-level=6',
+    ]);
+    await kamailio.rtpengine.line(/Startup complete/);
+    const fill = { UDP: kamailio.udp, WSS: kamailio.wss, RTPENGINE: control, DOMAIN, PASSWORD, DIRECTORY: directory };
+    const file = await stage.write('kamailio/kamailio.cfg', await template('kamailio.cfg', fill));
+    await stage.write('kamailio/tls.cfg', await template('tls.cfg', fill));
+    kamailio.process = stage.process('Kamailio', 'kamailio', ['-f', file, '-DD', '-E', '-m', '128', '-M', '16', '-Y', directory, '-w', directory]);
+    await kamailio.process.line(/rtpengine instance <.*> found, support for it enabled/);
+    return kamailio;
+  }
+
+  domain = DOMAIN;
+  password = PASSWORD;
+
+  constructor(directory, udp, wss) {
+    this.udp = udp;
+    this.wss = wss;
+    this.registrar = `wss://localhost:${wss}/`;
+    this.authority = path.join(directory, 'authority.pem');
+    /** Where carriers call. */
+    this.trunk = `127.0.0.1:${udp}`;
+  }
+
+  registered(extension) {
+    return this.process.line(new RegExp(`registered ${extension} over`));
+  }
+}
+
+async function template(name, fill) {
+  const text = await readFile(path.join(CONFIGURATION, name), 'utf8');
+  return text.replace(/@([A-Z]+)@/g, (_, key) => fill[key]);
+}
+
+// An authority and a certificate signed by it, as in the field; a lone self-signed one is refused by strict TLS clients.
+async function certify(directory) {
+  const openssl = async (...args) => {
+    const { code, stderr } = await run('openssl', 'openssl', args, { cwd: directory });
+    if (code !== 0) throw new Error(`openssl ${args[0]}: ${stderr}`);
+  };
+  const fresh = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  await openssl('req', '-x509', ...fresh, '-days', '2', '-subj', '/CN=Stage authority', '-keyout', 'authority.key', '-out', 'authority.pem');
+  await openssl('req', '-x509', ...fresh, '-days', '2', '-subj', `/CN=${DOMAIN}`, '-CA', 'authority.pem', '-CAkey', 'authority.key',
+    '-addext', 'basicConstraints=critical,CA:FALSE', '-addext', `subjectAltName=DNS:${DOMAIN},DNS:localhost,IP:127.0.0.1`, '-keyout', 'server.key', '-out', 'server.pem');
+}

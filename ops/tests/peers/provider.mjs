@@ -1,0 +1,73 @@
+// The simulated provider: token socket, SIP registrar over WSS, and customers on an independent WebRTC stack.
+import path from 'node:path';
+import { binary } from './gateway.mjs';
+import { until } from '../stage.mjs';
+
+const DOMAIN = 'cloud.example.com';
+
+export class Provider {
+  static async start(stage) {
+    const authority = path.join(stage.directory, 'provider-authority.pem');
+    const program = stage.process('provider', binary('warmline-loadtest'), ['provider', '--domain', DOMAIN, '--ca-out', authority]);
+    const addresses = JSON.parse(await program.line(/^\{.*"started"/));
+    return new Provider(program, addresses, authority);
+  }
+
+  domain = DOMAIN;
+
+  constructor(program, addresses, authority) {
+    this.process = program;
+    this.addresses = addresses;
+    this.authority = authority;
+  }
+
+  /** The gateway's section for it. */
+  section({ more = '' } = {}) {
+    return `
+[ozonetel]
+customer = "acme_clinic"
+websocket = "${this.addresses.token_url}"
+registrar = "${this.addresses.registrar_url}"
+domain = "${DOMAIN}"
+tls_ca = "${this.authority}"
+${more}`;
+  }
+
+  async state() {
+    return (await fetch(`${this.addresses.control_url}/state`)).json();
+  }
+
+  /** The newest call to that number. */
+  async call(number) {
+    return until(`the provider has a call to ${number}`, async () => (await this.state()).calls.findLast((call) => call.number === number));
+  }
+
+  /** Waits until that call is over; how it ended, in the provider's word. */
+  async ended(ucid) {
+    const { why } = await until(`the provider's call ${ucid} ends`, async () => (await this.state()).calls.find((call) => call.ucid === ucid && call.state === 'ended'));
+    return why;
+  }
+
+  /** What the customer of that call hears right now, as they measure it themselves. */
+  async heard(ucid) {
+    const call = (await this.state()).calls.find((each) => each.ucid === ucid);
+    return call?.heard && { hz: call.heard.hz, share: call.heard.share, level: call.heard.level_db };
+  }
+
+  /** Frames that the agent's side sent on the token socket, oldest first, as they stood on the wire. */
+  async received(type) {
+    const frames = (await this.state()).frames.filter((frame) => frame.direction === 'in').map((frame) => JSON.parse(frame.text));
+    return type ? frames.filter((frame) => frame.type === type) : frames;
+  }
+
+  async post(where, body) {
+    const response = await fetch(this.addresses.control_url + where, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body ?? {}),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${where}: ${response.status} ${text}`);
+    return text ? JSON.parse(text) : undefined;
+  }
+}

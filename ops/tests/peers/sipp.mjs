@@ -1,0 +1,86 @@
+// SIPp as a carrier's customer on a UDP trunk: G.711 µ-law both ways, one call a process.
+import dgram from 'node:dgram';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { peak, tone, ulaw, TELEPHONE_RATE } from '../audio.mjs';
+import { Capture } from '../capture.mjs';
+import { until } from '../stage.mjs';
+
+const SCENARIOS = path.join(import.meta.dirname, '..', 'scenarios');
+const ADDRESS = '127.0.0.1';
+const MEDIA_PORTS = 8; // SIPp takes the first free one from its start on
+
+export class Sipp {
+  /** Calls `called` at `target` (host:port); `domain` is the Request-URI's host, the target's when absent. */
+  static async calls(stage, { target, called, domain = target, caller = '+919000000001', hz }) {
+    const sipp = await Sipp.#start(stage, 'SIPp calling', 'uac.xml', { domain, caller, hz }, [target, '-s', called]);
+    sipp.target = target;
+    return sipp;
+  }
+
+  /** Waits to be called. Its address is `sipp.address`. */
+  static async answers(stage, { hz }) {
+    const sipp = await Sipp.#start(stage, 'SIPp answering', 'uas.xml', { domain: '-', caller: '-', hz }, []);
+    await until('SIPp listens', () => isBound(sipp.port));
+    return sipp;
+  }
+
+  static async #start(stage, name, scenario, { domain, caller, hz }, toWhom) {
+    const port = await stage.ports.take(1);
+    const media = await stage.ports.take(MEDIA_PORTS);
+    const own = `sipp-${port}`;
+    const capture = await Capture.start(stage, name, media, media + MEDIA_PORTS - 1);
+    await stage.write(`${own}/tone.ulaw`, ulaw(tone(hz, { rate: TELEPHONE_RATE, seconds: 1 })));
+    await stage.write(`${own}/fields.csv`, `SEQUENTIAL\n${domain};${caller}\n`);
+    const directory = path.join(stage.directory, own);
+    const messages = path.join(directory, 'messages');
+    const errors = path.join(directory, 'errors');
+    const process = stage.process(name, 'sipp', [
+      '-sf', path.join(SCENARIOS, scenario), '-inf', 'fields.csv', '-m', '1', '-cid_str', `${own}-%u`,
+      '-i', ADDRESS, '-p', String(port), '-mi', ADDRESS, '-mp', String(media), '-cp', String(await stage.ports.take(1)), '-nostdin',
+      '-trace_msg', '-message_file', messages, '-trace_err', '-error_file', errors, ...toWhom,
+    ], { cwd: directory });
+    const sipp = new Sipp(process, capture, port, messages, `${own}-1`);
+    stage.tells(async () => `--- ${name}, messages:\n${await sipp.ladder()}${await readFile(errors, 'utf8').catch(() => '')}`);
+    return sipp;
+  }
+
+  constructor(process, capture, port, messages, callId) {
+    Object.assign(this, { process, capture, port, messages, callId });
+    this.address = `${ADDRESS}:${port}`;
+  }
+
+  /** What it hears right now; nothing while no second of audio came. */
+  heard() {
+    const samples = this.capture.heard();
+    return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);
+  }
+
+  /** Every SIP message that it sent and received. */
+  ladder() {
+    return readFile(this.messages, 'utf8').catch(() => '');
+  }
+
+  /** Gives the cue for which the calling scenario waits: it sends BYE. */
+  async hangUp() {
+    const cue = [
+      `NOTIFY sip:trunk@${this.address} SIP/2.0`, `Via: SIP/2.0/UDP ${ADDRESS};branch=z9hG4bKcue`, 'From: <sip:stage@example.com>;tag=cue',
+      `To: <sip:trunk@${this.address}>`, `Call-ID: ${this.callId}`, 'CSeq: 1 NOTIFY', 'Max-Forwards: 70', 'Content-Length: 0', '', '',
+    ].join('\r\n');
+    const socket = dgram.createSocket('udp4');
+    await new Promise((resolve, reject) => socket.send(cue, this.port, ADDRESS, (error) => (error ? reject(error) : resolve())));
+    socket.close();
+  }
+
+  /** Resolves when its one call ended as the scenario wants; an error when it ended otherwise. */
+  async done() {
+    const { code } = await this.process.exit();
+    if (code !== 0) throw new Error(`${this.process.name}: its call didn't go by the scenario (exit code ${code})`);
+  }
+}
+
+// SIPp doesn't say when it listens; the kernel does.
+async function isBound(port) {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  return (await readFile('/proc/net/udp', 'utf8')).includes(`:${hex} `);
+}
