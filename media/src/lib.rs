@@ -12,6 +12,7 @@ mod rtcp;
 pub mod rtp;
 pub mod sdp;
 mod srtp;
+mod stun;
 
 pub use codec::AudioCodec;
 pub use engine::{

@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::codec::AudioCodec;
 use crate::rtp::{PayloadType, Ssrc};
+pub(crate) use write::CNAME;
 
 /// A session description, reduced to what a leg needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

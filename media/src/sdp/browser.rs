@@ -18,7 +18,7 @@ pub fn fit_answer(offer: &str, answer: &str) -> String {
         .map(|line| line.split_ascii_whitespace().skip(3).collect())
         .collect();
     let sections = sections(answer);
-    let (session, media) = sections.split_first().unwrap_or((&EMPTY, &[]));
+    let (session, media) = sections.split_first().expect("the session's part is there");
     let carried = media.iter().position(|section| {
         let mut words = section.first().unwrap_or(&"").split(' ');
         words.next() == Some("m=audio") && words.next() != Some("0")
@@ -107,8 +107,6 @@ fn push_refused(out: &mut String, section: &[&str]) {
         }
     }
 }
-
-const EMPTY: Vec<&str> = Vec::new();
 
 #[cfg(test)]
 mod tests {

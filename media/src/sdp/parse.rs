@@ -36,7 +36,7 @@ impl FromStr for Description {
                 None => &mut session,
             };
             match kind {
-                "o" if sections.is_empty() => origin = value.to_owned(),
+                "o" => value.clone_into(&mut origin),
                 "m" => sections.push(Section::new(value)?),
                 "c" => attributes.connection = Some(connection(value)?),
                 "a" => attributes.add(value),
@@ -331,11 +331,7 @@ fn malformed(why: &str) -> SdpError {
 
 /// What an error text may quote of a peer's words.
 fn excerpt(words: &str) -> String {
-    words
-        .chars()
-        .take(40)
-        .filter(|c| !c.is_control())
-        .collect()
+    words.chars().take(40).filter(|c| !c.is_control()).collect()
 }
 
 /// Chrome's largest offers have a tenth of this.

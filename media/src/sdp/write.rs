@@ -1,6 +1,6 @@
 //! Writing a description: CRLF, one audio m-line, real address and port for peers without ICE.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 use super::parse::TELEPHONE_EVENT;
 use super::{
@@ -30,7 +30,12 @@ impl Display for Description {
 
 impl Display for Audio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "m=audio {} {}", self.address.port(), self.protocol.name())?;
+        write!(
+            f,
+            "m=audio {} {}",
+            self.address.port(),
+            self.protocol.name()
+        )?;
         for format in &self.formats {
             write!(f, " {}", format.payload_type.value())?;
         }
