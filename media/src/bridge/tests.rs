@@ -34,8 +34,8 @@ fn a_warm_relay_allocates_nothing() {
         from.leg.notices.clear();
         for n in 10..1_000 {
             let length = from.packet(n, &mut slot);
+            let source = from.source();
             let allocations = allocations::during(|| {
-                let source = from.source();
                 relay(
                     &mut from.leg,
                     &mut to.leg,

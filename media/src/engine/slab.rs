@@ -53,7 +53,7 @@ impl Slab {
     }
 
     /// The slots from `first` on, each as one slice.
-    pub fn from_slot(&mut self, first: usize) -> std::slice::ChunksExactMut<'_, u8> {
+    pub fn tail(&mut self, first: usize) -> std::slice::ChunksExactMut<'_, u8> {
         self.octets[first * Self::SLOT..].chunks_exact_mut(Self::SLOT)
     }
 }

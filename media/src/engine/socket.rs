@@ -130,7 +130,7 @@ pub fn receive(
     let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
     let mut room = 0;
     for (slot, ((name, vector), header)) in slab
-        .from_slot(first)
+        .tail(first)
         .zip(names.iter_mut().zip(&mut vectors).zip(&mut headers))
     {
         vector.iov_base = slot.as_mut_ptr().cast();

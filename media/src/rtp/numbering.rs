@@ -93,7 +93,7 @@ impl Numbering {
                 floor,
             } if ssrc == header.ssrc => {
                 let step = header.sequence.wrapping_sub(sequence) as i16;
-                if step > MAX_DROPOUT || step < -MAX_MISORDER {
+                if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
                     return Ok(self.join(header, now));
                 }
                 let index = self

@@ -86,8 +86,8 @@ impl ReplayWindows {
 
     /// Notes an authenticated packet.
     pub fn mark(&mut self, ssrc: Ssrc, index: u64) {
-        let known = self.sources.iter_mut().flatten();
-        for (_, window) in known.filter(|(known, _)| *known == ssrc) {
+        let mut known = self.sources.iter_mut().flatten();
+        if let Some((_, window)) = known.find(|(known, _)| *known == ssrc) {
             window.mark(index);
             return;
         }
