@@ -59,11 +59,24 @@ pub fn with_key_slot<T>(backend: Backend, build: impl FnOnce(&Identity) -> T) ->
         Backend::Browser => &*BROWSER,
         Backend::Provider => &*PROVIDER,
     };
+    let identity = identity.as_ref().expect("prepared when the engine started");
     let slot = KeySlot::default();
     NEXT_SLOT.set(Some(slot.clone()));
     let built = build(identity);
     NEXT_SLOT.set(None);
     (built, slot)
+}
+
+/// Makes both certificates, so that no call waits for them.
+///
+/// # Errors
+///
+/// Why there can be no DTLS at all.
+pub fn prepare() -> Result<(), String> {
+    for identity in [&BROWSER, &PROVIDER] {
+        identity.as_ref().map_err(Clone::clone)?;
+    }
+    Ok(())
 }
 
 thread_local! {
@@ -73,25 +86,26 @@ thread_local! {
 }
 
 /// One certificate a process and backend: making one costs more than a handshake.
-static BROWSER: LazyLock<Identity> = LazyLock::new(|| Identity::new(&BROWSER_DTLS));
-static PROVIDER: LazyLock<Identity> = LazyLock::new(|| Identity::new(&PROVIDER_DTLS));
+static BROWSER: LazyLock<Result<Identity, String>> = LazyLock::new(|| Identity::new(&BROWSER_DTLS));
+static PROVIDER: LazyLock<Result<Identity, String>> =
+    LazyLock::new(|| Identity::new(&PROVIDER_DTLS));
 static BROWSER_DTLS: LazyLock<Withholding<Dimpl>> = LazyLock::new(|| Withholding(Dimpl::new()));
 static PROVIDER_DTLS: LazyLock<Withholding<openssl::OpenSsl>> =
     LazyLock::new(|| Withholding(openssl::OpenSsl::new()));
 
 impl Identity {
-    fn new<P: Backing>(provider: &'static LazyLock<Withholding<P>>) -> Self {
+    fn new<P: Backing>(provider: &'static LazyLock<Withholding<P>>) -> Result<Self, String> {
         let provider: &'static Withholding<P> = provider;
         let certificate = provider
             .generate_certificate()
-            .expect("a self-signed certificate needs nothing but randomness");
-        Self {
+            .ok_or("no self-signed certificate could be made")?;
+        Ok(Self {
             crypto: Arc::new(CryptoProvider {
                 dtls_provider: provider,
                 ..str0m::crypto::from_feature_flags()
             }),
             certificate,
-        }
+        })
     }
 }
 

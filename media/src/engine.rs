@@ -32,6 +32,7 @@ use socket::Wake;
 use worker::{Command, Worker};
 
 use crate::codec::AudioCodec;
+use crate::dtls;
 use crate::sdp::SdpError;
 
 /// One worker thread.
@@ -216,6 +217,9 @@ pub enum EngineError {
     /// The configuration can't work.
     #[error("{0}")]
     Config(String),
+    /// No certificate could be made.
+    #[error("preparing DTLS: {0}")]
+    Dtls(String),
 }
 
 /// The running workers. Dropping it stops them.
@@ -248,6 +252,7 @@ impl Engine {
         if config.codecs.is_empty() {
             return Err(EngineError::Config("no audio codec is enabled".into()));
         }
+        dtls::prepare().map_err(EngineError::Dtls)?;
         let sink: Arc<dyn Fn(Event) + Send + Sync> = sink.into();
         let count = match config.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

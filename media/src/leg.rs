@@ -383,7 +383,7 @@ impl Leg {
                 let usable = !matches!(self.security, Security::AwaitingKeys);
                 if usable {
                     self.liveness.state = Life::Live;
-                    self.path.set_connected();
+                    self.path.end_setup();
                     self.notices.push(Notice::Connected);
                 }
             }
@@ -414,10 +414,11 @@ impl Leg {
     pub fn handle_timeout(&mut self, now: Instant) {
         if let Some(until) = self.path.setup_deadline()
             && now >= until
-            && self.liveness.state == Life::Starting
         {
-            self.path.set_connected();
-            self.lose(LegLost::SetupTimedOut);
+            self.path.end_setup();
+            if self.liveness.state == Life::Starting {
+                self.lose(LegLost::SetupTimedOut);
+            }
         }
         if let Some(until) = self.silence_deadline()
             && now >= until
@@ -456,3 +457,6 @@ impl Leg {
 
 /// Three missed reports: longer than any roaming or ICE restart takes.
 const SILENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests;

@@ -27,8 +27,12 @@ pub struct Peer {
     keys: KeySlot,
     local: SocketAddr,
     deadline: Instant,
-    /// Where a nominating check came from or went to and wasn't answered yet.
-    nominated: Option<SocketAddr>,
+    /// Where a nominating check of the peer came from that wasn't answered yet.
+    asked: Option<SocketAddr>,
+    /// Where our own nominating check went.
+    nominating: Option<SocketAddr>,
+    /// From where it was answered, to be told with the next outputs.
+    reached: Option<SocketAddr>,
 }
 
 /// Our ICE user fragment and password.
@@ -130,7 +134,9 @@ impl Peer {
             keys,
             local,
             deadline: now,
-            nominated: None,
+            asked: None,
+            nominating: None,
+            reached: None,
         }
     }
 
@@ -203,7 +209,8 @@ impl Peer {
     /// Takes a STUN or DTLS datagram.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         match Stun::of(datagram) {
-            Stun::Request(Nomination::UseCandidate) => self.nominated = Some(from),
+            Stun::Request(Nomination::UseCandidate) => self.asked = Some(from),
+            Stun::Success if self.nominating == Some(from) => self.reached = Some(from),
             Stun::Request(Nomination::Check) | Stun::Success | Stun::Other => {}
         }
         if let Ok(receive) = Receive::new(Protocol::Udp, from, self.local, datagram) {
@@ -229,6 +236,8 @@ impl Peer {
 
     /// Takes everything that is to be done out of the stack.
     pub fn drain(&mut self, out: &mut Vec<PeerOutput>) {
+        out.extend(self.reached.take().map(PeerOutput::Nominated));
+        let mut ended = false;
         // A bound, should the stack ever go round in circles: a leg produces a handful.
         for _ in 0..MAX_OUTPUTS {
             match self.rtc.poll_output() {
@@ -239,7 +248,10 @@ impl Peer {
                 Ok(Output::Transmit(transmit)) => {
                     self.transmit(transmit.destination, transmit.contents.into(), out);
                 }
-                Ok(Output::Event(event)) => out.extend(Self::noteworthy(&event)),
+                Ok(Output::Event(event)) => {
+                    ended |= matches!(event, Event::Closed);
+                    out.extend(Self::noteworthy(&event));
+                }
                 Err(error) => {
                     out.push(PeerOutput::Failed(error.to_string()));
                     self.rtc.disconnect();
@@ -248,18 +260,27 @@ impl Peer {
             }
         }
         out.extend(self.keys.take().map(PeerOutput::Keys));
+        if ended {
+            // Without keys the stack never finishes closing; what it had to say was just taken.
+            self.rtc.disconnect();
+        }
     }
 
     fn transmit(&mut self, to: SocketAddr, datagram: Vec<u8>, out: &mut Vec<PeerOutput>) {
         match (Stun::of(&datagram), datagram.first()) {
             (Stun::Success, _) => {
                 out.push(PeerOutput::Confirmed(to));
-                if self.nominated == Some(to) {
-                    self.nominated = None;
+                if self.asked == Some(to) {
+                    self.asked = None;
                     out.push(PeerOutput::Nominated(to));
                 }
             }
-            (Stun::Request(_), _) => out.push(PeerOutput::Trying(to)),
+            (Stun::Request(nomination), _) => {
+                if nomination == Nomination::UseCandidate {
+                    self.nominating = Some(to);
+                }
+                out.push(PeerOutput::Trying(to));
+            }
             // DTLS goes over the nominated pair.
             (Stun::Other, Some(20..=63)) => out.push(PeerOutput::Nominated(to)),
             (Stun::Other, _) => {}

@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_part_of_a_full_header_is_found() {
-        let header = Header::parse(&FULL).unwrap();
+        let header = Header::parse(&FULL).expect("well formed");
         assert_eq!(
             header,
             Header {

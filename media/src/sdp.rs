@@ -310,6 +310,9 @@ pub enum SdpError {
     /// No port is free, or the worker is at its limit.
     #[error("no media resources are left: {0}")]
     Exhausted(String),
+    /// A bug of ours; the leg is gone.
+    #[error("the description couldn't be handled")]
+    Internal,
     /// Our own caller broke the order of calls.
     #[error("the description doesn't fit the leg's state: {0}")]
     Misuse(String),

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::LegId;
 
@@ -13,6 +13,9 @@ use super::LegId;
 #[derive(Debug, Default)]
 pub struct Deadlines {
     heap: BinaryHeap<Reverse<(Instant, LegId)>>,
+    /// No entry is armed for before this: a leg whose deadline stays in the past costs a
+    /// thousand looks a second, not the thread.
+    earliest: Option<Instant>,
 }
 
 /// A leg's place in the heap, kept with the leg.
@@ -22,6 +25,7 @@ pub struct Armed(Option<Instant>);
 impl Deadlines {
     /// Sees to it that `leg` is looked at no later than `at`.
     pub fn arm(&mut self, leg: LegId, armed: &mut Armed, at: Instant) {
+        let at = self.earliest.map_or(at, |earliest| at.max(earliest));
         if armed.0.is_none_or(|earlier| at < earlier) {
             armed.0 = Some(at);
             self.heap.push(Reverse((at, leg)));
@@ -35,6 +39,7 @@ impl Deadlines {
 
     /// Takes an entry that is due at `now`. It counts only if [`Armed::fire`] agrees.
     pub fn pop(&mut self, now: Instant) -> Option<(Instant, LegId)> {
+        self.earliest = Some(now + GRAIN);
         if self.next()? > now {
             return None;
         }
@@ -53,11 +58,13 @@ impl Armed {
     }
 }
 
+/// What epoll counts in.
+const GRAIN: Duration = Duration::from_millis(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::WorkerId;
-    use std::time::Duration;
 
     #[test]
     fn an_earlier_deadline_replaces_a_later_one() {
@@ -80,6 +87,18 @@ mod tests {
         deadlines.arm(leg(1), &mut armed, now + Duration::from_secs(1));
         assert_eq!(deadlines.pop(now), None);
         assert_eq!(deadlines.next(), Some(now + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_deadline_that_stays_in_the_past_is_not_due_again_at_once() {
+        let (now, leg) = (Instant::now(), leg(1));
+        let (mut deadlines, mut armed) = (Deadlines::default(), Armed::default());
+        deadlines.arm(leg, &mut armed, now);
+        let (at, _) = deadlines.pop(now).expect("due");
+        assert!(armed.fire(at));
+        deadlines.arm(leg, &mut armed, now);
+        assert_eq!(deadlines.pop(now), None);
+        assert!(deadlines.pop(now + GRAIN).is_some());
     }
 
     fn leg(number: u64) -> LegId {

@@ -177,6 +177,63 @@ fn a_closed_legs_end_is_told_once_and_its_bridge_is_gone() {
     assert_eq!((counters.legs, counters.bridges), (1, 0));
 }
 
+#[test]
+fn a_leg_that_panics_ends_alone() {
+    let engine = Rig::new(40_800..=40_899);
+    let (customer, agent) = engine.two_legs();
+    let (mut caller, mut callee) = (Phone::new(), Phone::new());
+    caller.accept(&engine.answer(customer, &caller.offer(8)));
+    callee.accept(&engine.answer(agent, &callee.offer(8)));
+    let doomed = engine.engine.new_leg(customer.worker());
+    engine.answer(doomed, &Phone::new().offer(8));
+    let asked = engine.ask(|engine, request| {
+        let leg = doomed;
+        engine.send(leg, Command::Panic { leg, request })
+    });
+    assert_eq!(asked, Err(SdpError::Internal));
+    let cause = LegLost::Panicked;
+    engine.expect(|event| {
+        *event
+            == Event::Lost {
+                leg: doomed,
+                cause: cause.clone(),
+            }
+    });
+    engine.expect(|event| *event == Event::Closed { leg: doomed });
+    engine.bridge(customer, agent);
+    converse(&mut caller, &mut callee);
+}
+
+#[test]
+fn a_closing_leg_says_bye_by_rtcp() {
+    let engine = Rig::new(40_900..=40_999);
+    let (customer, agent) = engine.two_legs();
+    let (mut caller, mut callee) = (Phone::new(), Phone::new());
+    let offer = caller.offer(8).replace("a=sendrecv", "a=rtcp-mux");
+    caller.accept(&engine.answer(customer, &offer));
+    callee.accept(&engine.answer(agent, &callee.offer(8)));
+    engine.bridge(customer, agent);
+    converse(&mut caller, &mut callee);
+    engine.close(customer);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < deadline, "no BYE");
+        let Some(datagram) = caller.receive() else {
+            continue;
+        };
+        let items: Vec<_> = crate::rtcp::read(&datagram).collect();
+        if datagram[1] >= 200 && items.contains(&crate::rtcp::Item::Bye) {
+            let report =
+                |item: &crate::rtcp::Item| matches!(item, crate::rtcp::Item::SenderReport { .. });
+            assert!(
+                items.iter().any(report),
+                "what was sent is reported: {items:?}"
+            );
+            return;
+        }
+    }
+}
+
 fn converse(one: &mut Phone, other: &mut Phone) {
     for (frequency, forth) in [(1_000, true), (440, false)] {
         let (from, to): (&mut Phone, &mut Phone) = if forth {

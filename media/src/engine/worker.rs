@@ -307,12 +307,7 @@ impl Worker {
     /// After a control step: does what the agent asked, or ends the leg that panicked.
     fn settle(&mut self, leg: LegId, step: Result<(), Box<dyn Any + Send>>, now: Instant) {
         if step.is_err() {
-            self.peer_outputs.clear();
-            self.emit(Event::Lost {
-                leg,
-                cause: LegLost::Panicked,
-            });
-            self.forget(leg, now);
+            self.bury(leg, now);
             return;
         }
         let mut outputs = std::mem::take(&mut self.peer_outputs);
@@ -322,6 +317,16 @@ impl Worker {
         self.peer_outputs = outputs;
         self.tell(leg);
         self.arm(leg);
+    }
+
+    /// Ends a leg whose control step panicked.
+    fn bury(&mut self, leg: LegId, now: Instant) {
+        self.peer_outputs.clear();
+        self.emit(Event::Lost {
+            leg,
+            cause: LegLost::Panicked,
+        });
+        self.forget(leg, now);
     }
 
     fn perform(&mut self, leg: LegId, output: PeerOutput, now: Instant) {

@@ -172,7 +172,8 @@ impl Path {
         }
     }
 
-    pub fn set_connected(&mut self) {
+    /// ICE and DTLS are done, or have had their time.
+    pub fn end_setup(&mut self) {
         match self {
             Self::WebRtc(path) => path.setup = Setup::Over,
             Self::Plain(_) => {}

@@ -92,13 +92,19 @@ impl Phone {
         self.send_raw(&packet, self.remote.expect("described"));
     }
 
+    /// The next datagram, if one comes soon.
+    pub fn receive(&mut self) -> Option<Vec<u8>> {
+        let mut datagram = vec![0; 2_048];
+        let length = self.socket.recv(&mut datagram).ok()?;
+        datagram.truncate(length);
+        Some(datagram)
+    }
+
     /// The next frame, if one comes soon.
     pub fn hear(&mut self) -> Option<Vec<u8>> {
-        let mut packet = [0; 2_048];
-        let length = self.socket.recv(&mut packet).ok()?;
-        let header = Header::parse(&packet[..length]).ok()?;
-        (header.payload_type.value() == self.payload_type)
-            .then(|| packet[header.length..length].to_vec())
+        let packet = self.receive()?;
+        let header = Header::parse(&packet).ok()?;
+        (header.payload_type.value() == self.payload_type).then(|| packet[header.length..].to_vec())
     }
 
     pub fn speak_until_heard(

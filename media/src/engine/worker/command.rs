@@ -1,6 +1,7 @@
 //! What the engine asks of a worker.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use crate::engine::{Event, Failure, LegId, Mute, PeerKind, RequestId};
 use crate::leg::description::{Local, Restart};
 use crate::leg::path::{Path, Plain, Setup, SourceLock, WebRtc};
 use crate::leg::{Drawn, Leg, LegKind};
-use crate::peer::{Credentials, Peer};
+use crate::peer::{Credentials, Peer, PeerOutput};
 use crate::rtcp::Farewell;
 use crate::sdp::{Description, SdpError, Security};
 
@@ -53,6 +54,12 @@ pub enum Command {
         leg: LegId,
     },
     Stop,
+    /// A bug in a leg's control step.
+    #[cfg(test)]
+    Panic {
+        leg: LegId,
+        request: RequestId,
+    },
 }
 
 impl Worker {
@@ -72,28 +79,28 @@ impl Worker {
     fn execute(&mut self, command: Command, now: Instant) {
         match command {
             Command::AgentOffer { leg, request, sdp } => {
-                let result = self.agent_offer(leg, &sdp, now);
-                self.describe(leg, request, result, now);
+                self.describe(leg, request, now, |worker| {
+                    worker.agent_offer(leg, &sdp, now)
+                });
             }
             Command::Answer {
                 leg,
                 request,
                 offer,
             } => {
-                let result = self.answer(leg, &offer, now);
-                self.describe(leg, request, result, now);
+                self.describe(leg, request, now, |worker| worker.answer(leg, &offer, now));
             }
             Command::Offer { leg, request, kind } => {
-                let result = self.offer(leg, kind, now);
-                self.describe(leg, request, result, now);
+                self.describe(leg, request, now, |worker| worker.offer(leg, kind, now));
             }
             Command::AcceptAnswer {
                 leg,
                 request,
                 answer,
             } => {
-                let result = self.accept_answer(leg, &answer, now);
-                self.describe(leg, request, result, now);
+                self.describe(leg, request, now, |worker| {
+                    worker.accept_answer(leg, &answer, now)
+                });
             }
             Command::Bridge { customer, agent } => self.bridge(customer, agent),
             Command::Unbridge { leg } => self.unbridge(leg),
@@ -103,23 +110,34 @@ impl Worker {
             },
             Command::Close { leg } => self.close(leg, now),
             Command::Stop => {}
+            #[cfg(test)]
+            Command::Panic { leg, request } => {
+                self.describe(leg, request, now, |_| panic!("as the test wants it"));
+            }
         }
     }
 
+    /// Does a description command; a panic in it ends this leg alone.
     fn describe(
         &mut self,
         leg: LegId,
         request: RequestId,
-        result: Result<String, SdpError>,
         now: Instant,
+        step: impl FnOnce(&mut Self) -> Result<String, SdpError>,
     ) {
+        let step = catch_unwind(AssertUnwindSafe(|| step(self)));
+        let panicked = step.is_err();
         // The description goes first: its consequences are told after it.
         self.emit(Event::Description {
             leg,
             request,
-            result,
+            result: step.unwrap_or(Err(SdpError::Internal)),
         });
-        self.advance_peer(leg, now);
+        if panicked {
+            self.bury(leg, now);
+        } else {
+            self.advance_peer(leg, now);
+        }
     }
 
     fn agent_offer(&mut self, leg: LegId, sdp: &str, now: Instant) -> Result<String, SdpError> {
@@ -267,13 +285,28 @@ impl Worker {
         }
         self.flush();
         self.send_report(leg, Farewell::Leaves, now);
-        if let Some(entry) = self.legs.get_mut(&leg)
-            && let Path::WebRtc(path) = &mut entry.leg.path
-        {
-            path.peer.close();
-            self.advance_peer(leg, now);
-        }
+        self.say_goodbye(leg);
         self.forget(leg, now);
+    }
+
+    /// DTLS's close_notify. What else the agent has to tell is of no interest any more.
+    fn say_goodbye(&mut self, leg: LegId) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let Path::WebRtc(path) = &mut entry.leg.path else {
+            return;
+        };
+        let mut outputs = Vec::new();
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            path.peer.close();
+            path.peer.drain(&mut outputs);
+        }));
+        for output in outputs {
+            if let PeerOutput::Transmit { to, datagram } = output {
+                let _ = self.webrtc.send_to(&datagram, to);
+            }
+        }
     }
 
     fn fail(&self, leg: LegId, failure: Failure) {
