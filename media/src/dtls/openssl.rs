@@ -15,7 +15,7 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::PKey;
+use openssl::pkey::{PKey, Private};
 use openssl::srtp::SrtpProfileId;
 use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode,
@@ -48,7 +48,16 @@ impl std::fmt::Debug for Context {
 
 impl OpenSsl {
     pub fn new() -> Self {
-        let made = certificate().and_then(|certificate| {
+        // P-256, as browsers have: whoever speaks WebRTC takes it.
+        Self::with_key(|| {
+            let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+            PKey::from_ec_key(EcKey::generate(&group)?)
+        })
+    }
+
+    fn with_key(key: impl FnOnce() -> Result<PKey<Private>, ErrorStack>) -> Self {
+        let made = key().and_then(|key| {
+            let certificate = certificate(&key)?;
             let context = context(&certificate)?;
             Ok((certificate, Context(context)))
         });
@@ -389,10 +398,7 @@ fn context(certificate: &DtlsCert) -> Result<SslContext, ErrorStack> {
     Ok(context.build())
 }
 
-/// P-256, as browsers have: whoever speaks WebRTC takes it.
-fn certificate() -> Result<DtlsCert, ErrorStack> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-    let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
+fn certificate(key: &PKey<Private>) -> Result<DtlsCert, ErrorStack> {
     let mut name = X509NameBuilder::new()?;
     name.append_entry_by_text("CN", "WebRTC")?;
     let name = name.build();
@@ -403,11 +409,11 @@ fn certificate() -> Result<DtlsCert, ErrorStack> {
     certificate.set_serial_number(&*serial.to_asn1_integer()?)?;
     certificate.set_subject_name(&name)?;
     certificate.set_issuer_name(&name)?;
-    certificate.set_pubkey(&key)?;
+    certificate.set_pubkey(key)?;
     certificate.set_not_before(&*Asn1Time::from_unix(0)?)?;
     // Lives as long as the process; nobody checks, but an expired one would look odd.
     certificate.set_not_after(&*Asn1Time::days_from_now(3_650)?)?;
-    certificate.sign(&key, MessageDigest::sha256())?;
+    certificate.sign(key, MessageDigest::sha256())?;
     Ok(DtlsCert {
         certificate: certificate.build().to_der()?,
         private_key: key.private_key_to_der()?,
@@ -437,3 +443,66 @@ const MTU: usize = 1_200;
 const MAX_FLIGHT: usize = 32;
 /// "No timer is armed."
 const FAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openssl::rsa::Rsa;
+
+    #[test]
+    fn a_peer_with_an_rsa_certificate_is_met_in_both_roles() {
+        let rsa = OpenSsl::with_key(|| PKey::from_rsa(Rsa::generate(2_048)?));
+        let ours = OpenSsl::new();
+        for (client, server) in [(&ours, &rsa), (&rsa, &ours)] {
+            let mut client = instance(client, true);
+            let mut server = instance(server, false);
+            client.handle_packet(&[]).expect("a ClientHello");
+            let (mut sent, mut received) = (None, None);
+            for _ in 0..8 {
+                pass(&mut *client, &mut *server, &mut sent);
+                pass(&mut *server, &mut *client, &mut received);
+            }
+            let sent = sent.expect("the client's keys");
+            assert_eq!(Some(sent), received);
+        }
+    }
+
+    #[test]
+    fn garbage_neither_panics_nor_ends_a_handshake_that_has_not_begun() {
+        let mut server = instance(&OpenSsl::new(), false);
+        for length in 1..100 {
+            let _ = server.handle_packet(&vec![22; length]);
+        }
+    }
+
+    fn instance(of: &OpenSsl, active: bool) -> Box<dyn DtlsInstance> {
+        let certificate = of.certificate().expect("made");
+        let made = of.instance(&certificate, Instant::now(), None);
+        let mut instance = made.expect("an instance");
+        instance.set_active(active);
+        instance
+    }
+
+    /// Carries one side's flight to the other, and notes its keys.
+    fn pass(
+        from: &mut dyn DtlsInstance,
+        to: &mut dyn DtlsInstance,
+        keys: &mut Option<(Vec<u8>, SrtpProfile)>,
+    ) {
+        let mut buf = vec![0; 4_096];
+        let mut flight = Vec::new();
+        loop {
+            match from.poll_output(&mut buf) {
+                DtlsOutput::Packet(packet) => flight.push(packet.to_vec()),
+                DtlsOutput::KeyingMaterial(material, profile) => {
+                    *keys = Some((material.as_ref().to_vec(), profile));
+                }
+                DtlsOutput::Timeout(_) => break,
+                _ => {}
+            }
+        }
+        for packet in flight {
+            to.handle_packet(&packet).expect("taken");
+        }
+    }
+}
