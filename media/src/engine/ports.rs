@@ -110,10 +110,10 @@ mod tests {
 
     #[test]
     fn a_port_rests_before_it_is_used_again() {
-        let mut ports = ports(46_000..=46_001);
+        let mut ports = ports(26_000..=26_001);
         let now = Instant::now();
         let lease = ports.lease(now).expect("free");
-        assert_eq!(lease.port(), 46_000);
+        assert_eq!(lease.port(), 26_000);
         assert!(ports.lease(now).is_err());
         ports.quarantine(lease, now);
         assert!(ports.lease(now + QUARANTINE / 2).is_err());
@@ -122,18 +122,18 @@ mod tests {
 
     #[test]
     fn a_port_that_somebody_else_has_is_skipped() {
-        let _other = UdpSocket::bind((Ipv4Addr::LOCALHOST, 46_103)).expect("free");
-        let mut ports = ports(46_102..=46_105);
-        assert_eq!(ports.lease(Instant::now()).expect("free").port(), 46_104);
+        let _other = UdpSocket::bind((Ipv4Addr::LOCALHOST, 26_103)).expect("free");
+        let mut ports = ports(26_102..=26_105);
+        assert_eq!(ports.lease(Instant::now()).expect("free").port(), 26_104);
     }
 
     #[test]
     fn workers_share_no_port() {
         let of =
-            |worker| Ports::new(Ipv4Addr::LOCALHOST.into(), &(46_200..=46_219), worker, 3).free;
+            |worker| Ports::new(Ipv4Addr::LOCALHOST.into(), &(26_200..=26_219), worker, 3).free;
         let mut all: Vec<u16> = (0..3).flat_map(of).collect();
         all.sort_unstable();
-        assert_eq!(all, (46_200..46_220).step_by(2).collect::<Vec<_>>());
+        assert_eq!(all, (26_200..26_220).step_by(2).collect::<Vec<_>>());
     }
 
     fn ports(range: RangeInclusive<u16>) -> Ports {

@@ -14,7 +14,7 @@ use phone::{Phone, tone};
 
 #[test]
 fn two_plain_legs_hear_each_other_bit_by_bit() {
-    let engine = Rig::new(40_000..=40_099);
+    let engine = Rig::new(21_000..=21_099);
     let (customer, agent) = engine.two_legs();
     let mut caller = Phone::new();
     let mut callee = Phone::new();
@@ -30,7 +30,7 @@ fn two_plain_legs_hear_each_other_bit_by_bit() {
 
 #[test]
 fn a_browser_and_a_plain_leg_hear_each_other_and_survive_an_ice_restart() {
-    let engine = Rig::new(40_100..=40_199);
+    let engine = Rig::new(21_100..=21_199);
     let (customer, agent) = engine.two_legs();
     let mut caller = Phone::new();
     caller.accept(&engine.answer(customer, &caller.offer(8)));
@@ -51,8 +51,8 @@ fn a_browser_and_a_plain_leg_hear_each_other_and_survive_an_ice_restart() {
 #[test]
 fn a_provider_leg_works_as_offerer_and_as_answerer() {
     // Two engines, since one socket can't be both ends of a pair.
-    let ours = Rig::new(40_200..=40_299);
-    let theirs = Rig::new(40_300..=40_399);
+    let ours = Rig::new(21_200..=21_299);
+    let theirs = Rig::new(21_300..=21_399);
     let (customer, agent) = ours.two_legs();
     let (far_customer, far_agent) = theirs.two_legs();
     let offer = ours.offer(customer, PeerKind::WebRtc);
@@ -82,7 +82,7 @@ fn a_provider_leg_works_as_offerer_and_as_answerer() {
 
 #[test]
 fn an_offer_of_ours_is_answered_by_a_plain_peer() {
-    let engine = Rig::new(40_400..=40_499);
+    let engine = Rig::new(21_400..=21_499);
     let (customer, agent) = engine.two_legs();
     let (mut caller, mut callee) = (Phone::new(), Phone::new());
     caller.accept(&engine.offer(customer, PeerKind::Plain));
@@ -94,7 +94,7 @@ fn an_offer_of_ours_is_answered_by_a_plain_peer() {
 
 #[test]
 fn wrong_descriptions_are_refused_with_their_reason() {
-    let engine = Rig::new(40_500..=40_599);
+    let engine = Rig::new(21_500..=21_599);
     let (customer, agent) = engine.two_legs();
     let refusal = |result: Result<String, SdpError>| result.expect_err("refused");
     let video = "v=0\r\no=- 1 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\n\
@@ -123,7 +123,7 @@ fn wrong_descriptions_are_refused_with_their_reason() {
 
 #[test]
 fn garbage_at_every_socket_disturbs_nobody() {
-    let engine = Rig::new(40_600..=40_699);
+    let engine = Rig::new(21_600..=21_699);
     let (customer, agent) = engine.two_legs();
     let (mut caller, mut callee) = (Phone::new(), Phone::new());
     caller.accept(&engine.answer(customer, &caller.offer(8)));
@@ -166,7 +166,7 @@ fn garbage_at_every_socket_disturbs_nobody() {
 
 #[test]
 fn a_closed_legs_end_is_told_once_and_its_bridge_is_gone() {
-    let engine = Rig::new(40_700..=40_799);
+    let engine = Rig::new(21_700..=21_799);
     let (customer, agent) = engine.two_legs();
     let (caller, callee) = (Phone::new(), Phone::new());
     engine.answer(customer, &caller.offer(8));
@@ -179,7 +179,7 @@ fn a_closed_legs_end_is_told_once_and_its_bridge_is_gone() {
 
 #[test]
 fn a_leg_that_panics_ends_alone() {
-    let engine = Rig::new(40_800..=40_899);
+    let engine = Rig::new(21_800..=21_899);
     let (customer, agent) = engine.two_legs();
     let (mut caller, mut callee) = (Phone::new(), Phone::new());
     caller.accept(&engine.answer(customer, &caller.offer(8)));
@@ -206,7 +206,7 @@ fn a_leg_that_panics_ends_alone() {
 
 #[test]
 fn a_closing_leg_says_bye_by_rtcp() {
-    let engine = Rig::new(40_900..=40_999);
+    let engine = Rig::new(21_900..=21_999);
     let (customer, agent) = engine.two_legs();
     let (mut caller, mut callee) = (Phone::new(), Phone::new());
     let offer = caller.offer(8).replace("a=sendrecv", "a=rtcp-mux");
