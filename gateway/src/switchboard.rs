@@ -9,6 +9,7 @@ mod invites;
 mod legs;
 mod lines;
 mod provider;
+mod sample;
 mod task;
 
 use tokio::sync::{mpsc, oneshot};
