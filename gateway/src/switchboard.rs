@@ -5,6 +5,7 @@
 mod acts;
 mod api;
 mod desk;
+mod dialling;
 mod invites;
 mod legs;
 mod lines;
