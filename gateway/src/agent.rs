@@ -24,9 +24,15 @@ pub struct Agent {
     pub token: Option<Token>,
     pub session: Option<Session>,
     pub media: MediaLeg,
+    /// The platform's name for the incoming call that it announced and whose INVITE is awaited.
+    pub announced: Option<String>,
     /// All legs of an agent's calls are in one worker, so that any of them can be bridged.
     pub worker: Option<WorkerId>,
 }
+
+/// One WebSocket of one browser; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub u64);
 
 /// A way to the provider.
 #[derive(Debug, Clone)]
@@ -97,6 +103,24 @@ impl MediaLeg {
         self.current.map_or(MediaState::Down, |warm| warm.state)
     }
 
+    /// The leg that calls are joined to, whether or not it works just now.
+    pub fn leg(&self) -> Option<LegId> {
+        self.current.map(|warm| warm.leg)
+    }
+
+    /// The present leg belongs to a page that is gone, or is about to be replaced.
+    pub fn outdate(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.state = MediaState::Down;
+        }
+    }
+
+    /// A leg that doesn't exist any more is nobody's.
+    pub fn forget(&mut self, leg: LegId) {
+        self.coming = self.coming.filter(|coming| *coming != leg);
+        self.current = self.current.filter(|warm| warm.leg != leg);
+    }
+
     /// The leg that audio goes to now, if it works.
     pub fn warm(&self) -> Option<LegId> {
         self.current
@@ -118,6 +142,7 @@ impl Agent {
             token: None,
             session: None,
             media: MediaLeg::default(),
+            announced: None,
             worker: None,
         }
     }

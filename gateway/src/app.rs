@@ -28,8 +28,8 @@ use crate::transport::{LineTarget, Transports, client_config};
 /// Something of the configuration can't be had: an address, a file, a port.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let auth = Auth::configured(&config.auth)?;
-    let gateway = Gateway::start(config, auth, Mode::Serve).await?;
-    stopped().await?;
+    let mut gateway = Gateway::start(config, auth, Mode::Serve).await?;
+    gateway.until(stopped()).await?;
     gateway.stop().await
 }
 
@@ -101,6 +101,28 @@ impl Gateway {
             stop_calls,
             calls,
         })
+    }
+
+    /// Waits for `stop`, or for a part that ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// A part ended by itself, and why.
+    pub async fn until(
+        &mut self,
+        stop: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        tokio::select! {
+            stopped = stop => stopped,
+            ended = &mut self.calls => {
+                ended.context("the switchboard broke")?;
+                anyhow::bail!("the switchboard ended")
+            }
+            ended = &mut self.http => {
+                ended.context("HTTP broke")?.context("HTTP")?;
+                anyhow::bail!("HTTP ended")
+            }
+        }
     }
 
     /// Ends the calls, then the listeners.
@@ -197,7 +219,14 @@ async fn trunks(
                 let mut found = tokio::net::lookup_host((peer.host.as_str(), peer.port))
                     .await
                     .with_context(|| format!("trunk {}: peer {}", trunk.name, peer.host))?;
-                found.find(|found| found.is_ipv4() == address.is_ipv4())
+                let usable = found.find(|found| found.is_ipv4() == address.is_ipv4());
+                let none = || {
+                    format!(
+                        "trunk {}: {} has no address that {address} can send to",
+                        trunk.name, peer.host
+                    )
+                };
+                Some(usable.with_context(none)?)
             }
         };
         trunks.push(TrunkWay {

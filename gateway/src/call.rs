@@ -31,6 +31,14 @@ impl fmt::Display for CallId {
     }
 }
 
+/// One sentence of a call's story.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Told {
+    /// Epoch milliseconds.
+    pub at: u64,
+    pub what: String,
+}
+
 /// Not `c_` and a UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a call id is \"c_\" and a UUID")]

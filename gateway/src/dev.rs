@@ -37,7 +37,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     };
     let agent = minted(AGENT, &[Scope::Agent]);
     let back_end = minted("dev", &[Scope::CallsRead, Scope::CallsWrite]);
-    let gateway = Gateway::start(config, auth, Mode::Dev).await?;
+    let mut gateway = Gateway::start(config, auth, Mode::Dev).await?;
     drop(trust);
     let at = gateway.public;
     println!("Desk:      http://{at}/desk#token={agent}");
@@ -45,7 +45,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     println!("Metrics:   http://{}/metrics", gateway.operations);
     println!("Customers: the number's last two digits say what they do, such as");
     println!("           +919000000001 talks · +919000000020 echoes · +919000000030 is busy");
-    app::stopped().await?;
+    gateway.until(app::stopped()).await?;
     gateway.stop().await?;
     provider.shutdown().await;
     Ok(())

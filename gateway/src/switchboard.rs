@@ -15,6 +15,8 @@ mod task;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use crate::agent::ConnectionId;
+pub use crate::call::Told;
 pub(crate) use task::line_of;
 pub use task::{Parts, Task, TrunkWay};
 
@@ -38,10 +40,6 @@ pub enum Input {
     Desk(Desk),
     Api(Api),
 }
-
-/// One WebSocket of one browser; never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ConnectionId(pub u64);
 
 /// What the agents' sockets say.
 #[derive(Debug)]
@@ -115,10 +113,21 @@ pub enum Api {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     Answer,
-    Hangup { reason: Option<String> },
-    Mute { on: bool },
-    Digits { tones: String },
-    Dispose { code: String, notes: Option<String> },
+    Hangup {
+        reason: Option<String>,
+    },
+    /// Declines what rings.
+    Reject,
+    Mute {
+        on: bool,
+    },
+    Digits {
+        tones: String,
+    },
+    Dispose {
+        code: String,
+        notes: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -128,14 +137,6 @@ pub struct CallFilter {
     /// Only calls older than this one (the cursor).
     pub before: Option<CallId>,
     pub limit: usize,
-}
-
-/// One sentence of a call's story.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Told {
-    /// Epoch milliseconds.
-    pub at: u64,
-    pub what: String,
 }
 
 /// One way to the telephone network.

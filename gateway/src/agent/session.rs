@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::ConnectionId;
 use super::wire::{ByeCode, Event, Frame, NoticeKind};
 use crate::clock::Moment;
-use crate::switchboard::ConnectionId;
 
 /// What a signed-in agent has: a name to resume by, a rising `seq`, and perhaps a browser.
 #[derive(Debug)]

@@ -246,6 +246,8 @@ pub enum NoticeKind {
     Draining,
     LineDown,
     LineUp,
+    /// The platform's own words for the agent.
+    Platform,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -67,13 +67,98 @@ impl Evidence {
     }
 }
 
-/// How an INVITE on the line stands to the expectation that is open there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How an INVITE on the line stands to an expectation that is open there; the stronger is the lesser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Match {
     ByUcid,
     ByNumber,
-    /// Nothing in it speaks for or against; the window is open.
+    /// Nothing in it speaks against it; the window is open.
     ByWindow,
+}
+
+/// What is expected on one agent's line. More than one only while dials that were taken back are
+/// still on their way.
+#[derive(Debug, Default)]
+pub struct Expectations {
+    /// Oldest first.
+    open: Vec<Expectation>,
+}
+
+impl Expectations {
+    pub fn open(&mut self, expected: Expectation) {
+        self.open.push(expected);
+    }
+
+    /// Nothing is expected for this call any more.
+    pub fn close(&mut self, call: &CallId) {
+        self.open.retain(|expected| expected.call != *call);
+    }
+
+    /// The call's INVITE is to be refused when it comes.
+    pub fn refuse(&mut self, call: &CallId) {
+        for expected in self
+            .open
+            .iter_mut()
+            .filter(|expected| expected.call == *call)
+        {
+            expected.fate = Fate::Refuse;
+        }
+    }
+
+    pub fn expire(&mut self, now: Instant) {
+        self.open.retain(|expected| now < expected.until);
+    }
+
+    /// Whether it can't be told whose a push without a known UCID is.
+    pub fn are_ambiguous(&self) -> bool {
+        self.open.len() > 1
+    }
+
+    /// The platform's reply names the call's UCID.
+    pub fn name(&mut self, call: &CallId, ucid: &str) {
+        for expected in self
+            .open
+            .iter_mut()
+            .filter(|expected| expected.call == *call)
+        {
+            expected.ucid.get_or_insert_with(|| ucid.to_owned());
+        }
+    }
+
+    /// The platform announces a dial's call: that of the number it names, or else the oldest one
+    /// that has no UCID yet. Returns whose it is.
+    pub fn announce(
+        &mut self,
+        ucid: Option<&str>,
+        number: Option<&str>,
+        did: Option<String>,
+    ) -> Option<CallId> {
+        let named = |expected: &Expectation| ucid.is_some() && expected.ucid.as_deref() == ucid;
+        let dialled = |expected: &Expectation| {
+            number.is_none_or(|number| same_number(number, &expected.number))
+        };
+        let place = self.open.iter().position(named).or_else(|| {
+            let unnamed = |expected: &Expectation| expected.ucid.is_none() || ucid.is_none();
+            self.open
+                .iter()
+                .position(|expected| unnamed(expected) && dialled(expected))
+        })?;
+        let expected = &mut self.open[place];
+        if let Some(ucid) = ucid {
+            expected.ucid.get_or_insert_with(|| ucid.to_owned());
+        }
+        expected.did = did.or(expected.did.take());
+        Some(expected.call.clone())
+    }
+
+    /// Spends the expectation that an INVITE meets best; among equals the oldest.
+    pub fn take(&mut self, evidence: &Evidence, now: Instant) -> Option<(Expectation, Match)> {
+        let matches = |(place, expected): (usize, &Expectation)| {
+            Some((expected.matches(evidence, now)?, place))
+        };
+        let (matched, place) = self.open.iter().enumerate().filter_map(matches).min()?;
+        Some((self.open.remove(place), matched))
+    }
 }
 
 impl Expectation {
@@ -100,9 +185,13 @@ impl Expectation {
         {
             return Some(Match::ByNumber);
         }
-        // Platforms show a trunk's number or a name as the caller of the agent's leg, so a number
-        // that differs is no proof of a stray; a number that is somebody else's full one is.
-        if looks_like_a_customer(&evidence.number) {
+        // Platforms may show a number of their own as the caller of the agent's leg, so one that
+        // differs is a stray's only once the platform has said what it shows.
+        if self.did.is_some() && looks_like_a_customer(&evidence.number) {
+            return None;
+        }
+        // A dial that was taken back and is known by its UCID claims no call that doesn't name it.
+        if self.fate == Fate::Refuse && self.ucid.is_some() {
             return None;
         }
         Some(Match::ByWindow)
@@ -203,6 +292,73 @@ mod tests {
         ] {
             assert_eq!(expected.matches(&evidence, start), result, "{told}");
         }
+    }
+
+    #[test]
+    fn a_number_that_the_platform_never_announced_counts_while_nothing_is_announced() {
+        let start = Instant::now();
+        let mut expected = expectation(start);
+        expected.did = None;
+        let found = expected.matches(&evidence(&[], "+919000000002"), start);
+        assert_eq!(found, Some(Match::ByWindow));
+    }
+
+    #[test]
+    fn a_dial_taken_back_and_the_next_one_each_meet_their_own_invite() {
+        let start = Instant::now();
+        let mut expectations = Expectations::default();
+        let first = Expectation {
+            number: "+919000000001".into(),
+            ucid: None,
+            did: None,
+            ..expectation(start)
+        };
+        let second = Expectation {
+            call: CallId::fresh(),
+            number: "+919000000002".into(),
+            ..first.clone()
+        };
+        expectations.open(first.clone());
+        expectations.refuse(&first.call);
+        expectations.open(second.clone());
+        // The late reply to the first dial names the first, whatever is expected since.
+        expectations.name(&first.call, "16789012345678901");
+        let late = evidence(&["16789012345678901"], "500");
+        let (met, _) = expectations.take(&late, start).expect("the first");
+        assert_eq!((met.call, met.fate), (first.call, Fate::Refuse));
+        let (met, how) = expectations
+            .take(&evidence(&[], "500"), start)
+            .expect("the second");
+        assert_eq!((met.call, how), (second.call, Match::ByWindow));
+        assert!(
+            expectations.take(&evidence(&[], "500"), start).is_none(),
+            "each is spent once"
+        );
+    }
+
+    #[test]
+    fn an_announcement_names_the_dial_of_its_number() {
+        let start = Instant::now();
+        let mut expectations = Expectations::default();
+        let first = Expectation {
+            ucid: None,
+            did: None,
+            ..expectation(start)
+        };
+        let second = Expectation {
+            call: CallId::fresh(),
+            number: "+919000000002".into(),
+            ..first.clone()
+        };
+        expectations.open(first.clone());
+        expectations.open(second.clone());
+        let ucid = Some("16789012345678902");
+        let named = expectations.announce(ucid, Some("9000000002"), None);
+        assert_eq!(named, Some(second.call));
+        assert_eq!(
+            expectations.announce(Some("16789012345678903"), Some("9000000003"), None),
+            None
+        );
     }
 
     #[test]

@@ -15,11 +15,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::CallId;
 use super::termination::{Reason, Termination};
+use super::{CallId, Told};
 use crate::agent::wire::{Direction, EndedBy, Peer, Progress};
 use crate::clock::Moment;
-use crate::switchboard::Told;
 
 /// One call of one agent.
 #[derive(Debug)]
@@ -73,6 +72,7 @@ pub(super) enum State {
     /// An INVITE is there; the media engine writes our description.
     Answering {
         then: AfterAnswer,
+        until: Instant,
     },
     /// The platform has the agent's leg and rings the customer.
     CustomerRinging,
@@ -81,11 +81,14 @@ pub(super) enum State {
         until: Instant,
     },
     /// The media engine writes our offer.
-    Offering,
+    Offering {
+        until: Instant,
+    },
     /// Our INVITE is out.
     Inviting {
         progress: Progress,
         early: EarlyMedia,
+        until: Instant,
     },
     /// Rings at the desk.
     RingingIn {
@@ -105,6 +108,8 @@ pub(super) enum Command {
     Sent,
     /// The platform said so, or announced the call.
     Taken,
+    /// A reply that says neither yes nor no, or a socket lost before it came.
+    Unclear,
     /// No reply in time; the INVITE may come all the same.
     Unanswered,
 }
@@ -169,12 +174,15 @@ pub enum Input {
     Push(Push),
     /// The customer's media failed, in words.
     MediaLost(String),
-    /// The agent was gone for longer than the grace.
-    AgentLost,
+    /// The agent was gone for longer than the grace, in words.
+    AgentLost(&'static str),
     /// Ends the wrap-up.
     Dispose {
         code: String,
+        notes: Option<String>,
     },
+    /// The agent went on to the next call, which ends the wrap-up, too.
+    Redialled,
     Shutdown,
 }
 
@@ -223,12 +231,19 @@ pub enum Push {
     /// Customer and agent are talking.
     BusyAgent,
     /// Over after talk.
-    Release,
+    Release { wrap_up: WrapUp },
     /// Over before talk.
     Drop {
         call_status: Option<String>,
         dial_status: Option<String>,
     },
+}
+
+/// Whether the platform leaves the agent time after the talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrapUp {
+    Granted,
+    Skipped,
 }
 
 /// What the call asks of its owner.
@@ -291,7 +306,15 @@ impl Call {
     pub fn dial_trunk(made: Made, now: Moment, windows: Windows, out: &mut Vec<Action>) -> Self {
         out.push(Action::Describe { offer: None });
         let told = format!("The call goes out over the trunk {}.", made.via);
-        let mut call = Self::new(made, Direction::Outbound, State::Offering, now, windows);
+        let mut call = Self::new(
+            made,
+            Direction::Outbound,
+            State::Offering {
+                until: now.instant + DESCRIPTION,
+            },
+            now,
+            windows,
+        );
         call.tell(now, told);
         call
     }
@@ -365,15 +388,16 @@ impl Call {
             Input::DialogEnded(end) => self.handle_dialog_end(now, end, out),
             Input::Push(push) => self.handle_push(now, push, out),
             Input::MediaLost(words) => self.handle_media_lost(now, &words, out),
-            Input::AgentLost => {
-                let ended = Termination::new(
-                    EndedBy::Gateway,
-                    Reason::AgentLost,
-                    "The agent's browser was gone for too long.",
-                );
+            Input::AgentLost(words) => {
+                let ended = Termination::new(EndedBy::Gateway, Reason::AgentLost, words);
                 self.end(now, ended, out);
             }
-            Input::Dispose { code } => self.handle_dispose(now, &code, out),
+            Input::Dispose { code, notes } => {
+                let notes = notes.map(|notes| format!(": {notes}")).unwrap_or_default();
+                let told = format!("The agent closed the call with the disposition {code}{notes}.");
+                self.wrap_up_done(now, told, out);
+            }
+            Input::Redialled => self.wrap_up_done(now, "The agent went on to the next call.", out),
             Input::Shutdown => {
                 let ended = Termination::new(
                     EndedBy::Gateway,
@@ -403,6 +427,22 @@ impl Call {
                 );
                 self.end(now, ended, out);
             }
+            State::Answering { until, .. } | State::Offering { until } if now.instant >= *until => {
+                let ended = Termination::new(
+                    EndedBy::Gateway,
+                    Reason::MediaRefused,
+                    "The gateway's media engine did not describe the audio in time.",
+                );
+                self.end(now, ended, out);
+            }
+            State::Inviting { until, .. } if now.instant >= *until => {
+                let ended = Termination::new(
+                    EndedBy::Customer,
+                    Reason::NoAnswer,
+                    format!("The customer did not answer within {}.", seconds(RING_OUT)),
+                );
+                self.end(now, ended, out);
+            }
             State::Unexplained { until } if now.instant >= *until => {
                 let ended = Termination::dropped(None, None);
                 self.end(now, ended, out);
@@ -416,7 +456,7 @@ impl Call {
             | State::Answering { .. }
             | State::CustomerRinging
             | State::Unexplained { .. }
-            | State::Offering
+            | State::Offering { .. }
             | State::Inviting { .. }
             | State::RingingIn { .. }
             | State::Connected
@@ -429,15 +469,14 @@ impl Call {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Expecting { until, .. }
+            | State::Answering { until, .. }
+            | State::Offering { until }
+            | State::Inviting { until, .. }
             | State::RingingIn { until, .. }
             | State::Unexplained { until }
             | State::WrapUp { until } => Some(*until),
-            State::Answering { .. }
-            | State::CustomerRinging
-            | State::Offering
-            | State::Inviting { .. }
-            | State::Connected
-            | State::Closed => None,
+            // The platform's leg is up: its BYE or its media end it.
+            State::CustomerRinging | State::Connected | State::Closed => None,
         }
     }
 
@@ -466,17 +505,24 @@ impl Call {
 
     /// Adds a sentence to the story.
     pub fn tell(&mut self, now: Moment, what: impl Into<String>) {
-        self.story.push(Told {
-            at: now.epoch_ms,
-            what: what.into(),
-        });
+        if self.story.len() < SENTENCES_AT_MOST {
+            self.story.push(Told {
+                at: now.epoch_ms,
+                what: what.into(),
+            });
+        }
     }
 
     fn handle_dial_reply(&mut self, now: Moment, reply: DialReply, out: &mut Vec<Action>) {
         let State::Expecting { command, .. } = &mut self.state else {
-            // The INVITE overtook the reply, or the call is over; only the UCID is news.
-            if let DialReply::Queued { ucid: Some(ucid) } = reply {
-                self.ucid.get_or_insert(ucid);
+            match reply {
+                // The INVITE overtook the reply, or the call is over; only the UCID is news.
+                DialReply::Queued { ucid: Some(ucid) } => {
+                    self.ucid.get_or_insert(ucid);
+                }
+                // Nothing is on its way any more.
+                DialReply::Refused(_) | DialReply::NotSent(_) => out.push(Action::CloseExpectation),
+                DialReply::Queued { ucid: None } | DialReply::Unknown | DialReply::NoReply => {}
             }
             return;
         };
@@ -492,10 +538,8 @@ impl Call {
                 return;
             }
             DialReply::Unknown => {
-                self.tell(
-                    now,
-                    "The platform's reply to the dial says neither yes nor no.",
-                );
+                *command = Command::Unclear;
+                self.tell(now, "It is unclear whether the platform took the dial.");
                 return;
             }
             DialReply::NoReply => {
@@ -528,6 +572,7 @@ impl Call {
         self.auto_answered = true;
         self.state = State::Answering {
             then: AfterAnswer::CustomerRings,
+            until: now.instant + DESCRIPTION,
         };
         out.extend([Action::CloseExpectation, Action::Describe { offer }]);
     }
@@ -547,6 +592,7 @@ impl Call {
         );
         self.state = State::Answering {
             then: AfterAnswer::Talk,
+            until: now.instant + DESCRIPTION,
         };
         out.push(Action::Describe { offer });
     }
@@ -562,20 +608,14 @@ impl Call {
             | State::Answering { .. }
             | State::CustomerRinging
             | State::Unexplained { .. }
-            | State::Offering
+            | State::Offering { .. }
             | State::Inviting { .. } => Termination::new(
                 EndedBy::Agent,
                 Reason::Cancelled,
                 "The agent ended the call before it was answered.",
             ),
         };
-        let awaited = matches!(self.state, State::Expecting { .. });
         self.end(now, ended, out);
-        if awaited {
-            // There is no command that takes a dial back, so its INVITE is met and refused.
-            out.retain(|action| *action != Action::CloseExpectation);
-            out.push(Action::RefuseExpected);
-        }
     }
 
     fn handle_reject(&mut self, now: Moment, out: &mut Vec<Action>) {
@@ -623,18 +663,19 @@ impl Call {
             }
         };
         match self.state {
-            State::Answering { then } => {
+            State::Answering { then, .. } => {
                 out.extend([Action::Accept { description }, Action::Bridge]);
                 match then {
                     AfterAnswer::CustomerRings => self.state = State::CustomerRinging,
                     AfterAnswer::Talk => self.connect(now),
                 }
             }
-            State::Offering => {
+            State::Offering { .. } => {
                 out.push(Action::Invite { offer: description });
                 self.state = State::Inviting {
                     progress: Progress::Dialing,
                     early: EarlyMedia::None,
+                    until: now.instant + RING_OUT,
                 };
             }
             // The call ended while the engine was writing.
@@ -667,7 +708,10 @@ impl Call {
         answer: Option<String>,
         out: &mut Vec<Action>,
     ) {
-        let State::Inviting { progress, early } = &mut self.state else {
+        let State::Inviting {
+            progress, early, ..
+        } = &mut self.state
+        else {
             return;
         };
         let before = *progress;
@@ -730,12 +774,15 @@ impl Call {
                 Termination::new(EndedBy::Customer, Reason::Hangup, "The customer hung up.")
             }
             (_, DialogEnd::Bye | DialogEnd::Cancelled) => match self.direction {
-                Direction::Inbound => Termination::new(
-                    EndedBy::Customer,
-                    Reason::Abandoned,
-                    "The caller hung up before the call was answered.",
+                Direction::Inbound => abandoned(),
+                Direction::Outbound => Termination::new(
+                    EndedBy::Provider,
+                    Reason::Rejected,
+                    format!(
+                        "{} ended the call before the customer was reached.",
+                        capital(&self.far_end())
+                    ),
                 ),
-                Direction::Outbound => Termination::dropped(None, None),
             },
             (_, DialogEnd::Rejected { status, reason }) => Termination::refused(status, &reason),
             (_, DialogEnd::TimedOut) => Termination::new(
@@ -757,7 +804,7 @@ impl Call {
             (_, DialogEnd::FlowLost) => Termination::new(
                 EndedBy::Provider,
                 Reason::LineDown,
-                "The connection to the provider's SIP line was lost.",
+                format!("The connection to {} was lost.", self.far_end()),
             ),
         };
         self.end(now, ended, out);
@@ -774,14 +821,19 @@ impl Call {
             (_, Push::NewCall { ucid }) => self.ucid = self.ucid.take().or(ucid),
             (State::CustomerRinging, Push::BusyAgent) => self.connect(now),
             // A push that overtakes the end of our answer is told again by the talk itself.
-            (State::Answering { then }, Push::BusyAgent) => *then = AfterAnswer::Talk,
+            (State::Answering { then, .. }, Push::BusyAgent) => *then = AfterAnswer::Talk,
             (State::Connected, Push::BusyAgent) => {}
-            (State::Connected, Push::Release | Push::Drop { .. }) => {
-                let ended = Termination::new(
-                    EndedBy::Customer,
-                    Reason::Hangup,
-                    "The platform reported the end of the call.",
-                );
+            // A release follows talk only, whether or not the push that told of it was lost.
+            (State::Connected | State::CustomerRinging, Push::Release { wrap_up }) => {
+                self.state = State::Connected;
+                self.end(now, reported(), out);
+                if wrap_up == WrapUp::Skipped {
+                    self.wrap_up_done(now, "The platform leaves no time for wrap-up.", out);
+                }
+            }
+            (State::Connected, Push::Drop { .. }) => self.end(now, reported(), out),
+            (State::RingingIn { .. }, Push::Drop { .. }) => {
+                let ended = abandoned();
                 self.end(now, ended, out);
             }
             (
@@ -794,14 +846,14 @@ impl Call {
                 let ended = Termination::dropped(call_status.as_deref(), dial_status.as_deref());
                 self.end(now, ended, out);
             }
-            (State::Unexplained { .. }, Push::Release) => {
+            (State::Unexplained { .. }, Push::Release { .. }) => {
                 let ended = Termination::dropped(None, None);
                 self.end(now, ended, out);
             }
             // Nothing of ours is up yet that these could speak of.
             (
                 State::Expecting { .. }
-                | State::Offering
+                | State::Offering { .. }
                 | State::Inviting { .. }
                 | State::RingingIn { .. }
                 | State::Unexplained { .. },
@@ -810,11 +862,10 @@ impl Call {
             | (
                 State::Expecting { .. }
                 | State::Answering { .. }
-                | State::CustomerRinging
-                | State::Offering
+                | State::Offering { .. }
                 | State::Inviting { .. }
                 | State::RingingIn { .. },
-                Push::Release,
+                Push::Release { .. },
             ) => {}
         }
     }
@@ -830,12 +881,9 @@ impl Call {
         }
     }
 
-    fn handle_dispose(&mut self, now: Moment, code: &str, out: &mut Vec<Action>) {
+    fn wrap_up_done(&mut self, now: Moment, told: impl Into<String>, out: &mut Vec<Action>) {
         if let State::WrapUp { .. } = self.state {
-            self.tell(
-                now,
-                format!("The agent closed the call with the disposition {code}."),
-            );
+            self.tell(now, told);
             self.close(out);
         }
     }
@@ -858,12 +906,21 @@ impl Call {
             | State::Answering { .. }
             | State::CustomerRinging
             | State::Unexplained { .. }
-            | State::Offering
+            | State::Offering { .. }
             | State::Inviting { .. }
             | State::RingingIn { .. } => State::Closed,
         };
         match &self.state {
-            State::Expecting { .. } => out.push(Action::CloseExpectation),
+            State::Expecting { .. } => out.push(match termination.reason {
+                // No INVITE will come, or has been met.
+                Reason::DialRefused
+                | Reason::DialNotSent
+                | Reason::DialUnanswered
+                | Reason::NoInvite
+                | Reason::AgentNotReady => Action::CloseExpectation,
+                // There is no command that takes a dial back, so its INVITE is met and refused.
+                _ => Action::RefuseExpected,
+            }),
             State::RingingIn { .. } | State::Answering { .. } => {
                 let (status, phrase) = refusal(termination.reason);
                 out.extend([Action::Refuse { status, phrase }, Action::CloseMedia]);
@@ -874,7 +931,7 @@ impl Call {
             | State::Connected => {
                 out.extend([Action::HangUp, Action::CloseMedia]);
             }
-            State::Offering => out.push(Action::CloseMedia),
+            State::Offering { .. } => out.push(Action::CloseMedia),
             State::WrapUp { .. } | State::Closed => {}
         }
         self.tell(now, termination.detail.clone());
@@ -918,6 +975,31 @@ pub const OZONETEL: &str = "ozonetel";
 /// How long a push may lag behind the BYE whose reason it tells.
 const EXPLANATION: Duration = Duration::from_millis(800);
 
+/// How long the media engine may take for a description; it takes milliseconds.
+const DESCRIPTION: Duration = Duration::from_secs(10);
+
+/// How long a customer's phone rings before we give up; networks do so after about a minute.
+const RING_OUT: Duration = Duration::from_secs(120);
+
+/// A story that goes on for longer tells of something that flaps.
+const SENTENCES_AT_MOST: usize = 500;
+
+fn reported() -> Termination {
+    Termination::new(
+        EndedBy::Customer,
+        Reason::Hangup,
+        "The platform reported the end of the call.",
+    )
+}
+
+fn abandoned() -> Termination {
+    Termination::new(
+        EndedBy::Customer,
+        Reason::Abandoned,
+        "The caller hung up before the call was answered.",
+    )
+}
+
 /// The SIP status that tells a caller why nobody answered.
 fn refusal(reason: Reason) -> (u16, &'static str) {
     match reason {
@@ -933,11 +1015,12 @@ fn no_invite(command: Command, window: Duration) -> Termination {
     let because = match command {
         Command::Sent => "the platform has not replied to the dial",
         Command::Taken => "the platform took the dial, but did not call the agent's extension",
+        Command::Unclear => "the platform's reply to the dial was unclear or lost",
         Command::Unanswered => "the platform never replied to the dial",
     };
     let reason = match command {
         Command::Taken => Reason::NoInvite,
-        Command::Sent | Command::Unanswered => Reason::DialUnanswered,
+        Command::Sent | Command::Unclear | Command::Unanswered => Reason::DialUnanswered,
     };
     Termination::new(
         EndedBy::Provider,

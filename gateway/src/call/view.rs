@@ -36,20 +36,22 @@ impl Call {
         let ringing_out = |progress| (CallState::RingingOut, Some(progress));
         match &self.state {
             State::Expecting { command, .. } => ringing_out(match command {
-                Command::Sent | Command::Unanswered => Progress::Requested,
+                Command::Sent | Command::Unclear | Command::Unanswered => Progress::Requested,
                 Command::Taken => Progress::Dialing,
             }),
             State::Answering {
                 then: AfterAnswer::CustomerRings,
+                ..
             } => ringing_out(Progress::Dialing),
             State::Answering {
                 then: AfterAnswer::Talk,
+                ..
             } => match self.direction {
                 crate::agent::wire::Direction::Outbound => ringing_out(Progress::Alerting),
                 crate::agent::wire::Direction::Inbound => (CallState::RingingIn, None),
             },
             State::CustomerRinging | State::Unexplained { .. } => ringing_out(Progress::Alerting),
-            State::Offering => ringing_out(Progress::Requested),
+            State::Offering { .. } => ringing_out(Progress::Requested),
             State::Inviting { progress, .. } => ringing_out(*progress),
             State::RingingIn { .. } => (CallState::RingingIn, None),
             State::Connected => (CallState::Connected, None),

@@ -31,9 +31,16 @@ impl Limits {
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
         let default = Self::default();
+        let calls_per_agent = table.or("calls_per_agent", default.calls_per_agent)?;
+        if calls_per_agent != CALLS_PER_AGENT {
+            return Err(table.fault(
+                "calls_per_agent",
+                "must be 1: a second call needs hold, which is not available in this version",
+            ));
+        }
         Ok(Self {
             calls: table.or("calls", default.calls)?,
-            calls_per_agent: table.or("calls_per_agent", default.calls_per_agent)?,
+            calls_per_agent,
             wrap_up: table.or("wrap_up", default.wrap_up)?,
             grace: table.or("grace", default.grace)?,
             sip_rate_per_source: table.or("sip_rate_per_source", default.sip_rate_per_source)?,
@@ -56,7 +63,7 @@ impl Default for Limits {
 /// About what one small machine relays; an operator with more cores raises it.
 const CALLS: usize = 2_000;
 
-/// The one being talked on, and one more in wrap-up or waiting.
+/// Talking is to one, and nobody waits in a queue of an agent's own.
 const CALLS_PER_AGENT: usize = 1;
 
 const WRAP_UP: Duration = Duration::from_secs(30);

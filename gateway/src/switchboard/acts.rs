@@ -1,9 +1,10 @@
 //! Carries out what a call asks for, with SIP, media, the platform and the agent's leg.
 
-use media::{Mute, PeerKind};
+use media::{Engine, Full, LegId, Mute, PeerKind, RequestId};
 use signaling::{Body, Credentials, InviteRequest, Party, Path};
 
 use super::task::{Age, Owner, Purpose, Route, Task};
+use crate::agent::readiness;
 use crate::call::expectation::{Expectation, Fate};
 use crate::call::number::Number;
 use crate::call::state::{Action, DialReply, DialogEnd, Input};
@@ -35,27 +36,17 @@ impl Task {
                 };
                 return self.dial(agent, expected);
             }
-            Action::CloseExpectation => {
-                let call = &placed.call.id;
-                if self
-                    .expectations
-                    .get(&agent)
-                    .is_some_and(|e| e.call == *call)
-                {
-                    self.expectations.remove(&agent);
-                }
-            }
-            Action::RefuseExpected => {
-                if let Some(expected) = self.expectations.get_mut(&agent) {
-                    expected.fate = Fate::Refuse;
-                }
-            }
+            Action::CloseExpectation => self.expectations[agent].close(&placed.call.id),
+            Action::RefuseExpected => self.expectations[agent].refuse(&placed.call.id),
             Action::Describe { offer } => return self.describe(age, offer),
             Action::Apply { answer } => {
-                let request = self.request(Purpose::Apply(age));
-                if self.engine.accept_answer(leg?, request, answer).is_err() {
-                    return Some(Input::Applied(Err(OVERLOADED.to_owned())));
-                }
+                let leg = leg?;
+                let asked = self.ask(Purpose::Apply(age), |engine, request| {
+                    engine.accept_answer(leg, request, answer)
+                });
+                return asked
+                    .err()
+                    .map(|Full| Input::Applied(Err(OVERLOADED.to_owned())));
             }
             Action::Ring => {
                 // A dialog that is over says so by itself, here and below.
@@ -73,23 +64,11 @@ impl Task {
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
             Action::Bridge => {
                 placed.bridged = Some(now.instant);
-                let warm = self.agents[agent].media.warm()?;
-                if self.engine.bridge(leg?, warm).is_err() {
-                    return Some(Input::MediaLost(OVERLOADED.to_owned()));
-                }
+                self.join(agent);
             }
-            Action::Mute(on) => {
-                let warm = self.agents[agent].media.warm()?;
-                let mute = if on { Mute::On } else { Mute::Off };
-                let _ = self.engine.mute(warm, mute);
-            }
+            Action::Mute(_) => self.join(agent),
             Action::CloseMedia => self.close_media(age),
-            Action::ReleaseAgent => {
-                if let (Route::Line(_), Some(token)) = (placed.route, &self.agents[agent].token) {
-                    token.socket.set_in_call(false);
-                    token.socket.release();
-                }
-            }
+            Action::ReleaseAgent => self.release(agent),
         }
         None
     }
@@ -120,7 +99,7 @@ impl Task {
         };
         match sent {
             Ok(()) => {
-                self.expectations.insert(agent, expected);
+                self.expectations[agent].open(expected);
                 None
             }
             Err(words) => Some(Input::Dial(DialReply::NotSent(words))),
@@ -138,14 +117,59 @@ impl Task {
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.leg = Some(leg);
         }
-        let request = self.request(Purpose::Describe(age));
-        let asked = match offer {
-            Some(offer) => self.engine.answer(leg, request, offer),
-            None => self.engine.offer(leg, request, kind_of(route)),
-        };
+        let asked = self.ask(Purpose::Describe(age), |engine, request| match offer {
+            Some(offer) => engine.answer(leg, request, offer),
+            None => engine.offer(leg, request, kind_of(route)),
+        });
         asked
             .err()
-            .map(|_| Input::Described(Err(OVERLOADED.to_owned())))
+            .map(|Full| Input::Described(Err(OVERLOADED.to_owned())))
+    }
+
+    /// Asks the media engine for a description; what it is for is remembered only if it was asked.
+    pub(super) fn ask(
+        &mut self,
+        purpose: Purpose,
+        ask: impl FnOnce(&Engine, RequestId) -> Result<(), Full>,
+    ) -> Result<(), Full> {
+        let request = self.next_request();
+        ask(&self.engine, request)?;
+        self.requests.insert(request, purpose);
+        Ok(())
+    }
+
+    /// Joins the agent's present leg to the call that is talked on, muted or not as the call says.
+    /// Called whenever either side of that changes; doing it twice changes nothing.
+    pub(super) fn join(&mut self, agent: usize) {
+        let Some(leg) = self.agents[agent].media.leg() else {
+            // The leg that comes is joined when it is there.
+            return;
+        };
+        let talking = self
+            .live_calls(agent)
+            .find(|(_, placed)| placed.bridged.is_some());
+        let (age, customer, muted) = match talking {
+            Some((age, placed)) => (Some(age), placed.leg, placed.call.muted),
+            None => (None, None, false),
+        };
+        let bridged = customer.map_or(Ok(()), |customer| self.engine.bridge(customer, leg));
+        let mute = if muted { Mute::On } else { Mute::Off };
+        let result = bridged.and(self.engine.mute(leg, mute));
+        if let (Err(Full), Some(age)) = (result, age) {
+            self.pending
+                .push_back((age, Input::MediaLost(format!("{OVERLOADED}."))));
+        }
+    }
+
+    /// The platform may give the agent the next call, if one can be taken.
+    fn release(&mut self, agent: usize) {
+        let ready = readiness::obstacle(&self.agents[agent]).is_none();
+        if let Some(token) = &self.agents[agent].token {
+            token.socket.set_in_call(false);
+            if ready {
+                token.socket.release();
+            }
+        }
     }
 
     fn invite(&mut self, now: Moment, age: Age, offer: String) -> Option<Input> {
@@ -219,16 +243,20 @@ impl Task {
         let Some(placed) = self.calls.get_mut(&age) else {
             return;
         };
-        let agent = placed.agent;
-        let muted = placed.call.muted;
-        let leg = placed.leg.take();
-        if let (true, Some(warm)) = (muted, self.agents[agent].media.warm()) {
-            // The leg outlives the call; the next one starts unmuted.
-            let _ = self.engine.mute(warm, Mute::Off);
-        }
+        placed.bridged = None;
+        placed.doomed = None;
+        let (agent, leg) = (placed.agent, placed.leg.take());
         if let Some(leg) = leg {
-            let _ = self.engine.unbridge(leg);
-            let _ = self.engine.close(leg);
+            self.close_leg(leg);
+        }
+        // The agent's leg outlives the call; the next one starts unmuted.
+        self.join(agent);
+    }
+
+    /// Closes a leg; one that finds the engine's ring full is closed later.
+    pub(super) fn close_leg(&mut self, leg: LegId) {
+        if self.engine.close(leg).is_err() {
+            self.unclosed.push(leg);
         }
     }
 }

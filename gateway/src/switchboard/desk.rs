@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::acts::OVERLOADED;
 use super::task::{Age, Owner, Purpose, Task};
-use super::{Action, ConnectionId, Desk};
+use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
 use crate::agent::wire::{CallView, Event, Frame, Operation};
-use crate::agent::{self, AVAILABLE, readiness};
+use crate::agent::{self, AVAILABLE, ConnectionId, readiness};
 use crate::call::CallId;
 use crate::call::state::{Answered, Input};
 use crate::clock::Moment;
@@ -98,6 +98,8 @@ impl Task {
                     older.say_bye(crate::agent::wire::ByeCode::Replaced, false);
                 }
                 *session = Some(Session::new(now, arrival));
+                // The leg is the older page's; this one brings its own.
+                self.agents[agent].media.outdate();
                 false
             }
         };
@@ -147,7 +149,11 @@ impl Task {
         );
         let live: Vec<Age> = self.live_calls(agent).map(|(age, _)| age).collect();
         for age in live {
-            self.feed(now, age, Input::AgentLost);
+            self.feed(
+                now,
+                age,
+                Input::AgentLost("The agent's browser was gone for too long."),
+            );
         }
         let media = std::mem::take(&mut self.agents[agent].media);
         let legs = media
@@ -155,7 +161,7 @@ impl Task {
             .into_iter()
             .chain(media.current.map(|warm| warm.leg));
         for leg in legs {
-            let _ = self.engine.close(leg);
+            self.close_leg(leg);
         }
         self.agents[agent].session = None;
     }
@@ -178,7 +184,10 @@ impl Task {
             }
             Operation::Dial(dial) => acted(self.dial_for(now, agent, dial)),
             Operation::Answer { call } => acted(self.act_for(now, agent, &call, Action::Answer)),
-            Operation::Reject { call, reason } | Operation::Hangup { call, reason } => {
+            Operation::Reject { call, .. } => {
+                acted(self.act_for(now, agent, &call, Action::Reject))
+            }
+            Operation::Hangup { call, reason } => {
                 acted(self.act_for(now, agent, &call, Action::Hangup { reason }))
             }
             Operation::Mute { call, on } => {
@@ -218,9 +227,15 @@ impl Task {
             Some(leg) => leg,
             None => self.fresh_leg(agent),
         };
-        let request = self.request(Purpose::Desk { connection, re });
-        if self.engine.agent_offer(leg, request, sdp).is_err() {
-            self.requests.remove(&request);
+        let asked = self.ask(
+            Purpose::Desk {
+                connection,
+                re,
+                leg,
+            },
+            |engine, request| engine.agent_offer(leg, request, sdp),
+        );
+        if asked.is_err() {
             return Some(Err(Problem::unavailable(format!(
                 "No audio connection: {OVERLOADED}."
             ))));
@@ -235,7 +250,7 @@ impl Task {
         let leg = self.engine.new_leg(worker);
         self.legs.insert(leg, Owner::Agent(agent));
         if let Some(older) = self.agents[agent].media.coming.replace(leg) {
-            let _ = self.engine.close(older);
+            self.close_leg(older);
         }
         leg
     }
@@ -316,6 +331,12 @@ impl Task {
                 }
             }
             Action::Hangup { .. } => Input::HangUp,
+            Action::Reject => {
+                if state != S::RingingIn {
+                    return Err(wrong("only one that rings can be declined."));
+                }
+                Input::Reject
+            }
             Action::Mute { on } => {
                 if matches!(state, S::WrapUp | S::Closed) {
                     return Err(wrong("there is nobody to mute for."));
@@ -323,11 +344,11 @@ impl Task {
                 Input::Mute(on)
             }
             Action::Digits { .. } => return Err(not_built("Sending digits")),
-            Action::Dispose { code, .. } => {
-                if !matches!(state, S::WrapUp | S::Closed) {
-                    return Err(wrong("a disposition follows its end."));
+            Action::Dispose { code, notes } => {
+                if state != S::WrapUp {
+                    return Err(wrong("a disposition belongs to its wrap-up."));
                 }
-                Input::Dispose { code }
+                Input::Dispose { code, notes }
             }
         };
         self.feed(now, age, input);

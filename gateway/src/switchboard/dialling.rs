@@ -35,6 +35,11 @@ impl Task {
                 error.to_string(),
             )
         })?;
+        if dial.from.is_some() {
+            return Err(Problem::not_available(
+                "Choosing the number that is shown is not available in this version.",
+            ));
+        }
         self.may_dial(now, agent)?;
         let via = dial
             .via
@@ -44,8 +49,7 @@ impl Task {
         // Dialling again is the agent's word that the last call's wrap-up is done.
         let wrapping: Vec<Age> = self.open_calls(agent).map(|(age, _)| age).collect();
         for age in wrapping {
-            let code = REDIALLED.to_owned();
-            self.feed(now, age, Input::Dispose { code });
+            self.feed(now, age, Input::Redialled);
         }
         let made = Made {
             id: dial.call,
@@ -148,6 +152,3 @@ impl Task {
         Ok((Route::Line(line_of(agent)), shown.token.is_some()))
     }
 }
-
-/// The disposition of a call whose agent went on to the next.
-const REDIALLED: &str = "none";

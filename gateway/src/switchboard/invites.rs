@@ -10,7 +10,7 @@ use super::task::{Route, Task, line_of};
 use crate::agent::readiness;
 use crate::agent::wire::Peer;
 use crate::call::CallId;
-use crate::call::expectation::{Evidence, Fate};
+use crate::call::expectation::{Evidence, Expectation, Fate};
 use crate::call::state::{Answered, Call, Input, Made, OZONETEL, Windows};
 use crate::clock::Moment;
 use crate::config::AutoAnswer;
@@ -34,16 +34,14 @@ impl Task {
         let Some(agent) = (0..self.agents.len()).find(|index| line_of(*index) == line) else {
             return self.refuse(now, dialog, UNKNOWN_LINE);
         };
-        if let Some(expected) = self.expectations.get(&agent) {
-            let headers: Vec<(String, String)> = invite.headers().collect();
-            let pairs = headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()));
-            let evidence = Evidence::read(pairs, &invite.call_id(), &invite.from().user);
-            if let Some(matched) = expected.matches(&evidence, now.instant) {
-                tracing::debug!(call = %expected.call, ?matched, "an INVITE is the expected one");
-                return self.meet(now, agent, dialog, invite);
-            }
+        let headers: Vec<(String, String)> = invite.headers().collect();
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let evidence = Evidence::read(pairs, &invite.call_id(), &invite.from().user);
+        if let Some((expected, matched)) = self.expectations[agent].take(&evidence, now.instant) {
+            tracing::debug!(call = %expected.call, ?matched, "an INVITE is an expected one");
+            return self.meet(now, agent, expected, dialog, invite);
         }
         if let Err(refusal) = self.admit(agent) {
             return self.refuse(now, dialog, refusal);
@@ -120,10 +118,14 @@ impl Task {
     }
 
     /// The INVITE that a dial caused is here.
-    fn meet(&mut self, now: Moment, agent: usize, dialog: DialogId, invite: &IncomingInvite) {
-        let Some(expected) = self.expectations.remove(&agent) else {
-            return;
-        };
+    fn meet(
+        &mut self,
+        now: Moment,
+        agent: usize,
+        expected: Expectation,
+        dialog: DialogId,
+        invite: &IncomingInvite,
+    ) {
         let age = self.ages.get(&expected.call).copied();
         let (Fate::Answer, Some(age)) = (expected.fate, age) else {
             return self.refuse(now, dialog, TAKEN_BACK);
@@ -171,7 +173,13 @@ impl Task {
         };
         let mut actions = Vec::new();
         let windows = self.windows(ring);
-        let call = Call::ringing(made, offer_of(invite), now, windows, &mut actions);
+        let mut call = Call::ringing(made, offer_of(invite), now, windows, &mut actions);
+        if let Route::Line(_) = route {
+            call.ucid = self.agents[agent].announced.take();
+            if let Some(token) = &self.agents[agent].token {
+                token.socket.set_in_call(true);
+            }
+        }
         self.place(now, agent, route, Some(dialog), call, actions);
     }
 

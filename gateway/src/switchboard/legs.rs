@@ -1,16 +1,15 @@
 //! What the media engine reports: descriptions, legs that come up, legs that fail.
 
-use media::{Event, LegId, LegLost, Mute};
+use media::{Event, LegId, LegLost};
 use serde_json::json;
 
-use super::task::{Age, Owner, Purpose, Task};
-use crate::agent::Warm;
+use super::task::{Age, Doom, Owner, Purpose, Task};
 use crate::agent::wire::{Frame, MediaState};
+use crate::agent::{ConnectionId, Warm};
 use crate::call::state::Input;
 use crate::clock::Moment;
 use crate::http::problem::Problem;
 use crate::metrics::Side;
-use crate::switchboard::ConnectionId;
 
 impl Task {
     pub(super) fn handle_media(&mut self, now: Moment, event: Event) {
@@ -33,13 +32,17 @@ impl Task {
                 Some(Owner::Customer(age)) => self.customer_lost(now, age, &cause),
                 None => {}
             },
-            Event::Recovered { leg } => {
-                if let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied() {
-                    self.agent_media(now, agent, leg, MediaState::Up, "it works again");
+            Event::Recovered { leg } => match self.legs.get(&leg).copied() {
+                Some(Owner::Agent(agent)) => {
+                    self.agent_media(now, agent, leg, MediaState::Up, "it works again")
                 }
-            }
+                Some(Owner::Customer(age)) => self.customer_recovered(now, age),
+                None => {}
+            },
             Event::Closed { leg } => {
-                self.legs.remove(&leg);
+                if let Some(Owner::Agent(agent)) = self.legs.remove(&leg) {
+                    self.agents[agent].media.forget(leg);
+                }
             }
             Event::Quality {
                 leg,
@@ -67,7 +70,11 @@ impl Task {
             Some(Purpose::Describe(age)) => self.feed(now, age, Input::Described(result)),
             Some(Purpose::Apply(age)) => self.feed(now, age, Input::Applied(result.map(drop))),
             Some(Purpose::Reoffer(age)) => self.reoffered(now, age, result),
-            Some(Purpose::Desk { connection, re }) => self.answer_desk(now, connection, re, result),
+            Some(Purpose::Desk {
+                connection,
+                re,
+                leg,
+            }) => self.answer_desk(now, connection, re, leg, result),
             None => {}
         }
     }
@@ -77,6 +84,7 @@ impl Task {
         now: Moment,
         connection: ConnectionId,
         re: u64,
+        leg: LegId,
         result: Result<String, String>,
     ) {
         let frame = match result {
@@ -85,8 +93,12 @@ impl Task {
                 ok: json!({ "sdp": sdp }),
             },
             Err(words) => {
-                if let Some(agent) = self.connections.get(&connection) {
-                    self.agents[*agent].media.coming = None;
+                // A leg that was never described is no leg; one that works is kept as it was.
+                if let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied()
+                    && self.agents[agent].media.leg() != Some(leg)
+                {
+                    self.agents[agent].media.forget(leg);
+                    self.close_leg(leg);
                 }
                 let err = Problem::new(
                     "media-refused",
@@ -111,25 +123,14 @@ impl Task {
             state: MediaState::Up,
         };
         let old = self.agents[agent].media.current.replace(warm);
-        let moved: Vec<(Age, LegId, bool)> = self
-            .live_calls(agent)
-            .filter(|(_, placed)| placed.bridged.is_some())
-            .filter_map(|(age, placed)| Some((age, placed.leg?, placed.call.muted)))
-            .collect();
-        for (age, customer, muted) in moved {
-            let _ = self.engine.bridge(customer, leg);
-            if muted {
-                let _ = self.engine.mute(leg, Mute::On);
-            }
-            if let Some(placed) = self.calls.get_mut(&age) {
-                placed
-                    .call
-                    .tell(now, "The call moved to the browser's new audio connection.");
-                self.touched.insert(age);
-            }
-        }
+        self.join(agent);
+        self.reprieve(
+            now,
+            agent,
+            "The call moved to the browser's new audio connection.",
+        );
         if let Some(old) = old {
-            let _ = self.engine.close(old.leg);
+            self.close_leg(old.leg);
         }
         tracing::info!(agent = self.agents[agent].config.id, %leg, "the browser's audio connection is up");
         self.show_agent(now, agent);
@@ -146,7 +147,7 @@ impl Task {
         let media = &mut self.agents[agent].media;
         if media.coming == Some(leg) && state == MediaState::Down {
             media.coming = None;
-            let _ = self.engine.close(leg);
+            self.close_leg(leg);
             tracing::info!(
                 agent = self.agents[agent].config.id,
                 words,
@@ -167,7 +168,53 @@ impl Task {
             words,
             "the browser's audio connection changed"
         );
+        match state {
+            MediaState::Up => {
+                self.join(agent);
+                self.reprieve(now, agent, "The browser's audio connection is back.");
+            }
+            MediaState::Down => self.doom(now, agent),
+        }
         self.show_agent(now, agent);
+    }
+
+    /// Nobody may be left alone: without the agent's audio the call lasts for the grace.
+    fn doom(&mut self, now: Moment, agent: usize) {
+        let at = now.instant + self.config.limits.grace;
+        let talking: Vec<Age> = self
+            .live_calls(agent)
+            .filter(|(_, placed)| placed.bridged.is_some())
+            .map(|(age, _)| age)
+            .collect();
+        for age in talking {
+            if let Some(placed) = self.calls.get_mut(&age) {
+                placed.call.tell(
+                    now,
+                    "The audio connection to the agent's browser is lost; it is waited for.",
+                );
+                placed.doomed.get_or_insert(Doom {
+                    at,
+                    end: Input::AgentLost("The agent's audio connection was gone for too long."),
+                });
+                self.touched.insert(age);
+            }
+        }
+    }
+
+    /// The agent can be heard again.
+    fn reprieve(&mut self, now: Moment, agent: usize, told: &str) {
+        let talking: Vec<Age> = self
+            .live_calls(agent)
+            .filter(|(_, placed)| placed.bridged.is_some())
+            .map(|(age, _)| age)
+            .collect();
+        for age in talking {
+            if let Some(placed) = self.calls.get_mut(&age) {
+                placed.doomed = None;
+                placed.call.tell(now, told);
+                self.touched.insert(age);
+            }
+        }
     }
 
     fn customer_lost(&mut self, now: Moment, age: Age, cause: &LegLost) {
@@ -181,14 +228,37 @@ impl Task {
                     self.touched.insert(age);
                 }
             }
-            LegLost::IceDisconnected
-            | LegLost::DtlsFailed(_)
+            // Networks move; the peer has a moment to find its way back.
+            LegLost::IceDisconnected => {
+                if let Some(placed) = self.calls.get_mut(&age) {
+                    placed.call.tell(
+                        now,
+                        format!("The customer's audio path is interrupted: {cause}."),
+                    );
+                    placed.doomed.get_or_insert(Doom {
+                        at: now.instant + ICE_RECOVERY,
+                        end: Input::MediaLost(format!("{cause}.")),
+                    });
+                    self.touched.insert(age);
+                }
+            }
+            LegLost::DtlsFailed(_)
             | LegLost::SetupTimedOut
             | LegLost::PeerClosed
             | LegLost::Panicked => {
                 let words = format!("{cause}.");
                 self.feed(now, age, Input::MediaLost(words));
             }
+        }
+    }
+
+    fn customer_recovered(&mut self, now: Moment, age: Age) {
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.doomed = None;
+            placed
+                .call
+                .tell(now, "The customer's audio path works again.");
+            self.touched.insert(age);
         }
     }
 
@@ -212,3 +282,6 @@ impl Task {
         }
     }
 }
+
+/// How long a provider's ICE may take to find another path.
+const ICE_RECOVERY: std::time::Duration = std::time::Duration::from_secs(10);

@@ -8,7 +8,7 @@ use signaling::{
     Transport,
 };
 
-use super::acts::kind_of;
+use super::acts::{OVERLOADED, kind_of};
 use super::task::{Age, Purpose, Task, line_of};
 use crate::agent::ConnectionState;
 use crate::agent::wire::{self, NoticeKind};
@@ -105,8 +105,12 @@ impl Task {
                     && let (Some(answer), Some(leg)) =
                         (text(Some(body)), self.calls.get(&age).and_then(|p| p.leg))
                 {
-                    let request = self.request(Purpose::Apply(age));
-                    let _ = self.engine.accept_answer(leg, request, answer);
+                    let asked = self.ask(Purpose::Apply(age), |engine, request| {
+                        engine.accept_answer(leg, request, answer)
+                    });
+                    if asked.is_err() {
+                        self.feed(now, age, Input::Applied(Err(OVERLOADED.to_owned())));
+                    }
                 }
             }
             Event::Info { dialog, .. } => tracing::debug!(%dialog, "an INFO came"),
@@ -146,13 +150,12 @@ impl Task {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 488);
             return;
         };
-        let request = self.request(Purpose::Reoffer(age));
-        let asked = match text(body) {
-            Some(offer) => self.engine.answer(leg, request, offer),
-            None => self.engine.offer(leg, request, kind_of(route)),
-        };
+        let offer = text(body);
+        let asked = self.ask(Purpose::Reoffer(age), |engine, request| match offer {
+            Some(offer) => engine.answer(leg, request, offer),
+            None => engine.offer(leg, request, kind_of(route)),
+        });
         if asked.is_err() {
-            self.requests.remove(&request);
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 500);
         }
     }
@@ -263,13 +266,22 @@ fn transport_word(transport: Transport) -> &'static str {
     }
 }
 
-/// The offer or answer of an INVITE, as text; one that isn't SDP counts as one that can't be read.
+/// The offer of an INVITE.
 pub(super) fn offer_of(invite: &IncomingInvite) -> Option<String> {
     text(invite.body())
 }
 
+/// A session description; a body of another type is none.
 fn text(body: Option<Body>) -> Option<String> {
-    body.map(|body| String::from_utf8_lossy(&body.bytes).into_owned())
+    let body = body?;
+    let kind = body
+        .content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    kind.eq_ignore_ascii_case("application/sdp")
+        .then(|| String::from_utf8_lossy(&body.bytes).into_owned())
 }
 
 /// The method that a response answers.

@@ -2,7 +2,8 @@
 
 use super::task::{Age, Route, Task};
 use crate::agent::ConnectionState;
-use crate::call::state::{Answered, DialReply, Input, Push};
+use crate::agent::wire;
+use crate::call::state::{Answered, DialReply, Input, Push, WrapUp};
 use crate::clock::Moment;
 use crate::ozonetel::{self, DialOutcome, Event, What};
 
@@ -25,7 +26,9 @@ impl Task {
             What::Dial { call, outcome } => {
                 let reply = match outcome {
                     DialOutcome::Queued { ucid } => {
-                        self.name_expected(agent, ucid.as_deref(), None);
+                        if let Some(ucid) = &ucid {
+                            self.expectations[agent].name(&call, ucid);
+                        }
                         DialReply::Queued { ucid }
                     }
                     DialOutcome::Refused(words) => DialReply::Refused(words),
@@ -43,55 +46,114 @@ impl Task {
 
     fn handle_push(&mut self, now: Moment, agent: usize, push: ozonetel::Push) {
         use ozonetel::Push as Told;
-        let id = self.agents[agent].config.id.clone();
-        let Some(age) = self.platform_call(agent) else {
-            if let Told::PerformCall { event } = push {
-                return self.perform(now, agent, event.as_deref());
-            }
-            tracing::debug!(agent = id, ?push, "a push without a call of ours");
-            return;
-        };
-        let ours = self
-            .calls
-            .get(&age)
-            .and_then(|placed| placed.call.ucid.clone());
-        // A release of another call than the current one is stale.
-        let stale =
-            |theirs: &Option<String>| matches!((theirs, &ours), (Some(a), Some(b)) if a != b);
-        let told = match push {
+        let (ucid, told) = match push {
             Told::NewCall {
+                call_type,
+                caller_id,
                 ucid,
                 monitor_ucid,
                 did,
                 ..
             } => {
                 let ucid = ucid.or(monitor_ucid);
-                self.name_expected(agent, ucid.as_deref(), did);
-                Push::NewCall { ucid }
+                return self.announce(
+                    now,
+                    agent,
+                    call_type.as_deref(),
+                    caller_id.as_deref(),
+                    ucid,
+                    did,
+                );
             }
-            Told::BusyAgent { ucid, .. } if !stale(&ucid) => Push::BusyAgent,
-            Told::AgentRelease { monitor_ucid, .. }
-            | Told::AgentReleaseWithoutWrapUp { monitor_ucid }
-                if !stale(&monitor_ucid) =>
-            {
-                Push::Release
+            Told::BusyAgent { ucid, .. } => (ucid, Push::BusyAgent),
+            Told::AgentRelease { monitor_ucid, .. } => {
+                let wrap_up = WrapUp::Granted;
+                (monitor_ucid, Push::Release { wrap_up })
+            }
+            Told::AgentReleaseWithoutWrapUp { monitor_ucid } => {
+                let wrap_up = WrapUp::Skipped;
+                (monitor_ucid, Push::Release { wrap_up })
             }
             Told::DropCall {
                 call_status,
                 dial_status,
                 monitor_ucid,
                 ucid,
-            } if !stale(&monitor_ucid) && !stale(&ucid) => Push::Drop {
-                call_status,
-                dial_status,
-            },
+            } => (
+                ucid.or(monitor_ucid),
+                Push::Drop {
+                    call_status,
+                    dial_status,
+                },
+            ),
             Told::PerformCall { event } => return self.perform(now, agent, event.as_deref()),
-            other => {
-                tracing::debug!(agent = id, push = ?other, "a push that changes no call");
-                return;
+            Told::Alert { msg } => {
+                let notice = wire::Event::Notice {
+                    kind: wire::NoticeKind::Platform,
+                    in_ms: None,
+                    detail: msg,
+                };
+                return self.tell_agent(now, agent, notice);
             }
+            Told::CallDetails { .. }
+            | Told::Paused { .. }
+            | Told::ReleasedBySupervisor { .. }
+            | Told::Unknown { .. } => return,
         };
-        self.feed(now, age, Input::Push(told));
+        match self.meant(agent, ucid.as_deref()) {
+            Some(age) => self.feed(now, age, Input::Push(told)),
+            None => tracing::debug!(
+                agent = self.agents[agent].config.id,
+                "a push for no call of ours"
+            ),
+        }
+    }
+
+    /// The living call that a push speaks of. A UCID that is another call's makes it stale.
+    fn meant(&self, agent: usize, ucid: Option<&str>) -> Option<Age> {
+        let age = self.platform_call(agent)?;
+        let ours = self.calls.get(&age)?.call.ucid.as_deref();
+        match (ucid, ours) {
+            (Some(theirs), Some(ours)) => (theirs == ours).then_some(age),
+            (Some(theirs), None) => {
+                let earlier = self
+                    .calls
+                    .values()
+                    .rev()
+                    .filter(|placed| placed.agent == agent);
+                let known = earlier
+                    .take(EARLIER_CALLS)
+                    .any(|placed| placed.call.ucid.as_deref() == Some(theirs));
+                (!known && !self.expectations[agent].are_ambiguous()).then_some(age)
+            }
+            (None, _) => Some(age),
+        }
+    }
+
+    /// `newCall`: a dial's own, or an incoming call whose INVITE is about to come.
+    fn announce(
+        &mut self,
+        now: Moment,
+        agent: usize,
+        call_type: Option<&str>,
+        number: Option<&str>,
+        ucid: Option<String>,
+        did: Option<String>,
+    ) {
+        let incoming = call_type.is_some_and(|kind| kind.to_ascii_lowercase().contains("incoming"));
+        if incoming {
+            self.agents[agent].announced = ucid;
+            return;
+        }
+        let expected = self.expectations[agent].announce(ucid.as_deref(), number, did);
+        // The INVITE may have been faster; then the call is the one that is up.
+        let age = match expected {
+            Some(call) => self.ages.get(&call).copied(),
+            None => self.meant(agent, ucid.as_deref()),
+        };
+        if let Some(age) = age {
+            self.feed(now, age, Input::Push(Push::NewCall { ucid }));
+        }
     }
 
     /// The platform asks the phone to act on what rings.
@@ -119,16 +181,6 @@ impl Task {
             .map(|(age, _)| age)
     }
 
-    /// What the platform tells of the dial helps to know its INVITE.
-    fn name_expected(&mut self, agent: usize, ucid: Option<&str>, did: Option<String>) {
-        if let Some(expected) = self.expectations.get_mut(&agent) {
-            if let Some(ucid) = ucid {
-                expected.ucid.get_or_insert_with(|| ucid.to_owned());
-            }
-            expected.did = did.or(expected.did.take());
-        }
-    }
-
     fn set_token(&mut self, now: Moment, agent: usize, state: ConnectionState) {
         let id = self.agents[agent].config.id.clone();
         let Some(token) = &mut self.agents[agent].token else {
@@ -145,3 +197,6 @@ impl Task {
         self.show_agent(now, agent);
     }
 }
+
+/// How many of an agent's calls a late push may still speak of.
+const EARLIER_CALLS: usize = 16;

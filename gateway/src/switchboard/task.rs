@@ -16,7 +16,7 @@ use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
 use crate::call::CallId;
-use crate::call::expectation::Expectation;
+use crate::call::expectation::Expectations;
 use crate::call::state::{self, Call};
 use crate::clock::Moment;
 use crate::config::{Config, Trunk};
@@ -61,8 +61,8 @@ pub struct Task {
     pub(super) engine: Engine,
     pub(super) agents: Vec<Agent>,
     pub(super) trunks: Vec<TrunkWay>,
-    /// The one INVITE that is awaited on an agent's line; at most one an agent.
-    pub(super) expectations: HashMap<usize, Expectation>,
+    /// What is expected on each agent's line, in the order of the agents.
+    pub(super) expectations: Vec<Expectations>,
     /// By age: ids are UUIDv7 when we make them, but not when a back end does.
     pub(super) calls: BTreeMap<Age, Placed>,
     pub(super) ages: HashMap<CallId, Age>,
@@ -78,8 +78,10 @@ pub struct Task {
     pub(super) streams: HashMap<StreamId, Transport>,
     /// Inputs that calls have yet to take, in order.
     pub(super) pending: VecDeque<(Age, state::Input)>,
+    /// Legs whose closing found the engine's ring full.
+    pub(super) unclosed: Vec<LegId>,
     next_age: u64,
-    next_request: u64,
+    last_request: u64,
     sampled: Instant,
     pub(super) counted: Vec<WorkerCounters>,
     pub(super) started: Moment,
@@ -100,11 +102,20 @@ pub(super) struct Placed {
     /// The customer's media leg.
     pub leg: Option<LegId>,
     pub bridged: Option<Instant>,
+    /// A side's audio path is gone; the call ends with it unless it comes back in time.
+    pub doomed: Option<Doom>,
     /// What was last published.
     pub shown: Option<CallView>,
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
+}
+
+/// When and how a call ends whose audio path is gone.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Doom {
+    pub at: Instant,
+    pub end: state::Input,
 }
 
 /// Whether the time to ringing has been measured.
@@ -139,11 +150,20 @@ pub(super) enum Purpose {
     /// A re-INVITE's answer.
     Reoffer(Age),
     /// The answer to a browser's offer.
-    Desk { connection: ConnectionId, re: u64 },
+    Desk {
+        connection: ConnectionId,
+        re: u64,
+        leg: LegId,
+    },
 }
 
 impl Task {
     pub fn new(parts: Parts, now: Moment) -> Self {
+        let expectations = parts
+            .agents
+            .iter()
+            .map(|_| Expectations::default())
+            .collect();
         Self {
             config: parts.config,
             metrics: parts.metrics,
@@ -152,7 +172,7 @@ impl Task {
             engine: parts.engine,
             agents: parts.agents,
             trunks: parts.trunks,
-            expectations: HashMap::new(),
+            expectations,
             calls: BTreeMap::new(),
             ages: HashMap::new(),
             open: BTreeSet::new(),
@@ -163,8 +183,9 @@ impl Task {
             connections: HashMap::new(),
             streams: HashMap::new(),
             pending: VecDeque::new(),
+            unclosed: Vec::new(),
             next_age: 0,
-            next_request: 0,
+            last_request: 0,
             sampled: now.instant,
             counted: Vec::new(),
             started: now,
@@ -179,7 +200,8 @@ impl Task {
         mut stop: oneshot::Receiver<()>,
     ) {
         loop {
-            let deadline = tokio::time::Instant::from_std(self.poll_timeout());
+            let due = self.poll_timeout();
+            let deadline = tokio::time::Instant::from_std(due);
             let input = tokio::select! {
                 biased;
                 _ = &mut stop => break,
@@ -188,11 +210,15 @@ impl Task {
                 () = tokio::time::sleep_until(deadline) => None,
             };
             let now = Moment::read();
-            match input {
-                Some(input) => self.handle(now, input),
-                None => self.handle_timeout(now),
+            if let Some(input) = input {
+                self.handle(now, input);
+                self.settle(now);
             }
-            self.settle(now);
+            // Under load there is always another input; time goes on all the same.
+            if now.instant >= due {
+                self.handle_timeout(now);
+                self.settle(now);
+            }
         }
         self.shut_down(&mut inputs).await;
     }
@@ -211,7 +237,10 @@ impl Task {
     fn poll_timeout(&self) -> Instant {
         let sip = self.endpoint.poll_timeout().map(|(at, _)| at);
         let calls = self.open.iter().filter_map(|age| self.calls.get(age));
-        let calls = calls.filter_map(|placed| placed.call.poll_timeout());
+        let calls = calls.flat_map(|placed| {
+            let doom = placed.doomed.as_ref().map(|doom| doom.at);
+            [placed.call.poll_timeout(), doom]
+        });
         let sessions = self
             .agents
             .iter()
@@ -219,7 +248,7 @@ impl Task {
         let sessions = sessions.filter_map(crate::agent::session::Session::poll_timeout);
         let sample = self.sampled + SAMPLE;
         sip.into_iter()
-            .chain(calls)
+            .chain(calls.flatten())
             .chain(sessions)
             .fold(sample, Instant::min)
     }
@@ -239,8 +268,13 @@ impl Task {
             }
             self.carry_out(now, age, actions);
         }
-        self.expectations
-            .retain(|_, expected| now.instant < expected.until);
+        for expectations in &mut self.expectations {
+            expectations.expire(now.instant);
+        }
+        for leg in std::mem::take(&mut self.unclosed) {
+            self.close_leg(leg);
+        }
+        self.end_doomed(now);
         let grace = self.config.limits.grace;
         for index in 0..self.agents.len() {
             let session = self.agents[index].session.as_mut();
@@ -251,6 +285,22 @@ impl Task {
         if now.instant >= self.sampled + SAMPLE {
             self.sampled = now.instant;
             self.sample();
+        }
+    }
+
+    /// Ends the calls whose audio path did not come back.
+    fn end_doomed(&mut self, now: Moment) {
+        let is_due = |age: &Age| {
+            let doom = self
+                .calls
+                .get(age)
+                .and_then(|placed| placed.doomed.as_ref());
+            doom.filter(|doom| doom.at <= now.instant)
+                .map(|doom| (*age, doom.end.clone()))
+        };
+        let due: Vec<(Age, state::Input)> = self.open.iter().filter_map(is_due).collect();
+        for (age, end) in due {
+            self.feed(now, age, end);
         }
     }
 
@@ -308,6 +358,7 @@ impl Task {
             dialog,
             leg: None,
             bridged: None,
+            doomed: None,
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
@@ -318,11 +369,9 @@ impl Task {
         age
     }
 
-    pub(super) fn request(&mut self, purpose: Purpose) -> RequestId {
-        self.next_request += 1;
-        let request = RequestId(self.next_request);
-        self.requests.insert(request, purpose);
-        request
+    pub(super) fn next_request(&mut self) -> RequestId {
+        self.last_request += 1;
+        RequestId(self.last_request)
     }
 
     /// The agent's calls that haven't ended, newest first.
@@ -423,6 +472,7 @@ impl Task {
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
         }
+        self.settle(now);
         for index in 0..self.agents.len() {
             self.endpoint.unregister(now.instant, line_of(index));
             if let Some(session) = &mut self.agents[index].session {

@@ -146,7 +146,7 @@ fn a_dial_whose_invite_never_comes_ends_with_its_window_and_says_why() {
         (
             vec![DialReply::Unknown],
             Reason::DialUnanswered,
-            "has not replied",
+            "unclear or lost",
         ),
     ] {
         let (mut f, _) = Fixture::dialled();
@@ -181,7 +181,7 @@ fn a_refused_dial_ends_in_the_platforms_words() {
 fn a_dial_taken_back_leaves_its_invite_to_be_refused() {
     let (mut f, _) = Fixture::dialled();
     let out = f.feed(Input::HangUp);
-    assert_eq!(out, [Action::ReleaseAgent, Action::RefuseExpected]);
+    assert_eq!(out, [Action::RefuseExpected, Action::ReleaseAgent]);
     assert_eq!(f.why(), Reason::Cancelled);
 }
 
@@ -213,7 +213,13 @@ fn either_side_ends_the_talk_and_the_wrap_up_follows() {
     for (input, by, hangs_up) in [
         (Input::HangUp, EndedBy::Agent, true),
         (Input::DialogEnded(DialogEnd::Bye), EndedBy::Customer, true),
-        (Input::Push(Push::Release), EndedBy::Customer, true),
+        (
+            Input::Push(Push::Release {
+                wrap_up: WrapUp::Granted,
+            }),
+            EndedBy::Customer,
+            true,
+        ),
     ] {
         let (mut f, _) = Fixture::dialled();
         f.expected();
@@ -236,10 +242,12 @@ fn a_second_end_changes_nothing() {
     f.feed(Input::HangUp);
     for late in [
         Input::DialogEnded(DialogEnd::Bye),
-        Input::Push(Push::Release),
+        Input::Push(Push::Release {
+            wrap_up: WrapUp::Granted,
+        }),
         Input::MediaLost("silent".into()),
         Input::HangUp,
-        Input::AgentLost,
+        Input::AgentLost("gone"),
     ] {
         assert_eq!(f.feed(late.clone()), [], "{late:?}");
     }
@@ -349,4 +357,58 @@ fn a_caller_who_gives_up_while_we_answer_leaves_nothing_behind() {
     assert!(out.contains(&Action::CloseMedia));
     assert_eq!(f.feed(Input::Described(Ok("answer".into()))), []);
     assert_eq!(f.state(), CallState::Closed);
+}
+
+#[test]
+fn a_release_tells_of_a_talk_whose_beginning_was_never_told() {
+    let (mut f, _) = Fixture::dialled();
+    f.expected();
+    f.feed(Input::Push(Push::Release {
+        wrap_up: WrapUp::Granted,
+    }));
+    assert_eq!(f.state(), CallState::WrapUp);
+    assert_eq!(f.why(), Reason::Hangup);
+}
+
+#[test]
+fn a_release_without_wrap_up_closes_the_call_at_once() {
+    let (mut f, _) = Fixture::dialled();
+    f.expected();
+    f.feed(Input::Push(Push::BusyAgent));
+    let out = f.feed(Input::Push(Push::Release {
+        wrap_up: WrapUp::Skipped,
+    }));
+    assert_eq!(
+        out,
+        [Action::HangUp, Action::CloseMedia, Action::ReleaseAgent]
+    );
+    assert_eq!(f.state(), CallState::Closed);
+}
+
+#[test]
+fn nothing_waits_for_ever_before_the_talk() {
+    let (mut f, _) = Fixture::trunk();
+    f.wait();
+    assert_eq!(
+        f.why(),
+        Reason::MediaRefused,
+        "no offer came from the media engine"
+    );
+
+    let (mut f, _) = Fixture::trunk();
+    f.feed(Input::Described(Ok("ours".into())));
+    let out = f.wait();
+    assert_eq!(f.why(), Reason::NoAnswer);
+    assert!(out.contains(&Action::HangUp), "the INVITE is taken back");
+
+    let (mut f, _) = Fixture::incoming();
+    f.feed(Input::Answer {
+        how: Answered::ByAgent,
+    });
+    let out = f.wait();
+    assert_eq!(f.why(), Reason::MediaRefused);
+    assert!(
+        out.iter()
+            .any(|action| matches!(action, Action::Refuse { .. }))
+    );
 }
