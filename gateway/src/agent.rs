@@ -1,3 +1,144 @@
-//! An agent: who answers. What the browser sees of it is in [`wire`].
+//! An agent: who answers. [`session`] is the browser's side of it, [`readiness`] says why a call
+//! can't come, [`wire`] is what the browser sees.
 
+pub mod readiness;
+pub mod session;
 pub mod wire;
+
+use media::{LegId, WorkerId};
+
+use crate::agent::session::Session;
+use crate::agent::wire::{AgentView, LineState, MediaState, StatusView};
+use crate::clock::Moment;
+use crate::config;
+use crate::ozonetel::TokenSocket;
+
+/// One configured agent, and what is up for it now.
+#[derive(Debug)]
+pub struct Agent {
+    pub config: config::Agent,
+    pub status: StatusView,
+    /// The SIP line; `None` for an agent who has none.
+    pub sip: Option<Connection>,
+    /// The token socket; `None` where calls don't need one.
+    pub token: Option<Token>,
+    pub session: Option<Session>,
+    pub media: MediaLeg,
+    /// All legs of an agent's calls are in one worker, so that any of them can be bridged.
+    pub worker: Option<WorkerId>,
+}
+
+/// A way to the provider.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub state: ConnectionState,
+    /// Epoch milliseconds.
+    pub since: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionState {
+    Up,
+    /// Why, in words.
+    Down(String),
+}
+
+#[derive(Debug)]
+pub struct Token {
+    pub socket: TokenSocket,
+    pub connection: Connection,
+}
+
+/// The one PeerConnection of the agent's browser. While a new page takes over there are two: the
+/// one that carries audio, and the one that comes.
+#[derive(Debug, Default)]
+pub struct MediaLeg {
+    pub current: Option<Warm>,
+    pub coming: Option<LegId>,
+}
+
+/// A leg that has been connected.
+#[derive(Debug, Clone, Copy)]
+pub struct Warm {
+    pub leg: LegId,
+    pub state: MediaState,
+}
+
+impl Connection {
+    pub fn connecting(now: Moment) -> Self {
+        Self {
+            state: ConnectionState::Down("it is being connected".to_owned()),
+            since: now.epoch_ms,
+        }
+    }
+
+    /// Takes a new state; whether it is up or down is what `since` counts from.
+    pub fn set(&mut self, now: Moment, state: ConnectionState) {
+        if self.is_up() != (state == ConnectionState::Up) {
+            self.since = now.epoch_ms;
+        }
+        self.state = state;
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.state == ConnectionState::Up
+    }
+
+    pub fn detail(&self) -> Option<String> {
+        match &self.state {
+            ConnectionState::Up => None,
+            ConnectionState::Down(words) => Some(words.clone()),
+        }
+    }
+}
+
+impl MediaLeg {
+    pub fn state(&self) -> MediaState {
+        self.current.map_or(MediaState::Down, |warm| warm.state)
+    }
+
+    /// The leg that audio goes to now, if it works.
+    pub fn warm(&self) -> Option<LegId> {
+        self.current
+            .filter(|warm| warm.state == MediaState::Up)
+            .map(|warm| warm.leg)
+    }
+}
+
+impl Agent {
+    pub fn new(config: config::Agent, now: Moment) -> Self {
+        Self {
+            config,
+            status: StatusView {
+                name: AVAILABLE.to_owned(),
+                since: now.epoch_ms,
+                reason: None,
+            },
+            sip: None,
+            token: None,
+            session: None,
+            media: MediaLeg::default(),
+            worker: None,
+        }
+    }
+
+    pub fn view(&self) -> AgentView {
+        let not_ready_because = readiness::obstacle(self);
+        AgentView {
+            id: self.config.id.clone(),
+            name: self.config.name.clone(),
+            status: self.status.clone(),
+            line: match &self.sip {
+                None => LineState::None,
+                Some(line) if line.is_up() => LineState::Up,
+                Some(_) => LineState::Down,
+            },
+            media: self.media.state(),
+            ready: not_ready_because.is_none(),
+            not_ready_because,
+        }
+    }
+}
+
+/// The status in which calls come.
+pub const AVAILABLE: &str = "available";

@@ -1,6 +1,7 @@
 //! A call: what it is and may do.
 
 pub mod expectation;
+pub mod number;
 pub mod state;
 pub mod termination;
 mod view;

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod app;
 pub mod call;
 pub mod clock;
 pub mod config;
+pub mod dev;
 pub mod http;
 pub mod metrics;
 pub mod ozonetel;

@@ -2,7 +2,19 @@
 //!
 //! One task owns everything behind a bounded queue; [`Switchboard`] is the way in.
 
+mod acts;
+mod api;
+mod desk;
+mod invites;
+mod legs;
+mod lines;
+mod provider;
+mod task;
+
 use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use task::line_of;
+pub use task::{Parts, Task, TrunkWay};
 
 use crate::agent::wire::{AgentView, CallState, CallView, Dial, Frame, Operation};
 use crate::call::CallId;
@@ -20,7 +32,7 @@ pub struct Switchboard {
 pub enum Input {
     Transport(transport::Event),
     Ozonetel(ozonetel::Event),
-    Media(()),
+    Media(media::Event),
     Desk(Desk),
     Api(Api),
 }

@@ -1,1 +1,22 @@
-//! SDP, ICE, DTLS, SRTP and the relay.
+#![doc = include_str!("../DESIGN.md")]
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+mod bridge;
+pub mod codec;
+mod dtls;
+mod engine;
+mod leg;
+mod peer;
+mod rtcp;
+pub mod rtp;
+pub mod sdp;
+mod srtp;
+mod stun;
+
+pub use codec::AudioCodec;
+pub use engine::{
+    Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute, PeerKind,
+    RequestId, Traffic, WorkerCounters, WorkerId,
+};
+pub use sdp::SdpError;

@@ -134,6 +134,10 @@ pub enum Input {
     Expected {
         offer: Option<String>,
     },
+    /// The INVITE came, and the agent can't be spoken to; it has been refused.
+    NotReady {
+        because: String,
+    },
     /// The agent's click, or the policy's.
     Answer {
         how: Answered,
@@ -339,6 +343,14 @@ impl Call {
         match input {
             Input::Dial(reply) => self.handle_dial_reply(now, reply, out),
             Input::Expected { offer } => self.handle_expected(now, offer, out),
+            Input::NotReady { because } => {
+                let ended = Termination::new(
+                    EndedBy::Gateway,
+                    Reason::AgentNotReady,
+                    format!("The call came back, but it could not be answered. {because}"),
+                );
+                self.end(now, ended, out);
+            }
             Input::Answer { how } => self.handle_answer(now, how, out),
             Input::HangUp => self.handle_hang_up(now, out),
             Input::Reject => self.handle_reject(now, out),

@@ -57,7 +57,7 @@ impl Default for Limits {
 const CALLS: usize = 2_000;
 
 /// The one being talked on, and one more in wrap-up or waiting.
-const CALLS_PER_AGENT: usize = 2;
+const CALLS_PER_AGENT: usize = 1;
 
 const WRAP_UP: Duration = Duration::from_secs(30);
 

@@ -37,6 +37,8 @@ pub struct Ozonetel {
     pub templates: BTreeMap<String, Template>,
     /// Where commands go that don't go by the socket.
     pub command_url: Option<String>,
+    /// The country code that the platform's dial leaves out; empty: numbers go as they were dialled.
+    pub country: String,
     /// `wss://host:444/path`, or `ws://`.
     pub registrar: String,
     /// The domain of the agents' addresses; the registrar's host by default.
@@ -87,6 +89,7 @@ impl Ozonetel {
         "probe",
         "commands",
         "command_url",
+        "country",
         "registrar",
         "domain",
         "user_agent",
@@ -166,6 +169,7 @@ impl Ozonetel {
             commands,
             templates,
             command_url,
+            country: table.or("country", COUNTRY.to_owned())?,
             registrar,
             domain,
             user_agent: header("user_agent")?,
@@ -279,6 +283,9 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The INVITE follows the reply within seconds; later it belongs to something else.
 const INVITE_WINDOW: Duration = Duration::from_secs(45);
+
+/// The platform is an Indian one and dials ten digits.
+const COUNTRY: &str = "91";
 
 /// Idle sockets are cut after ten minutes, home routers forget them sooner.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);

@@ -1,0 +1,297 @@
+//! The program, put together: what is bound first, who knows whom, and how it stops.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context;
+use media::{AudioCodec, Engine, EngineConfig};
+use signaling::{Endpoint, EndpointConfig, LineConfig, Profile, SocketId};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::agent::{Agent, Connection, Token};
+use crate::clock::Moment;
+use crate::config::{self, Codec, Config};
+use crate::http::auth::Auth;
+use crate::http::{self, HttpState, Mode};
+use crate::metrics::Metrics;
+use crate::ozonetel::{self, TokenAgent};
+use crate::switchboard::{Input, Parts, Switchboard, Task, TrunkWay, line_of};
+use crate::transport::{LineTarget, Transports, client_config};
+
+/// Runs the gateway until a signal ends it.
+///
+/// # Errors
+///
+/// Something of the configuration can't be had: an address, a file, a port.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let auth = Auth::configured(&config.auth)?;
+    let gateway = Gateway::start(config, auth, Mode::Serve).await?;
+    stopped().await?;
+    gateway.stop().await
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    pub public: SocketAddr,
+    pub operations: SocketAddr,
+    stop_http: oneshot::Sender<()>,
+    http: tokio::task::JoinHandle<std::io::Result<()>>,
+    stop_calls: oneshot::Sender<()>,
+    calls: tokio::task::JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Binds everything, then connects and serves.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that can't be bound or started.
+    pub async fn start(config: Config, auth: Auth, mode: Mode) -> anyhow::Result<Self> {
+        let now = Moment::read();
+        let public = bind(config.http.listen, "http.listen").await?;
+        let operations = bind(config.http.operations, "http.operations").await?;
+        let (inputs, input_queue) = mpsc::channel(INPUTS);
+        let (media_events, media_queue) = mpsc::channel(MEDIA_EVENTS);
+        let config = Arc::new(config);
+        let metrics = Metrics::new();
+        let engine = engine(&config.media, media_events)?;
+        let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
+        let transports = Transports::new(inputs.clone());
+        let trunks = trunks(&config, &transports, &mut endpoint).await?;
+        let agents = agents(&config, &transports, &mut endpoint, &inputs, now)?;
+        let public_address = public.local_addr()?;
+        let operations_address = operations.local_addr()?;
+        let state = HttpState {
+            switchboard: Switchboard::new(inputs),
+            auth,
+            metrics: metrics.clone(),
+            allowed_origins: config.http.allowed_origins.clone(),
+            dial_rate: config.http.dial_rate,
+            mode,
+        };
+        let parts = Parts {
+            config,
+            metrics,
+            transports,
+            endpoint,
+            engine,
+            agents,
+            trunks,
+        };
+        let (stop_calls, calls_stopped) = oneshot::channel();
+        let calls =
+            tokio::spawn(Task::new(parts, now).run(input_queue, media_queue, calls_stopped));
+        let (stop_http, http_stopped) = oneshot::channel::<()>();
+        let until = async {
+            // Dropped or sent: both mean stop.
+            let _ = http_stopped.await;
+        };
+        let http = tokio::spawn(http::serve(public, operations, state, until));
+        tracing::info!(address = %public_address, "desk and API are served");
+        tracing::info!(address = %operations_address, "metrics and health are served");
+        Ok(Self {
+            public: public_address,
+            operations: operations_address,
+            stop_http,
+            http,
+            stop_calls,
+            calls,
+        })
+    }
+
+    /// Ends the calls, then the listeners.
+    ///
+    /// # Errors
+    ///
+    /// A part ended by itself, and why.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        // A part that is gone already needs no telling.
+        let _ = self.stop_calls.send(());
+        self.calls.await.context("the switchboard broke")?;
+        let _ = self.stop_http.send(());
+        self.http.await.context("HTTP broke")?.context("HTTP")
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// The system doesn't let us listen for signals.
+pub async fn stopped() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{key}: {address} can't be bound"))
+}
+
+fn engine(config: &config::Media, events: mpsc::Sender<media::Event>) -> anyhow::Result<Engine> {
+    let codecs = config
+        .codecs
+        .iter()
+        .filter_map(|codec| match codec {
+            Codec::Pcma => Some(AudioCodec::Pcma),
+            Codec::Pcmu => Some(AudioCodec::Pcmu),
+            // Needs transcoding, which the engine doesn't do yet.
+            Codec::Opus => None,
+        })
+        .collect();
+    let engine = EngineConfig {
+        public_ip: config.public_ip,
+        bind_ip: config.bind_ip.unwrap_or(config.public_ip),
+        webrtc_port: config.webrtc_port,
+        rtp_ports: config.rtp_ports.clone(),
+        workers: config.workers,
+        codecs,
+        seed: rand::random(),
+    };
+    let sink = move |event| {
+        // The workers never wait; a queue this long is only full when the task is stuck.
+        if events.try_send(event).is_err() {
+            tracing::error!("an event of the media engine was lost");
+        }
+    };
+    Engine::start(engine, Box::new(sink)).context("the media engine")
+}
+
+/// One socket for each address that trunks listen on.
+async fn trunks(
+    config: &Config,
+    transports: &Transports,
+    endpoint: &mut Endpoint,
+) -> anyhow::Result<Vec<TrunkWay>> {
+    let mut sockets = BTreeMap::new();
+    let mut trunks = Vec::new();
+    for trunk in &config.trunks {
+        let address = trunk.listen.address();
+        let socket = match sockets.get(&address) {
+            Some(socket) => *socket,
+            None => {
+                let socket = SocketId(u32::try_from(sockets.len()).unwrap_or(u32::MAX));
+                let bound = transports
+                    .bind_udp(socket, address)
+                    .await
+                    .with_context(|| format!("trunk {}: {address} can't be bound", trunk.name))?;
+                endpoint.open_socket(socket, advertised(bound, config.media.public_ip));
+                tracing::info!(trunk = trunk.name, address = %bound, "the trunk listens");
+                sockets.insert(address, socket);
+                socket
+            }
+        };
+        let peer = match &trunk.peer {
+            None => None,
+            Some(peer) => {
+                let mut found = tokio::net::lookup_host((peer.host.as_str(), peer.port))
+                    .await
+                    .with_context(|| format!("trunk {}: peer {}", trunk.name, peer.host))?;
+                found.find(|found| found.is_ipv4() == address.is_ipv4())
+            }
+        };
+        trunks.push(TrunkWay {
+            config: trunk.clone(),
+            socket,
+            peer,
+        });
+    }
+    Ok(trunks)
+}
+
+/// What peers see of a socket: an unspecified address is the public one.
+fn advertised(bound: SocketAddr, public: IpAddr) -> SocketAddr {
+    match bound.ip().is_unspecified() {
+        true => SocketAddr::new(public, bound.port()),
+        false => bound,
+    }
+}
+
+/// The agents with their lines and token sockets, which start to connect.
+fn agents(
+    config: &Arc<Config>,
+    transports: &Transports,
+    endpoint: &mut Endpoint,
+    inputs: &mpsc::Sender<Input>,
+    now: Moment,
+) -> anyhow::Result<Vec<Agent>> {
+    let mut agents: Vec<Agent> = config
+        .agents
+        .iter()
+        .map(|agent| Agent::new(agent.clone(), now))
+        .collect();
+    let Some(ozonetel) = &config.ozonetel else {
+        return Ok(agents);
+    };
+    let tls = client_config(ozonetel.tls_ca.as_deref()).context("ozonetel.tls_ca")?;
+    let shared = Arc::new(ozonetel.clone());
+    for (index, agent) in agents.iter_mut().enumerate() {
+        let Some(extension) = agent.config.extension.clone() else {
+            continue;
+        };
+        let line = line_of(index);
+        endpoint.add_line(
+            line,
+            LineConfig {
+                domain: ozonetel.domain.clone(),
+                user: extension.clone(),
+                password: agent.config.password.expose().to_owned(),
+                auth_user: None,
+                display: None,
+                profile: match ozonetel.profile {
+                    config::Profile::Jssip => Profile::jssip(),
+                },
+                expires: LineConfig::EXPIRES,
+                instance: format!("urn:uuid:{}", uuid::Uuid::new_v4()),
+            },
+        );
+        agent.sip = Some(Connection::connecting(now));
+        transports.connect_line(
+            line,
+            LineTarget {
+                url: ozonetel.registrar.clone(),
+                origin: ozonetel.origin.clone(),
+                user_agent: ozonetel.user_agent.clone(),
+                tls: tls.clone(),
+            },
+        );
+        if ozonetel.websocket.is_some() {
+            let speaks_for = TokenAgent {
+                agent: agent.config.id.clone(),
+                agent_id: agent.config.agent_id.clone(),
+                agent_unique_id: agent.config.agent_unique_id,
+                campaign: agent.config.campaign.clone(),
+                extension,
+                mode: agent.config.mode.clone(),
+            };
+            let inputs = inputs.clone();
+            let tell = move |event| {
+                if inputs.try_send(Input::Ozonetel(event)).is_err() {
+                    tracing::error!("an event of a token socket was lost");
+                }
+            };
+            let socket = ozonetel::connect(shared.clone(), tls.clone(), speaks_for, tell);
+            agent.token = Some(Token {
+                socket,
+                connection: Connection::connecting(now),
+            });
+        }
+    }
+    Ok(agents)
+}
+
+/// Inputs that may wait: a burst of pushes and INVITEs for a thousand agents.
+const INPUTS: usize = 8_192;
+
+/// Events of the media workers that may wait: one each for tens of thousands of legs.
+const MEDIA_EVENTS: usize = 65_536;

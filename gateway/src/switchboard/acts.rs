@@ -1,0 +1,255 @@
+//! Carries out what a call asks for, with SIP, media, the platform and the agent's leg.
+
+use media::{Mute, PeerKind};
+use signaling::{Body, Credentials, InviteRequest, Party, Path};
+
+use super::task::{Age, Owner, Purpose, Route, Task};
+use crate::call::expectation::{Expectation, Fate};
+use crate::call::number::Number;
+use crate::call::state::{Action, DialReply, DialogEnd, Input};
+use crate::clock::Moment;
+
+impl Task {
+    pub(super) fn carry_out(&mut self, now: Moment, age: Age, actions: Vec<Action>) {
+        self.touched.insert(age);
+        for action in actions {
+            if let Some(input) = self.act(now, age, action) {
+                self.pending.push_back((age, input));
+            }
+        }
+    }
+
+    /// Does one thing; what comes of it at once is the call's next input.
+    fn act(&mut self, now: Moment, age: Age, action: Action) -> Option<Input> {
+        let placed = self.calls.get_mut(&age)?;
+        let (agent, dialog, leg) = (placed.agent, placed.dialog, placed.leg);
+        match action {
+            Action::Dial { number, until } => {
+                let expected = Expectation {
+                    call: placed.call.id.clone(),
+                    number,
+                    ucid: None,
+                    did: None,
+                    until,
+                    fate: Fate::Answer,
+                };
+                return self.dial(agent, expected);
+            }
+            Action::CloseExpectation => {
+                let call = &placed.call.id;
+                if self
+                    .expectations
+                    .get(&agent)
+                    .is_some_and(|e| e.call == *call)
+                {
+                    self.expectations.remove(&agent);
+                }
+            }
+            Action::RefuseExpected => {
+                if let Some(expected) = self.expectations.get_mut(&agent) {
+                    expected.fate = Fate::Refuse;
+                }
+            }
+            Action::Describe { offer } => return self.describe(age, offer),
+            Action::Apply { answer } => {
+                let request = self.request(Purpose::Apply(age));
+                if self.engine.accept_answer(leg?, request, answer).is_err() {
+                    return Some(Input::Applied(Err(OVERLOADED.to_owned())));
+                }
+            }
+            Action::Ring => {
+                // A dialog that is over says so by itself, here and below.
+                let _ = self.endpoint.ring(now.instant, dialog?, 180, None);
+            }
+            Action::Accept { description } => {
+                let _ = self
+                    .endpoint
+                    .accept(now.instant, dialog?, Body::sdp(description));
+            }
+            Action::Refuse { status, phrase } => {
+                let _ = self.endpoint.reject(now.instant, dialog?, status, phrase);
+            }
+            Action::Invite { offer } => return self.invite(now, age, offer),
+            Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
+            Action::Bridge => {
+                placed.bridged = Some(now.instant);
+                let warm = self.agents[agent].media.warm()?;
+                if self.engine.bridge(leg?, warm).is_err() {
+                    return Some(Input::MediaLost(OVERLOADED.to_owned()));
+                }
+            }
+            Action::Mute(on) => {
+                let warm = self.agents[agent].media.warm()?;
+                let mute = if on { Mute::On } else { Mute::Off };
+                let _ = self.engine.mute(warm, mute);
+            }
+            Action::CloseMedia => self.close_media(age),
+            Action::ReleaseAgent => {
+                if let (Route::Line(_), Some(token)) = (placed.route, &self.agents[agent].token) {
+                    token.socket.set_in_call(false);
+                    token.socket.release();
+                }
+            }
+        }
+        None
+    }
+
+    /// Opens the expectation before the command leaves: the INVITE may be faster than the reply.
+    fn dial(&mut self, agent: usize, expected: Expectation) -> Option<Input> {
+        let token = self.agents[agent].token.as_ref();
+        let country = self
+            .config
+            .ozonetel
+            .as_ref()
+            .map_or("", |o| o.country.as_str());
+        let sent = match (token, Number::parse(&expected.number)) {
+            (Some(token), Ok(number)) => {
+                token.socket.set_in_call(true);
+                let national = if country.is_empty() {
+                    number.as_str()
+                } else {
+                    number.national(country)
+                };
+                token
+                    .socket
+                    .dial(expected.call.clone(), national)
+                    .map_err(|refused| refused.to_string())
+            }
+            (None, _) => Err("The agent has no token socket.".to_owned()),
+            (Some(_), Err(bad)) => Err(bad.to_string()),
+        };
+        match sent {
+            Ok(()) => {
+                self.expectations.insert(agent, expected);
+                None
+            }
+            Err(words) => Some(Input::Dial(DialReply::NotSent(words))),
+        }
+    }
+
+    fn describe(&mut self, age: Age, offer: Option<String>) -> Option<Input> {
+        let placed = self.calls.get(&age)?;
+        let (agent, route) = (placed.agent, placed.route);
+        let worker = *self.agents[agent]
+            .worker
+            .get_or_insert_with(|| self.engine.assign());
+        let leg = self.engine.new_leg(worker);
+        self.legs.insert(leg, Owner::Customer(age));
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.leg = Some(leg);
+        }
+        let request = self.request(Purpose::Describe(age));
+        let asked = match offer {
+            Some(offer) => self.engine.answer(leg, request, offer),
+            None => self.engine.offer(leg, request, kind_of(route)),
+        };
+        asked
+            .err()
+            .map(|_| Input::Described(Err(OVERLOADED.to_owned())))
+    }
+
+    fn invite(&mut self, now: Moment, age: Age, offer: String) -> Option<Input> {
+        let placed = self.calls.get(&age)?;
+        let number = placed.call.peer.number.clone();
+        let request = match placed.route {
+            Route::Line(line) => {
+                let domain = self
+                    .config
+                    .ozonetel
+                    .as_ref()
+                    .map_or("", |o| o.domain.as_str());
+                let extension = self.agents[placed.agent]
+                    .config
+                    .extension
+                    .as_deref()
+                    .unwrap_or_default();
+                InviteRequest {
+                    path: Path::Line(line),
+                    request_uri: format!("sip:{number}@{domain}"),
+                    from: party(extension, domain),
+                    to: party(&number, domain),
+                    headers: Vec::new(),
+                    body: Body::sdp(offer),
+                    credentials: None,
+                }
+            }
+            Route::Trunk(trunk) => {
+                let trunk = &self.trunks[trunk];
+                let peer = trunk.peer?;
+                let host = peer.to_string();
+                let caller = trunk.config.caller_id.as_deref().unwrap_or(ANONYMOUS);
+                let credentials = match (&trunk.config.username, &trunk.config.password) {
+                    (Some(user), Some(password)) => Some(Credentials {
+                        user: user.clone(),
+                        password: password.expose().to_owned(),
+                        realm: None,
+                    }),
+                    (Some(_) | None, _) => None,
+                };
+                InviteRequest {
+                    path: Path::Datagram {
+                        socket: trunk.socket,
+                        peer,
+                    },
+                    request_uri: format!("sip:{number}@{host}"),
+                    from: party(caller, &host),
+                    to: party(&number, &host),
+                    headers: Vec::new(),
+                    body: Body::sdp(offer),
+                    credentials,
+                }
+            }
+        };
+        match self.endpoint.invite(now.instant, request) {
+            Ok(dialog) => {
+                self.dialogs.insert(dialog, age);
+                if let Some(placed) = self.calls.get_mut(&age) {
+                    placed.dialog = Some(dialog);
+                }
+                None
+            }
+            Err(misuse) => Some(Input::DialogEnded(DialogEnd::Rejected {
+                status: 500,
+                reason: misuse.to_string(),
+            })),
+        }
+    }
+
+    fn close_media(&mut self, age: Age) {
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
+        };
+        let agent = placed.agent;
+        let muted = placed.call.muted;
+        let leg = placed.leg.take();
+        if let (true, Some(warm)) = (muted, self.agents[agent].media.warm()) {
+            // The leg outlives the call; the next one starts unmuted.
+            let _ = self.engine.mute(warm, Mute::Off);
+        }
+        if let Some(leg) = leg {
+            let _ = self.engine.unbridge(leg);
+            let _ = self.engine.close(leg);
+        }
+    }
+}
+
+/// What kind of peer a call's route leads to.
+pub(super) fn kind_of(route: Route) -> PeerKind {
+    match route {
+        Route::Line(_) => PeerKind::WebRtc,
+        Route::Trunk(_) => PeerKind::Plain,
+    }
+}
+
+fn party(user: &str, host: &str) -> Party {
+    Party {
+        display: None,
+        uri: format!("sip:{user}@{host}"),
+    }
+}
+
+/// Who calls when nobody is configured.
+const ANONYMOUS: &str = "anonymous";
+
+/// The media engine's ring was full.
+pub(super) const OVERLOADED: &str = "the gateway has too much to do";

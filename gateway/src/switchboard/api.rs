@@ -1,0 +1,132 @@
+//! What HTTP asks.
+
+use super::task::{Placed, Task};
+use super::{Api, CallFilter, Health, LineKind, LineView};
+use crate::agent::Connection;
+use crate::agent::wire::{AgentView, CallView};
+use crate::call::CallId;
+use crate::clock::Moment;
+use crate::http::problem::Problem;
+
+impl Task {
+    /// Whoever asked may be gone; a reply that nobody takes is no failure.
+    pub(super) fn handle_api(&mut self, now: Moment, api: Api) {
+        match api {
+            Api::Dial { agent, dial, reply } => {
+                let result = match self.agent_index(&agent) {
+                    Some(agent) => self.dial_for(now, agent, dial),
+                    None => Err(Problem::not_found(format!("There is no agent {agent:?}."))),
+                };
+                let _ = reply.send(result);
+            }
+            Api::Act {
+                call,
+                action,
+                reply,
+            } => {
+                let result = match self.ages.get(&call).copied() {
+                    Some(age) => self.act_on(now, age, action),
+                    None => Err(unknown(&call)),
+                };
+                let _ = reply.send(result);
+            }
+            Api::Call { call, reply } => {
+                let _ = reply.send(self.find(&call).map(|placed| placed.call.view()));
+            }
+            Api::Calls { filter, reply } => {
+                let _ = reply.send(self.list(&filter));
+            }
+            Api::Explain { call, reply } => {
+                let _ = reply.send(self.find(&call).map(|placed| placed.call.story().to_vec()));
+            }
+            Api::Agents { reply } => {
+                let views: Vec<AgentView> =
+                    self.agents.iter().map(crate::agent::Agent::view).collect();
+                let _ = reply.send(views);
+            }
+            Api::Lines { reply } => {
+                let _ = reply.send(self.lines());
+            }
+            Api::Health { reply } => {
+                let _ = reply.send(self.health());
+            }
+        }
+    }
+
+    fn find(&self, call: &CallId) -> Result<&Placed, Problem> {
+        self.ages
+            .get(call)
+            .and_then(|age| self.calls.get(age))
+            .ok_or_else(|| unknown(call))
+    }
+
+    /// Newest first.
+    fn list(&self, filter: &CallFilter) -> Vec<CallView> {
+        let before = filter.before.as_ref().and_then(|call| self.ages.get(call));
+        self.calls
+            .iter()
+            .rev()
+            .filter(|(age, _)| before.is_none_or(|before| *age < before))
+            .map(|(_, placed)| placed.call.view())
+            .filter(|view| filter.state.is_none_or(|state| view.state == state))
+            .filter(|view| {
+                filter
+                    .agent
+                    .as_ref()
+                    .is_none_or(|agent| view.agent == *agent)
+            })
+            .take(filter.limit)
+            .collect()
+    }
+
+    fn lines(&self) -> Vec<LineView> {
+        let mut lines = Vec::new();
+        for agent in &self.agents {
+            let id = &agent.config.id;
+            let of = |kind, word: &str, connection: &Connection| LineView {
+                id: format!("{id}/{word}"),
+                kind,
+                up: connection.is_up(),
+                detail: connection.detail(),
+                since: connection.since,
+            };
+            let sip = agent
+                .sip
+                .as_ref()
+                .map(|line| of(LineKind::Sip, "sip", line));
+            let token = agent.token.as_ref();
+            let token = token.map(|token| of(LineKind::Token, "token", &token.connection));
+            lines.extend(sip.into_iter().chain(token));
+        }
+        let trunks = self.trunks.iter().map(|trunk| LineView {
+            id: trunk.config.name.clone(),
+            kind: LineKind::Trunk,
+            // Its socket is bound, or the program would not run; the peer isn't asked yet.
+            up: true,
+            detail: None,
+            since: self.started.epoch_ms,
+        });
+        lines.extend(trunks);
+        lines
+    }
+
+    fn health(&self) -> Health {
+        let lines = self.lines();
+        Health {
+            line_up: lines.is_empty()
+                || lines
+                    .iter()
+                    .any(|line| line.up && line.kind != LineKind::Token),
+            draining: false,
+            calls: self
+                .calls
+                .values()
+                .filter(|placed| placed.call.is_up())
+                .count(),
+        }
+    }
+}
+
+fn unknown(call: &CallId) -> Problem {
+    Problem::not_found(format!("There is no call {call}."))
+}

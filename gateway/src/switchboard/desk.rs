@@ -1,0 +1,507 @@
+//! What an agent's browser asks for.
+
+use media::LegId;
+use serde_json::json;
+
+use super::acts::OVERLOADED;
+use super::invites::RING;
+use super::task::{Age, Owner, Purpose, Route, Task, line_of};
+use super::{Action, ConnectionId, Desk};
+use crate::agent::session::{Arrival, Session};
+use crate::agent::wire::{CallView, Dial, Event, Frame, Operation, Peer};
+use crate::agent::{self, AVAILABLE, readiness};
+use crate::call::CallId;
+use crate::call::number::Number;
+use crate::call::state::{Answered, Call, Input, Made, OZONETEL};
+use crate::clock::Moment;
+use crate::http::problem::Problem;
+
+impl Task {
+    pub(super) fn handle_desk(&mut self, now: Moment, desk: Desk) {
+        match desk {
+            Desk::Opened {
+                connection,
+                agent,
+                token_expires,
+                session,
+                seq: _,
+                frames,
+            } => {
+                let arrival = Arrival {
+                    connection,
+                    frames,
+                    token_expires,
+                };
+                self.open(now, &agent, session.as_deref(), arrival);
+            }
+            Desk::Request {
+                connection,
+                id,
+                operation,
+            } => {
+                let Some(agent) = self.connections.get(&connection).copied() else {
+                    return;
+                };
+                // An older connection of the same agent has nothing to say any more.
+                let newest = self.agents[agent]
+                    .session
+                    .as_ref()
+                    .and_then(Session::connection);
+                if newest != Some(connection) {
+                    return;
+                }
+                if let Some(result) = self.operate(now, agent, connection, id, operation) {
+                    let frame = match result {
+                        Ok(ok) => Frame::Reply { re: id, ok },
+                        Err(err) => Frame::Error { re: id, err },
+                    };
+                    self.reply(now, connection, frame);
+                }
+            }
+            Desk::Renewed {
+                connection,
+                token_expires,
+            } => {
+                if let Some(agent) = self.connections.get(&connection)
+                    && let Some(session) = &mut self.agents[*agent].session
+                {
+                    session.renew(now, connection, token_expires);
+                }
+            }
+            Desk::Closed { connection } => self.close(now, connection),
+        }
+    }
+
+    pub(super) fn reply(&mut self, now: Moment, connection: ConnectionId, frame: Frame) {
+        let grace = self.config.limits.grace;
+        if let Some(agent) = self.connections.get(&connection)
+            && let Some(session) = &mut self.agents[*agent].session
+            && session.connection() == Some(connection)
+        {
+            session.reply(now, grace, frame);
+        }
+    }
+
+    /// A browser said hello: the newest wins, and resumes the session that it names.
+    fn open(&mut self, now: Moment, id: &str, named: Option<&str>, arrival: Arrival) {
+        let Some(agent) = self.agent_index(id) else {
+            // A token for an agent that the configuration doesn't know; the close says enough.
+            tracing::warn!(agent = id, "a valid token for an unknown agent");
+            return;
+        };
+        self.connections.insert(arrival.connection, agent);
+        let resumed = match &mut self.agents[agent].session {
+            Some(session) if named == Some(session.id.as_str()) => {
+                session.attach(now, arrival);
+                true
+            }
+            session => {
+                if let Some(older) = session {
+                    older.say_bye(crate::agent::wire::ByeCode::Replaced, false);
+                }
+                *session = Some(Session::new(now, arrival));
+                false
+            }
+        };
+        tracing::info!(agent = id, resumed, "the agent's browser is here");
+        let calls: Vec<CallView> = self
+            .open_calls(agent)
+            .map(|(_, placed)| placed.call.view())
+            .collect();
+        let welcome = Event::Welcome {
+            session: self.agents[agent]
+                .session
+                .as_ref()
+                .map(|session| session.id.clone())
+                .unwrap_or_default(),
+            resumed,
+            heartbeat_ms: HEARTBEAT_MS,
+            grace_ms: u64::try_from(self.config.limits.grace.as_millis()).unwrap_or(u64::MAX),
+            ice: Vec::new(),
+            agent: self.agents[agent].view(),
+            calls,
+        };
+        self.tell_agent(now, agent, welcome);
+    }
+
+    /// The session outlives its connection by the grace.
+    fn close(&mut self, now: Moment, connection: ConnectionId) {
+        let Some(agent) = self.connections.remove(&connection) else {
+            return;
+        };
+        let grace = self.config.limits.grace;
+        if let Some(session) = &mut self.agents[agent].session
+            && session.connection() == Some(connection)
+        {
+            session.detach(now, grace);
+            tracing::info!(
+                agent = self.agents[agent].config.id,
+                "the agent's browser is gone; it is waited for"
+            );
+        }
+    }
+
+    /// The grace is over: what is up ends, and the legs go.
+    pub(super) fn lose_agent(&mut self, now: Moment, agent: usize) {
+        tracing::info!(
+            agent = self.agents[agent].config.id,
+            "the agent did not come back"
+        );
+        let live: Vec<Age> = self.live_calls(agent).map(|(age, _)| age).collect();
+        for age in live {
+            self.feed(now, age, Input::AgentLost);
+        }
+        let media = std::mem::take(&mut self.agents[agent].media);
+        let legs = media
+            .coming
+            .into_iter()
+            .chain(media.current.map(|warm| warm.leg));
+        for leg in legs {
+            let _ = self.engine.close(leg);
+        }
+        self.agents[agent].session = None;
+    }
+
+    /// Does what the browser asks; `None`: the reply follows when the media engine has answered.
+    fn operate(
+        &mut self,
+        now: Moment,
+        agent: usize,
+        connection: ConnectionId,
+        re: u64,
+        operation: Operation,
+    ) -> Option<Result<serde_json::Value, Problem>> {
+        let acted =
+            |result: Result<CallView, Problem>| Some(result.map(|call| json!({ "call": call })));
+        match operation {
+            Operation::Ping | Operation::Stats { .. } => Some(Ok(json!({}))),
+            Operation::Media { sdp, restart } => {
+                self.handle_offer_of_desk(agent, connection, re, sdp, restart)
+            }
+            Operation::Dial(dial) => acted(self.dial_for(now, agent, dial)),
+            Operation::Answer { call } => acted(self.act_for(now, agent, &call, Action::Answer)),
+            Operation::Reject { call, reason } | Operation::Hangup { call, reason } => {
+                acted(self.act_for(now, agent, &call, Action::Hangup { reason }))
+            }
+            Operation::Mute { call, on } => {
+                acted(self.act_for(now, agent, &call, Action::Mute { on }))
+            }
+            Operation::Digits { call, tones } => {
+                acted(self.act_for(now, agent, &call, Action::Digits { tones }))
+            }
+            Operation::Dispose {
+                call, code, notes, ..
+            } => acted(self.act_for(now, agent, &call, Action::Dispose { code, notes })),
+            Operation::Status { name, reason } => Some(self.set_status(now, agent, name, reason)),
+            Operation::Hold { .. } => Some(Err(not_built("Hold"))),
+            Operation::Transfer { .. } | Operation::Complete { .. } => {
+                Some(Err(not_built("Transfer")))
+            }
+            Operation::Record { .. } => Some(Err(not_built("Recording"))),
+            // The socket answers these itself.
+            Operation::Hello { .. } | Operation::Auth { .. } => Some(Err(Problem::bad_request(
+                "Hello is the first frame, and the only one.",
+            ))),
+        }
+    }
+
+    /// The browser's offer: a restart keeps the leg, anything else is a new PeerConnection.
+    fn handle_offer_of_desk(
+        &mut self,
+        agent: usize,
+        connection: ConnectionId,
+        re: u64,
+        sdp: String,
+        restart: bool,
+    ) -> Option<Result<serde_json::Value, Problem>> {
+        let media = &self.agents[agent].media;
+        let present = media.coming.or(media.current.map(|warm| warm.leg));
+        let leg = match present.filter(|_| restart) {
+            Some(leg) => leg,
+            None => self.fresh_leg(agent),
+        };
+        let request = self.request(Purpose::Desk { connection, re });
+        if self.engine.agent_offer(leg, request, sdp).is_err() {
+            self.requests.remove(&request);
+            return Some(Err(Problem::unavailable(format!(
+                "No audio connection: {OVERLOADED}."
+            ))));
+        }
+        None
+    }
+
+    fn fresh_leg(&mut self, agent: usize) -> LegId {
+        let worker = *self.agents[agent]
+            .worker
+            .get_or_insert_with(|| self.engine.assign());
+        let leg = self.engine.new_leg(worker);
+        self.legs.insert(leg, Owner::Agent(agent));
+        if let Some(older) = self.agents[agent].media.coming.replace(leg) {
+            let _ = self.engine.close(older);
+        }
+        leg
+    }
+
+    fn set_status(
+        &mut self,
+        now: Moment,
+        agent: usize,
+        name: String,
+        reason: Option<String>,
+    ) -> Result<serde_json::Value, Problem> {
+        if !STATUSES.contains(&name.as_str()) {
+            return Err(Problem::bad_request(format!(
+                "There is no status {name:?}; there are {}.",
+                STATUSES.join(", ")
+            )));
+        }
+        self.agents[agent].status = agent::wire::StatusView {
+            name,
+            since: now.epoch_ms,
+            reason,
+        };
+        self.show_agent(now, agent);
+        Ok(json!({}))
+    }
+
+    /// Places a call in the agent's name, by whatever way is asked for or configured.
+    pub(super) fn dial_for(
+        &mut self,
+        now: Moment,
+        agent: usize,
+        dial: Dial,
+    ) -> Result<CallView, Problem> {
+        if let Some(placed) = self
+            .ages
+            .get(&dial.call)
+            .and_then(|age| self.calls.get(age))
+        {
+            return match placed.agent == agent {
+                true => Ok(placed.call.view()),
+                false => Err(Problem::conflict("This call id is taken.")),
+            };
+        }
+        let number = Number::parse(&dial.to).map_err(|error| {
+            Problem::new(
+                "invalid-number",
+                "The number can't be dialled",
+                422,
+                error.to_string(),
+            )
+        })?;
+        self.may_dial(now, agent)?;
+        let via = dial
+            .via
+            .or_else(|| self.agents[agent].config.dial_via.clone());
+        let via = via.unwrap_or_else(|| self.only_way(agent));
+        let (route, expected) = self.way_out(agent, &via)?;
+        // Dialling again is the agent's word that the last call's wrap-up is done.
+        let wrapping: Vec<Age> = self.open_calls(agent).map(|(age, _)| age).collect();
+        for age in wrapping {
+            let code = REDIALLED.to_owned();
+            self.feed(now, age, Input::Dispose { code });
+        }
+        let made = Made {
+            id: dial.call,
+            agent: self.agents[agent].config.id.clone(),
+            peer: Peer {
+                number: number.as_str().to_owned(),
+                name: None,
+            },
+            via,
+            context: dial.context,
+        };
+        let mut actions = Vec::new();
+        let windows = self.windows(RING);
+        let call = match expected {
+            true => Call::dial_expected(made, now, windows, &mut actions),
+            false => Call::dial_trunk(made, now, windows, &mut actions),
+        };
+        let age = self.place(now, agent, route, None, call, actions);
+        self.view(age)
+    }
+
+    fn may_dial(&self, now: Moment, agent: usize) -> Result<(), Problem> {
+        if self.open.len() >= self.config.limits.calls {
+            return Err(Problem::unavailable(
+                "The gateway's limit of calls is reached.",
+            ));
+        }
+        let refused =
+            |detail: String| Problem::new("agent-not-ready", "The agent is not ready", 409, detail);
+        readiness::can_talk(&self.agents[agent]).map_err(refused)?;
+        let status = &self.agents[agent].status.name;
+        if status != AVAILABLE {
+            return Err(refused(format!("The agent's status is {status}.")));
+        }
+        if !self.agents[agent]
+            .session
+            .as_ref()
+            .is_some_and(|session| session.may_dial(now))
+        {
+            return Err(Problem::unauthorized(
+                "The agent's token has expired; calls in progress go on.",
+            ));
+        }
+        if self.live_calls(agent).next().is_some() {
+            return Err(Problem::new(
+                "agent-busy",
+                "The agent has a call",
+                409,
+                "The agent has a call already; end it first.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Where an agent's calls go if nobody says.
+    fn only_way(&self, agent: usize) -> String {
+        match (&self.agents[agent].config.extension, self.trunks.first()) {
+            (None, Some(trunk)) => trunk.config.name.clone(),
+            (Some(_), _) | (None, None) => OZONETEL.to_owned(),
+        }
+    }
+
+    /// The route of a way out, and whether it comes back as an INVITE.
+    fn way_out(&self, agent: usize, via: &str) -> Result<(Route, bool), Problem> {
+        let down = |detail: String| Problem::new("line-down", "There is no way out", 503, detail);
+        let shown = &self.agents[agent];
+        if via != OZONETEL {
+            let trunk = self
+                .trunks
+                .iter()
+                .position(|trunk| trunk.config.name == via);
+            let trunk = trunk.ok_or_else(|| {
+                Problem::new(
+                    "unknown-way",
+                    "There is no such way out",
+                    422,
+                    format!("There is no trunk {via:?}."),
+                )
+            })?;
+            if self.trunks[trunk].peer.is_none() {
+                return Err(down(format!("The trunk {via} has no peer to call out to.")));
+            }
+            return Ok((Route::Trunk(trunk), false));
+        }
+        let Some(line) = &shown.sip else {
+            return Err(down("The agent has no line at the provider.".to_owned()));
+        };
+        if let Some(words) = line.detail() {
+            return Err(down(format!("The agent's SIP line is down: {words}.")));
+        }
+        if let Some(words) = shown
+            .token
+            .as_ref()
+            .and_then(|token| token.connection.detail())
+        {
+            return Err(down(format!(
+                "The provider's token socket is down: {words}."
+            )));
+        }
+        Ok((Route::Line(line_of(agent)), shown.token.is_some()))
+    }
+
+    /// One agent's own calls only.
+    fn act_for(
+        &mut self,
+        now: Moment,
+        agent: usize,
+        call: &CallId,
+        action: Action,
+    ) -> Result<CallView, Problem> {
+        let age = self.ages.get(call).copied();
+        let own = age.filter(|age| {
+            self.calls
+                .get(age)
+                .is_some_and(|placed| placed.agent == agent)
+        });
+        match own {
+            Some(age) => self.act_on(now, age, action),
+            None => Err(Problem::not_found("You have no such call.")),
+        }
+    }
+
+    pub(super) fn act_on(
+        &mut self,
+        now: Moment,
+        age: Age,
+        action: Action,
+    ) -> Result<CallView, Problem> {
+        let Some(placed) = self.calls.get(&age) else {
+            return Err(Problem::not_found("There is no such call."));
+        };
+        let agent = placed.agent;
+        let state = placed.call.view().state;
+        let wrong = |what: &str| Problem::conflict(format!("The call is {}; {what}", words(state)));
+        use crate::agent::wire::CallState as S;
+        let input = match action {
+            Action::Answer => {
+                if state != S::RingingIn {
+                    return Err(wrong("only one that rings can be answered."));
+                }
+                if self
+                    .live_calls(agent)
+                    .any(|(other, placed)| other != age && placed.bridged.is_some())
+                {
+                    return Err(Problem::conflict(
+                        "The agent talks on another call; end it first.",
+                    ));
+                }
+                readiness::can_talk(&self.agents[agent]).map_err(|because| {
+                    Problem::new("agent-not-ready", "The agent is not ready", 409, because)
+                })?;
+                Input::Answer {
+                    how: Answered::ByAgent,
+                }
+            }
+            Action::Hangup { .. } => Input::HangUp,
+            Action::Mute { on } => {
+                if matches!(state, S::WrapUp | S::Closed) {
+                    return Err(wrong("there is nobody to mute for."));
+                }
+                Input::Mute(on)
+            }
+            Action::Digits { .. } => return Err(not_built("Sending digits")),
+            Action::Dispose { code, .. } => {
+                if !matches!(state, S::WrapUp | S::Closed) {
+                    return Err(wrong("a disposition follows its end."));
+                }
+                Input::Dispose { code }
+            }
+        };
+        self.feed(now, age, input);
+        self.view(age)
+    }
+
+    fn view(&self, age: Age) -> Result<CallView, Problem> {
+        self.calls
+            .get(&age)
+            .map(|placed| placed.call.view())
+            .ok_or_else(|| Problem::not_found("There is no such call."))
+    }
+}
+
+fn words(state: crate::agent::wire::CallState) -> &'static str {
+    use crate::agent::wire::CallState as S;
+    match state {
+        S::RingingOut => "ringing out",
+        S::RingingIn => "ringing",
+        S::Connected => "connected",
+        S::Held => "on hold",
+        S::WrapUp | S::Closed => "over",
+    }
+}
+
+fn not_built(what: &str) -> Problem {
+    Problem::not_available(format!("{what} is not available in this version."))
+}
+
+/// The statuses that an agent may choose.
+const STATUSES: &[&str] = &[AVAILABLE, "break", "offline"];
+
+/// How often the browser shows that it lives.
+const HEARTBEAT_MS: u64 = 15_000;
+
+/// The disposition of a call whose agent went on to the next.
+const REDIALLED: &str = "none";

@@ -1,0 +1,313 @@
+//! SIP between the sockets and the calls: what comes in, what goes out, and who it is for.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use signaling::{
+    Body, Ended, Event, Flow, IncomingInvite, LineDown, LineId, SocketId, Source, Transmit,
+    Transport,
+};
+
+use super::acts::kind_of;
+use super::task::{Age, Purpose, Task, line_of};
+use crate::agent::ConnectionState;
+use crate::agent::wire::{self, NoticeKind};
+use crate::call::state::{DialogEnd, Input, OZONETEL};
+use crate::clock::Moment;
+use crate::metrics::Way;
+use crate::transport;
+
+impl Task {
+    pub(super) fn handle_transport(&mut self, now: Moment, event: transport::Event) {
+        match event {
+            transport::Event::Message { flow, bytes } => {
+                if let Flow::Datagram { socket, peer } = flow
+                    && !self.admits(socket, peer)
+                {
+                    // A stranger hears nothing: to a scanner the port looks dead.
+                    self.metrics.sip_request("other", Way::In, "stranger");
+                    tracing::debug!(%peer, "a datagram from an address that no trunk lists was dropped");
+                    return;
+                }
+                self.count(&bytes, flow, Way::In);
+                self.endpoint.handle_message(now.instant, flow, bytes);
+            }
+            transport::Event::LineConnected {
+                line,
+                stream,
+                transport,
+            } => {
+                self.set_line(
+                    now,
+                    line,
+                    ConnectionState::Down("it is being registered".to_owned()),
+                );
+                self.streams.insert(stream, transport);
+                self.endpoint
+                    .handle_line_connected(now.instant, line, stream, transport);
+            }
+            transport::Event::StreamClosed {
+                stream,
+                line,
+                cause,
+            } => {
+                self.streams.remove(&stream);
+                self.endpoint.handle_stream_closed(now.instant, stream);
+                if let Some(line) = line {
+                    self.metrics.line_reconnected(OZONETEL, "closed");
+                    self.set_line(now, line, ConnectionState::Down(cause));
+                }
+            }
+            transport::Event::LineConnectFailed { line, cause } => {
+                self.metrics.line_reconnected(OZONETEL, "not-connected");
+                self.set_line(now, line, ConnectionState::Down(cause));
+            }
+        }
+    }
+
+    pub(super) fn handle_signaling(&mut self, now: Moment, event: Event) {
+        match event {
+            Event::LineUp { line, .. } => self.set_line(now, line, ConnectionState::Up),
+            Event::LineDown { line, cause } => {
+                self.set_line(now, line, ConnectionState::Down(words(&cause)));
+            }
+            Event::Invite {
+                dialog,
+                source,
+                invite,
+            } => match source {
+                Source::Line(line) => self.handle_line_invite(now, line, dialog, &invite),
+                Source::Socket { socket, peer } => {
+                    self.handle_trunk_invite(now, socket, peer, dialog, &invite);
+                }
+            },
+            Event::Progress {
+                dialog,
+                status,
+                body,
+                ..
+            } => {
+                let answer = text(body);
+                self.feed_dialog(now, dialog, Input::Progress { status, answer });
+            }
+            Event::Accepted { dialog, body } => {
+                let answer = text(body);
+                self.feed_dialog(now, dialog, Input::Accepted { answer });
+            }
+            Event::Confirmed { dialog, body } => {
+                let answer = text(body);
+                self.feed_dialog(now, dialog, Input::Confirmed { answer });
+            }
+            Event::Offer { dialog, body } => self.handle_offer(now, dialog, body),
+            Event::OfferAnswered { dialog, result } => {
+                // Only an offerless re-INVITE makes us offer; its answer comes with the ACK.
+                if let (Ok(Some(body)), Some(age)) = (result, self.dialogs.get(&dialog).copied())
+                    && let (Some(answer), Some(leg)) =
+                        (text(Some(body)), self.calls.get(&age).and_then(|p| p.leg))
+                {
+                    let request = self.request(Purpose::Apply(age));
+                    let _ = self.engine.accept_answer(leg, request, answer);
+                }
+            }
+            Event::Info { dialog, .. } => tracing::debug!(%dialog, "an INFO came"),
+            Event::Ended { dialog, cause } => {
+                if let Some(age) = self.dialogs.remove(&dialog) {
+                    if let Some(placed) = self.calls.get_mut(&age) {
+                        placed.dialog = None;
+                    }
+                    self.feed(now, age, Input::DialogEnded(end(cause)));
+                }
+            }
+            Event::Pong { flow, status } => tracing::debug!(?flow, status, "a ping was answered"),
+            Event::Malformed { flow, cause } => {
+                tracing::warn!(?flow, cause, "a SIP message was refused");
+            }
+        }
+    }
+
+    pub(super) fn send(&mut self, transmit: Transmit) {
+        self.count(&transmit.bytes, transmit.flow, Way::Out);
+        if let Err(error) = self.transports.send(transmit.flow, transmit.bytes) {
+            tracing::debug!(flow = ?transmit.flow, %error, "a SIP message was not sent");
+        }
+    }
+
+    /// A re-INVITE or UPDATE: hold, resume, or a moved far end. The media engine writes the answer.
+    fn handle_offer(&mut self, now: Moment, dialog: signaling::DialogId, body: Option<Body>) {
+        let Some(age) = self.dialogs.get(&dialog).copied() else {
+            let _ = self.endpoint.refuse_offer(now.instant, dialog, 481);
+            return;
+        };
+        let found = self
+            .calls
+            .get(&age)
+            .map(|placed| (placed.leg, placed.route));
+        let Some((Some(leg), route)) = found else {
+            let _ = self.endpoint.refuse_offer(now.instant, dialog, 488);
+            return;
+        };
+        let request = self.request(Purpose::Reoffer(age));
+        let asked = match text(body) {
+            Some(offer) => self.engine.answer(leg, request, offer),
+            None => self.engine.offer(leg, request, kind_of(route)),
+        };
+        if asked.is_err() {
+            self.requests.remove(&request);
+            let _ = self.endpoint.refuse_offer(now.instant, dialog, 500);
+        }
+    }
+
+    /// The media engine's answer to a re-offer.
+    pub(super) fn reoffered(&mut self, now: Moment, age: Age, result: Result<String, String>) {
+        let Some(dialog) = self.calls.get(&age).and_then(|placed| placed.dialog) else {
+            return;
+        };
+        match result {
+            Ok(description) => {
+                let body = Some(Body::sdp(description));
+                // The peer may have taken its offer back.
+                let _ = self.endpoint.answer_offer(now.instant, dialog, body);
+            }
+            Err(words) => {
+                tracing::warn!(%dialog, words, "a new offer within a call was refused");
+                let _ = self.endpoint.refuse_offer(now.instant, dialog, 488);
+            }
+        }
+    }
+
+    fn feed_dialog(&mut self, now: Moment, dialog: signaling::DialogId, input: Input) {
+        if let Some(age) = self.dialogs.get(&dialog).copied() {
+            self.feed(now, age, input);
+        }
+    }
+
+    fn set_line(&mut self, now: Moment, line: LineId, state: ConnectionState) {
+        let Some(agent) = (0..self.agents.len()).find(|index| line_of(*index) == line) else {
+            return;
+        };
+        let Some(connection) = &mut self.agents[agent].sip else {
+            return;
+        };
+        let was_up = connection.is_up();
+        if connection.state == state {
+            return;
+        }
+        connection.set(now, state);
+        let detail = connection.detail();
+        let up = connection.is_up();
+        let id = &self.agents[agent].config.id;
+        match &detail {
+            None => tracing::info!(agent = id, "the SIP line is up"),
+            Some(words) if was_up => tracing::warn!(agent = id, words, "the SIP line is down"),
+            Some(words) => tracing::info!(agent = id, words, "the SIP line is not up"),
+        }
+        if was_up != up {
+            let kind = if up {
+                NoticeKind::LineUp
+            } else {
+                NoticeKind::LineDown
+            };
+            let notice = wire::Event::Notice {
+                kind,
+                in_ms: None,
+                detail,
+            };
+            self.tell_agent(now, agent, notice);
+        }
+        self.show_agent(now, agent);
+    }
+
+    fn admits(&self, socket: SocketId, peer: SocketAddr) -> bool {
+        self.trunks
+            .iter()
+            .any(|trunk| trunk.socket == socket && trunk.admits(peer))
+    }
+
+    fn count(&self, bytes: &Bytes, flow: Flow, way: Way) {
+        let line = bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next();
+        let Some(line) = line.and_then(|line| std::str::from_utf8(line).ok()) else {
+            return;
+        };
+        let mut words = line.split(' ');
+        match (words.next(), words.next()) {
+            (Some("SIP/2.0"), Some(status)) => {
+                if let Ok(status) = status.parse() {
+                    let method = cseq_method(bytes).unwrap_or_default();
+                    self.metrics.sip_response(&method, status);
+                }
+            }
+            (Some(method), Some(_)) => self.metrics.sip_request(method, way, self.transport(flow)),
+            _ => {}
+        }
+    }
+
+    fn transport(&self, flow: Flow) -> &'static str {
+        match flow {
+            Flow::Datagram { .. } => "udp",
+            Flow::Stream(stream) => self
+                .streams
+                .get(&stream)
+                .map_or("wss", |t| transport_word(*t)),
+        }
+    }
+}
+
+/// What a line's URL says its transport is, for a label.
+fn transport_word(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+        Transport::Tls => "tls",
+        Transport::Ws => "ws",
+        Transport::Wss => "wss",
+    }
+}
+
+/// The offer or answer of an INVITE, as text; one that isn't SDP counts as one that can't be read.
+pub(super) fn offer_of(invite: &IncomingInvite) -> Option<String> {
+    text(invite.body())
+}
+
+fn text(body: Option<Body>) -> Option<String> {
+    body.map(|body| String::from_utf8_lossy(&body.bytes).into_owned())
+}
+
+/// The method that a response answers.
+fn cseq_method(message: &Bytes) -> Option<String> {
+    let text = String::from_utf8_lossy(message);
+    let line = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .find(|line| {
+            line.get(..5)
+                .is_some_and(|name| name.eq_ignore_ascii_case("cseq:"))
+        })?;
+    line.split_whitespace().last().map(str::to_owned)
+}
+
+fn end(cause: Ended) -> DialogEnd {
+    match cause {
+        Ended::Bye { .. } => DialogEnd::Bye,
+        Ended::Cancelled => DialogEnd::Cancelled,
+        Ended::Rejected { status, reason } => DialogEnd::Rejected { status, reason },
+        Ended::TimedOut => DialogEnd::TimedOut,
+        Ended::AckMissing => DialogEnd::AckMissing,
+        Ended::FlowLost => DialogEnd::FlowLost,
+        Ended::LocalHangup => DialogEnd::Ours,
+    }
+}
+
+fn words(cause: &LineDown) -> String {
+    match cause {
+        LineDown::Rejected { status, reason } => {
+            format!("the registrar refused the registration ({status} {reason})")
+        }
+        LineDown::WrongPassword => {
+            "the registrar does not accept the extension's password; it is not tried again"
+                .to_owned()
+        }
+        LineDown::TimedOut => "the registrar does not answer".to_owned(),
+        LineDown::FlowLost => "the connection was closed".to_owned(),
+        LineDown::Unregistered => "it was unregistered".to_owned(),
+    }
+}

@@ -1,0 +1,509 @@
+//! The task behind the [`Switchboard`](super::Switchboard): one owner of everything, one input at a time.
+//!
+//! It carries and decides nothing: what a call does is `call`'s, what SIP does is `signaling`'s.
+//! Each turn feeds one input, carries out what the calls ask for, and drains the SIP endpoint.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use media::{Engine, LegId, RequestId, WorkerCounters};
+use signaling::{DialogId, Endpoint, LineId, SocketId, StreamId, Transport};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{ConnectionId, Input};
+use crate::agent::Agent;
+use crate::agent::session::Due;
+use crate::agent::wire::{ByeCode, CallView, Event};
+use crate::call::CallId;
+use crate::call::expectation::Expectation;
+use crate::call::state::{self, Call};
+use crate::clock::Moment;
+use crate::config::{Config, Trunk};
+use crate::metrics::{Metrics, Side, Way};
+use crate::transport::Transports;
+
+/// What the task is made of, in the order in which it is built.
+#[derive(Debug)]
+pub struct Parts {
+    pub config: Arc<Config>,
+    pub metrics: Metrics,
+    pub transports: Transports,
+    pub endpoint: Endpoint,
+    pub engine: Engine,
+    pub agents: Vec<Agent>,
+    pub trunks: Vec<TrunkWay>,
+}
+
+/// A trunk, its socket, and where its calls go.
+#[derive(Debug)]
+pub struct TrunkWay {
+    pub config: Trunk,
+    pub socket: SocketId,
+    /// `None` for a trunk that only calls in.
+    pub peer: Option<std::net::SocketAddr>,
+}
+
+impl TrunkWay {
+    /// Whether its peer or its list of addresses allows this one.
+    pub fn admits(&self, source: std::net::SocketAddr) -> bool {
+        self.config.admits(source.ip()) || self.peer.is_some_and(|peer| peer.ip() == source.ip())
+    }
+}
+
+/// The owner of calls, agents, lines and trunks.
+#[derive(Debug)]
+pub struct Task {
+    pub(super) config: Arc<Config>,
+    pub(super) metrics: Metrics,
+    pub(super) transports: Transports,
+    pub(super) endpoint: Endpoint,
+    pub(super) engine: Engine,
+    pub(super) agents: Vec<Agent>,
+    pub(super) trunks: Vec<TrunkWay>,
+    /// The one INVITE that is awaited on an agent's line; at most one an agent.
+    pub(super) expectations: HashMap<usize, Expectation>,
+    /// By age: ids are UUIDv7 when we make them, but not when a back end does.
+    pub(super) calls: BTreeMap<Age, Placed>,
+    pub(super) ages: HashMap<CallId, Age>,
+    /// Calls that aren't closed: the only ones that have deadlines.
+    pub(super) open: BTreeSet<Age>,
+    /// Calls that were fed since they were last shown.
+    pub(super) touched: BTreeSet<Age>,
+    pub(super) dialogs: HashMap<DialogId, Age>,
+    pub(super) legs: HashMap<LegId, Owner>,
+    pub(super) requests: HashMap<RequestId, Purpose>,
+    pub(super) connections: HashMap<ConnectionId, usize>,
+    /// What each open stream is, for labels.
+    pub(super) streams: HashMap<StreamId, Transport>,
+    /// Inputs that calls have yet to take, in order.
+    pub(super) pending: VecDeque<(Age, state::Input)>,
+    next_age: u64,
+    next_request: u64,
+    sampled: Instant,
+    counted: Vec<WorkerCounters>,
+    pub(super) started: Moment,
+}
+
+/// The order in which calls came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Age(u64);
+
+/// A call and what it has of SIP and media.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub call: Call,
+    /// The agent's place in the list.
+    pub agent: usize,
+    pub route: Route,
+    pub dialog: Option<DialogId>,
+    /// The customer's media leg.
+    pub leg: Option<LegId>,
+    pub bridged: Option<Instant>,
+    /// What was last published.
+    pub shown: Option<CallView>,
+    /// How much of the story has been logged.
+    pub told: usize,
+    pub set_up: SetUp,
+}
+
+/// Whether the time to ringing has been measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SetUp {
+    Awaited(Instant),
+    Measured,
+}
+
+/// The way a call's SIP takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    Line(LineId),
+    /// The trunk's place in the list, and the peer that the call came from.
+    Trunk(usize),
+}
+
+/// Whose media leg it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Agent(usize),
+    Customer(Age),
+}
+
+/// What a description was asked for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// A call's answer or offer.
+    Describe(Age),
+    /// A call's answer from the peer.
+    Apply(Age),
+    /// A re-INVITE's answer.
+    Reoffer(Age),
+    /// The answer to a browser's offer.
+    Desk { connection: ConnectionId, re: u64 },
+}
+
+impl Task {
+    pub fn new(parts: Parts, now: Moment) -> Self {
+        Self {
+            config: parts.config,
+            metrics: parts.metrics,
+            transports: parts.transports,
+            endpoint: parts.endpoint,
+            engine: parts.engine,
+            agents: parts.agents,
+            trunks: parts.trunks,
+            expectations: HashMap::new(),
+            calls: BTreeMap::new(),
+            ages: HashMap::new(),
+            open: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            dialogs: HashMap::new(),
+            legs: HashMap::new(),
+            requests: HashMap::new(),
+            connections: HashMap::new(),
+            streams: HashMap::new(),
+            pending: VecDeque::new(),
+            next_age: 0,
+            next_request: 0,
+            sampled: now.instant,
+            counted: Vec::new(),
+            started: now,
+        }
+    }
+
+    /// Runs until `stop`; then ends the calls, says good-bye on every line and socket, and returns.
+    pub async fn run(
+        mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        mut media: mpsc::Receiver<media::Event>,
+        mut stop: oneshot::Receiver<()>,
+    ) {
+        loop {
+            let deadline = tokio::time::Instant::from_std(self.poll_timeout());
+            let input = tokio::select! {
+                biased;
+                _ = &mut stop => break,
+                Some(event) = media.recv() => Some(Input::Media(event)),
+                Some(input) = inputs.recv() => Some(input),
+                () = tokio::time::sleep_until(deadline) => None,
+            };
+            let now = Moment::read();
+            match input {
+                Some(input) => self.handle(now, input),
+                None => self.handle_timeout(now),
+            }
+            self.settle(now);
+        }
+        self.shut_down(&mut inputs).await;
+    }
+
+    fn handle(&mut self, now: Moment, input: Input) {
+        match input {
+            Input::Transport(event) => self.handle_transport(now, event),
+            Input::Ozonetel(event) => self.handle_provider(now, event),
+            Input::Media(event) => self.handle_media(now, event),
+            Input::Desk(desk) => self.handle_desk(now, desk),
+            Input::Api(api) => self.handle_api(now, api),
+        }
+    }
+
+    /// When something is due, even if nothing happens.
+    fn poll_timeout(&self) -> Instant {
+        let sip = self.endpoint.poll_timeout().map(|(at, _)| at);
+        let calls = self.open.iter().filter_map(|age| self.calls.get(age));
+        let calls = calls.filter_map(|placed| placed.call.poll_timeout());
+        let sessions = self
+            .agents
+            .iter()
+            .filter_map(|agent| agent.session.as_ref());
+        let sessions = sessions.filter_map(crate::agent::session::Session::poll_timeout);
+        let sample = self.sampled + SAMPLE;
+        sip.into_iter()
+            .chain(calls)
+            .chain(sessions)
+            .fold(sample, Instant::min)
+    }
+
+    fn handle_timeout(&mut self, now: Moment) {
+        self.endpoint.handle_timeout(now.instant);
+        let is_due = |age: &&Age| {
+            let call = self.calls.get(age).map(|placed| &placed.call);
+            call.and_then(Call::poll_timeout)
+                .is_some_and(|at| at <= now.instant)
+        };
+        let due: Vec<Age> = self.open.iter().filter(is_due).copied().collect();
+        for age in due {
+            let mut actions = Vec::new();
+            if let Some(placed) = self.calls.get_mut(&age) {
+                placed.call.handle_timeout(now, &mut actions);
+            }
+            self.carry_out(now, age, actions);
+        }
+        self.expectations
+            .retain(|_, expected| now.instant < expected.until);
+        let grace = self.config.limits.grace;
+        for index in 0..self.agents.len() {
+            let session = self.agents[index].session.as_mut();
+            if session.map(|session| session.handle_timeout(now, grace)) == Some(Due::Lost) {
+                self.lose_agent(now, index);
+            }
+        }
+        if now.instant >= self.sampled + SAMPLE {
+            self.sampled = now.instant;
+            self.sample();
+        }
+    }
+
+    /// Carries on until nobody has anything to do at once.
+    fn settle(&mut self, now: Moment) {
+        loop {
+            if let Some((age, input)) = self.pending.pop_front() {
+                let mut actions = Vec::new();
+                if let Some(placed) = self.calls.get_mut(&age) {
+                    placed.call.handle(now, input, &mut actions);
+                }
+                self.carry_out(now, age, actions);
+            } else if let Some(transmit) = self.endpoint.poll_transmit() {
+                self.send(transmit);
+            } else if let Some(event) = self.endpoint.poll_event() {
+                self.handle_signaling(now, event);
+            } else {
+                break;
+            }
+        }
+        self.publish(now);
+    }
+
+    /// Feeds a call at once; its further inputs follow in order.
+    pub(super) fn feed(&mut self, now: Moment, age: Age, input: state::Input) {
+        let mut actions = Vec::new();
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.call.handle(now, input, &mut actions);
+        }
+        self.carry_out(now, age, actions);
+    }
+
+    /// Gives a new call its place; its first actions are carried out.
+    pub(super) fn place(
+        &mut self,
+        now: Moment,
+        agent: usize,
+        route: Route,
+        dialog: Option<DialogId>,
+        call: Call,
+        actions: Vec<state::Action>,
+    ) -> Age {
+        self.next_age += 1;
+        let age = Age(self.next_age);
+        self.metrics.call_began(call.direction);
+        self.ages.insert(call.id.clone(), age);
+        self.open.insert(age);
+        if let Some(dialog) = dialog {
+            self.dialogs.insert(dialog, age);
+        }
+        let placed = Placed {
+            call,
+            agent,
+            route,
+            dialog,
+            leg: None,
+            bridged: None,
+            shown: None,
+            told: 0,
+            set_up: SetUp::Awaited(now.instant),
+        };
+        self.calls.insert(age, placed);
+        self.carry_out(now, age, actions);
+        self.forget_old_calls();
+        age
+    }
+
+    pub(super) fn request(&mut self, purpose: Purpose) -> RequestId {
+        self.next_request += 1;
+        let request = RequestId(self.next_request);
+        self.requests.insert(request, purpose);
+        request
+    }
+
+    /// The agent's calls that haven't ended, newest first.
+    pub(super) fn live_calls(&self, agent: usize) -> impl Iterator<Item = (Age, &Placed)> {
+        self.open_calls(agent)
+            .filter(|(_, placed)| placed.call.is_up())
+    }
+
+    /// The agent's calls that aren't closed, newest first.
+    pub(super) fn open_calls(&self, agent: usize) -> impl Iterator<Item = (Age, &Placed)> {
+        let open = self.open.iter().rev();
+        open.filter_map(|age| Some((*age, self.calls.get(age)?)))
+            .filter(move |(_, placed)| placed.agent == agent)
+    }
+
+    pub(super) fn agent_index(&self, id: &str) -> Option<usize> {
+        self.agents.iter().position(|agent| agent.config.id == id)
+    }
+
+    /// Sends an event to the agent's browser, if one is there.
+    pub(super) fn tell_agent(&mut self, now: Moment, agent: usize, event: Event) {
+        let grace = self.config.limits.grace;
+        if let Some(session) = &mut self.agents[agent].session {
+            session.send(now, grace, event);
+        }
+    }
+
+    /// Tells the agent's browser how the agent stands.
+    pub(super) fn show_agent(&mut self, now: Moment, agent: usize) {
+        let view = self.agents[agent].view();
+        self.tell_agent(now, agent, Event::Agent { agent: view });
+    }
+
+    /// Shows every call that changed, and logs what its story gained.
+    fn publish(&mut self, now: Moment) {
+        for age in std::mem::take(&mut self.touched) {
+            let Some(placed) = self.calls.get_mut(&age) else {
+                continue;
+            };
+            for told in &placed.call.story()[placed.told..] {
+                tracing::info!(call = %placed.call.id, agent = placed.call.agent, "{}", told.what);
+            }
+            placed.told = placed.call.story().len();
+            if placed.call.is_closed() {
+                self.open.remove(&age);
+            }
+            let view = placed.call.view();
+            if placed.shown.as_ref() == Some(&view) {
+                continue;
+            }
+            let before = placed.shown.replace(view.clone());
+            if let SetUp::Awaited(since) = placed.set_up
+                && is_set_up(&view)
+            {
+                placed.set_up = SetUp::Measured;
+                self.metrics.call_set_up(now.instant - since);
+            }
+            let had_ended = before.is_some_and(|before| before.ended.is_some());
+            if let (Some(ended), false) = (&view.ended, had_ended) {
+                self.metrics
+                    .call_ended(view.direction, &view.via, ended.reason);
+            }
+            let agent = placed.agent;
+            self.tell_agent(now, agent, Event::Call { call: view });
+        }
+    }
+
+    /// Closed calls are kept for questions about them, up to a bound.
+    fn forget_old_calls(&mut self) {
+        while self.calls.len() > CALLS_KEPT {
+            let oldest_closed = self
+                .calls
+                .iter()
+                .find(|(_, placed)| placed.call.is_closed())
+                .map(|(age, _)| *age);
+            let Some(age) = oldest_closed else {
+                return;
+            };
+            if let Some(placed) = self.calls.remove(&age) {
+                self.ages.remove(&placed.call.id);
+                if let Some(dialog) = placed.dialog {
+                    self.dialogs.remove(&dialog);
+                }
+            }
+        }
+    }
+
+    /// Adds what the media workers counted since the last time.
+    fn sample(&mut self) {
+        let counters = self.engine.counters();
+        for (n, now) in counters.iter().enumerate() {
+            let before = self.counted.get(n);
+            let since = |pick: &dyn Fn(&WorkerCounters) -> u64| {
+                pick(now).saturating_sub(before.map_or(0, pick))
+            };
+            let kinds: [(Side, fn(&WorkerCounters) -> media::Traffic); 3] = [
+                (Side::Agent, |w| w.agent),
+                (Side::Customer, |w| w.provider),
+                (Side::Customer, |w| w.plain),
+            ];
+            for (side, kind) in kinds {
+                let packets = since(&|w| kind(w).packets_in);
+                self.metrics.rtp_packets(side, Way::In, packets);
+                let packets = since(&|w| kind(w).packets_out);
+                self.metrics.rtp_packets(side, Way::Out, packets);
+            }
+            for (place, (cause, total)) in now.discarded.iter().enumerate() {
+                let earlier = before
+                    .and_then(|before| before.discarded.get(place))
+                    .map_or(0, |(_, total)| *total);
+                self.metrics
+                    .rtp_dropped(cause, total.saturating_sub(earlier));
+            }
+        }
+        self.counted = counters;
+    }
+
+    /// Ends everything politely, within a bound.
+    async fn shut_down(mut self, inputs: &mut mpsc::Receiver<Input>) {
+        let now = Moment::read();
+        let live: Vec<Age> = self
+            .calls
+            .iter()
+            .filter(|(_, placed)| placed.call.is_up())
+            .map(|(age, _)| *age)
+            .collect();
+        tracing::info!(calls = live.len(), "the gateway stops; what is up is ended");
+        for age in live {
+            self.feed(now, age, state::Input::Shutdown);
+        }
+        for index in 0..self.agents.len() {
+            self.endpoint.unregister(now.instant, line_of(index));
+            if let Some(session) = &mut self.agents[index].session {
+                session.say_bye(ByeCode::Shutdown, true);
+            }
+        }
+        self.settle(now);
+        // Time for the BYEs' answers and their repetitions; nobody is waited for longer.
+        let over = tokio::time::Instant::now() + GOOD_BYE;
+        while self.endpoint.counts().client_transactions > 0 {
+            let deadline = tokio::time::Instant::from_std(self.poll_timeout()).min(over);
+            let input = tokio::select! {
+                Some(input) = inputs.recv() => Some(input),
+                () = tokio::time::sleep_until(deadline) => None,
+            };
+            if tokio::time::Instant::now() >= over {
+                break;
+            }
+            let now = Moment::read();
+            match input {
+                Some(input @ Input::Transport(_)) => self.handle(now, input),
+                Some(_) => {}
+                None => self.handle_timeout(now),
+            }
+            self.settle(now);
+        }
+        let lived = Moment::read().instant - self.started.instant;
+        tracing::info!(lived_s = lived.as_secs(), "stopped");
+    }
+}
+
+/// An agent's line has the agent's number.
+pub(crate) fn line_of(agent: usize) -> LineId {
+    LineId(u32::try_from(agent).unwrap_or(u32::MAX))
+}
+
+/// Somebody's phone rings, or it is answered.
+fn is_set_up(view: &CallView) -> bool {
+    use crate::agent::wire::{CallState, Progress};
+    match view.state {
+        CallState::RingingOut => view.progress >= Some(Progress::Alerting),
+        CallState::RingingIn | CallState::Connected => true,
+        CallState::Held | CallState::WrapUp | CallState::Closed => false,
+    }
+}
+
+/// How often the media counters are taken over.
+const SAMPLE: Duration = Duration::from_secs(2);
+
+/// Calls kept for questions about them after their end.
+const CALLS_KEPT: usize = 4_000;
+
+/// How long a stop waits for the answers to its BYEs.
+const GOOD_BYE: Duration = Duration::from_secs(2);

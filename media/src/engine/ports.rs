@@ -1,0 +1,142 @@
+//! Port pairs for plain legs: leased, and quarantined after use.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, UdpSocket};
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+/// A worker's share of the RTP port range: even ports, each with the odd one after it for RTCP.
+#[derive(Debug)]
+pub struct Ports {
+    bind_ip: IpAddr,
+    free: VecDeque<u16>,
+    quarantined: VecDeque<(Instant, u16)>,
+}
+
+/// Two bound sockets. To be given back by [`Ports::quarantine`].
+#[derive(Debug)]
+#[must_use = "a lease that is dropped takes its port out of use for good"]
+pub struct PortLease {
+    pub rtp: UdpSocket,
+    pub rtcp: UdpSocket,
+    port: u16,
+}
+
+impl PortLease {
+    /// RTP's; RTCP's is the next.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Ports {
+    /// The pairs of `range` that fall to worker `worker` of `workers`.
+    pub fn new(
+        bind_ip: IpAddr,
+        range: &RangeInclusive<u16>,
+        worker: usize,
+        workers: usize,
+    ) -> Self {
+        let free = range
+            .clone()
+            .filter(|&port| port % 2 == 0 && port < *range.end())
+            .filter(|&port| usize::from(port / 2) % workers == worker)
+            .collect();
+        Self {
+            bind_ip,
+            free,
+            quarantined: VecDeque::new(),
+        }
+    }
+
+    /// Binds the pair that has been free for the longest.
+    ///
+    /// # Errors
+    ///
+    /// The last bind's error when every pair is taken by others, `AddrNotAvailable` when none
+    /// is left.
+    pub fn lease(&mut self, now: Instant) -> io::Result<PortLease> {
+        self.release(now);
+        let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for _ in 0..self.free.len() {
+            let Some(port) = self.free.pop_front() else {
+                break;
+            };
+            match self.bind(port) {
+                Ok(lease) => return Ok(lease),
+                Err(refused) => {
+                    // Somebody else has it now; it may be free the next time.
+                    self.free.push_back(port);
+                    error = refused;
+                }
+            }
+        }
+        Err(error)
+    }
+
+    /// Closes the sockets and keeps the pair out of use for a while: the old call's last
+    /// packets must not reach the next call.
+    pub fn quarantine(&mut self, lease: PortLease, now: Instant) {
+        self.quarantined.push_back((now + QUARANTINE, lease.port));
+    }
+
+    fn release(&mut self, now: Instant) {
+        while let Some(&(until, port)) = self.quarantined.front() {
+            if until > now {
+                break;
+            }
+            self.quarantined.pop_front();
+            self.free.push_back(port);
+        }
+    }
+
+    fn bind(&self, port: u16) -> io::Result<PortLease> {
+        let rtp = UdpSocket::bind((self.bind_ip, port))?;
+        let rtcp = UdpSocket::bind((self.bind_ip, port + 1))?;
+        rtp.set_nonblocking(true)?;
+        rtcp.set_nonblocking(true)?;
+        Ok(PortLease { rtp, rtcp, port })
+    }
+}
+
+/// Longer than a peer goes on sending after BYE was lost once.
+const QUARANTINE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn a_port_rests_before_it_is_used_again() {
+        let mut ports = ports(26_000..=26_001);
+        let now = Instant::now();
+        let lease = ports.lease(now).expect("free");
+        assert_eq!(lease.port(), 26_000);
+        assert!(ports.lease(now).is_err());
+        ports.quarantine(lease, now);
+        assert!(ports.lease(now + QUARANTINE / 2).is_err());
+        assert!(ports.lease(now + QUARANTINE).is_ok());
+    }
+
+    #[test]
+    fn a_port_that_somebody_else_has_is_skipped() {
+        let _other = UdpSocket::bind((Ipv4Addr::LOCALHOST, 26_103)).expect("free");
+        let mut ports = ports(26_102..=26_105);
+        assert_eq!(ports.lease(Instant::now()).expect("free").port(), 26_104);
+    }
+
+    #[test]
+    fn workers_share_no_port() {
+        let of =
+            |worker| Ports::new(Ipv4Addr::LOCALHOST.into(), &(26_200..=26_219), worker, 3).free;
+        let mut all: Vec<u16> = (0..3).flat_map(of).collect();
+        all.sort_unstable();
+        assert_eq!(all, (26_200..26_220).step_by(2).collect::<Vec<_>>());
+    }
+
+    fn ports(range: RangeInclusive<u16>) -> Ports {
+        Ports::new(Ipv4Addr::LOCALHOST.into(), &range, 0, 1)
+    }
+}

@@ -1,0 +1,273 @@
+//! The system calls: UDP in batches, epoll, eventfd. The only module with `unsafe` of its own
+//! making.
+
+use std::io;
+use std::mem;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use super::slab::{Outgoing, Received, Slab};
+
+/// Datagrams per system call.
+pub const BATCH: usize = 64;
+
+/// A worker's name for one of its sockets; also epoll's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketKey(pub u32);
+
+/// Wakes a worker out of its wait.
+#[derive(Debug)]
+pub struct Wake {
+    eventfd: OwnedFd,
+}
+
+impl Wake {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: eventfd takes no pointers; its result is checked.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+        Ok(Self {
+            eventfd: owned(fd)?,
+        })
+    }
+
+    /// Never blocks: a counter at its limit wakes just as well.
+    pub fn wake(&self) {
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: the descriptor is ours and open; `one` has the eight octets that are named.
+        unsafe { libc::write(self.eventfd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+
+    /// Takes back all wake-ups so far.
+    pub fn clear(&self) {
+        let mut count = [0; 8];
+        // SAFETY: the descriptor is ours and open; `count` has the eight octets that are named.
+        unsafe {
+            libc::read(
+                self.eventfd.as_raw_fd(),
+                count.as_mut_ptr().cast(),
+                count.len(),
+            )
+        };
+    }
+}
+
+/// What a worker waits on.
+#[derive(Debug)]
+pub struct Poll {
+    epoll: OwnedFd,
+}
+
+impl Poll {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: epoll_create1 takes no pointers; its result is checked.
+        let fd = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+        Ok(Self { epoll: owned(fd)? })
+    }
+
+    pub fn add_socket(&self, socket: &UdpSocket, key: SocketKey) -> io::Result<()> {
+        self.add(socket.as_raw_fd(), key.0)
+    }
+
+    pub fn add_wake(&self, wake: &Wake, key: SocketKey) -> io::Result<()> {
+        self.add(wake.eventfd.as_raw_fd(), key.0)
+    }
+
+    fn add(&self, fd: RawFd, token: u32) -> io::Result<()> {
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: token.into(),
+        };
+        // SAFETY: both descriptors are open and `event` outlives the call. A closed descriptor
+        // leaves the set by itself.
+        let result =
+            unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
+        checked(result as isize).map(|_| ())
+    }
+
+    /// Waits until something is readable or `timeout` is over, and puts what is into `ready`.
+    pub fn wait(&self, ready: &mut Vec<SocketKey>, timeout: Duration) -> io::Result<()> {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
+        // Rounded up, or a deadline 0.4 ms away would be polled for in a loop.
+        let millis = timeout.as_micros().div_ceil(1_000).min(60_000) as i32;
+        // SAFETY: `events` has room for as many entries as are named.
+        let count = unsafe {
+            libc::epoll_wait(
+                self.epoll.as_raw_fd(),
+                events.as_mut_ptr(),
+                BATCH as i32,
+                millis,
+            )
+        };
+        ready.clear();
+        match checked(count as isize) {
+            Ok(count) => {
+                ready.extend(events[..count].iter().map(|event| {
+                    let token = event.u64;
+                    SocketKey(token as u32)
+                }));
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Receives up to [`BATCH`] datagrams into the slots from `first` on; returns how many slots
+/// were filled. A datagram that doesn't fit a slot is skipped.
+pub fn receive(
+    socket: &UdpSocket,
+    slab: &mut Slab,
+    first: usize,
+    received: &mut Vec<Received>,
+) -> io::Result<usize> {
+    // SAFETY: all-zero octets are a valid sockaddr_storage, iovec and mmsghdr.
+    let mut names: [libc::sockaddr_storage; BATCH] = unsafe { mem::zeroed() };
+    // SAFETY: as above.
+    let mut vectors: [libc::iovec; BATCH] = unsafe { mem::zeroed() };
+    // SAFETY: as above.
+    let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+    let mut room = 0;
+    for (slot, ((name, vector), header)) in slab
+        .tail(first)
+        .zip(names.iter_mut().zip(&mut vectors).zip(&mut headers))
+    {
+        vector.iov_base = slot.as_mut_ptr().cast();
+        vector.iov_len = Slab::CAPACITY;
+        header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
+        header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        header.msg_hdr.msg_iov = vector;
+        header.msg_hdr.msg_iovlen = 1;
+        room += 1;
+    }
+    // SAFETY: the first `room` headers point to names, vectors and slots that outlive the call;
+    // each vector is shorter than its slot.
+    let count = unsafe {
+        libc::recvmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr(),
+            room,
+            libc::MSG_DONTWAIT,
+            std::ptr::null_mut(),
+        )
+    };
+    let count = checked(count as isize)?;
+    for (n, (header, name)) in headers.iter().zip(&names).take(count).enumerate() {
+        if header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0
+            && let Some(from) = address(name)
+        {
+            received.push(Received {
+                slot: first + n,
+                length: header.msg_len as usize,
+                from,
+            });
+        }
+    }
+    Ok(count)
+}
+
+/// Sends datagrams of one socket, at most [`BATCH`]; returns how many the kernel took.
+pub fn send(socket: &UdpSocket, slab: &Slab, datagrams: &[Outgoing]) -> io::Result<usize> {
+    // SAFETY: all-zero octets are a valid sockaddr_storage, iovec and mmsghdr.
+    let mut names: [libc::sockaddr_storage; BATCH] = unsafe { mem::zeroed() };
+    // SAFETY: as above.
+    let mut vectors: [libc::iovec; BATCH] = unsafe { mem::zeroed() };
+    // SAFETY: as above.
+    let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+    let mut count = 0;
+    for (datagram, ((name, vector), header)) in datagrams
+        .iter()
+        .zip(names.iter_mut().zip(&mut vectors).zip(&mut headers))
+    {
+        let octets = slab.read(datagram.slot, datagram.range.clone());
+        vector.iov_base = octets.as_ptr().cast_mut().cast();
+        vector.iov_len = octets.len();
+        header.msg_hdr.msg_namelen = write_address(datagram.to, name);
+        header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
+        header.msg_hdr.msg_iov = vector;
+        header.msg_hdr.msg_iovlen = 1;
+        count += 1;
+    }
+    // SAFETY: the first `count` headers point to names, vectors and octets that outlive the
+    // call; the kernel only reads what the vectors point to.
+    let sent = unsafe {
+        libc::sendmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr(),
+            count,
+            libc::MSG_DONTWAIT,
+        )
+    };
+    checked(sent as isize)
+}
+
+/// Asks for socket buffers that hold a burst of a thousand calls; the kernel may give less.
+pub fn enlarge_buffers(socket: &UdpSocket) {
+    let size: libc::c_int = 4 << 20;
+    for option in [libc::SO_RCVBUF, libc::SO_SNDBUF] {
+        // SAFETY: `size` is an int, as both options want it, and outlives the call.
+        unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                option,
+                std::ptr::from_ref(&size).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        };
+    }
+}
+
+fn owned(fd: RawFd) -> io::Result<OwnedFd> {
+    checked(fd as isize)?;
+    // SAFETY: the descriptor was just made, is valid, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn checked(result: isize) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
+    match i32::from(name.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says which type it is; a sockaddr_storage is large and aligned
+            // enough for each.
+            let name: &libc::sockaddr_in = unsafe { &*std::ptr::from_ref(name).cast() };
+            let ip = Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr));
+            Some(SocketAddr::new(ip.into(), u16::from_be(name.sin_port)))
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let name: &libc::sockaddr_in6 = unsafe { &*std::ptr::from_ref(name).cast() };
+            let ip = Ipv6Addr::from(name.sin6_addr.s6_addr);
+            Some(SocketAddr::new(
+                ip.to_canonical(),
+                u16::from_be(name.sin6_port),
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn write_address(address: SocketAddr, name: &mut libc::sockaddr_storage) -> libc::socklen_t {
+    match address {
+        SocketAddr::V4(v4) => {
+            // SAFETY: a sockaddr_storage is large and aligned enough for a sockaddr_in.
+            let name: &mut libc::sockaddr_in = unsafe { &mut *std::ptr::from_mut(name).cast() };
+            name.sin_family = libc::AF_INET as libc::sa_family_t;
+            name.sin_port = v4.port().to_be();
+            name.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
+            size_of::<libc::sockaddr_in>() as libc::socklen_t
+        }
+        SocketAddr::V6(v6) => {
+            // SAFETY: a sockaddr_storage is large and aligned enough for a sockaddr_in6.
+            let name: &mut libc::sockaddr_in6 = unsafe { &mut *std::ptr::from_mut(name).cast() };
+            name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            name.sin6_port = v6.port().to_be();
+            name.sin6_addr.s6_addr = v6.ip().octets();
+            size_of::<libc::sockaddr_in6>() as libc::socklen_t
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A browser: a second ICE and DTLS stack with its own SRTP.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::RtpWrite;
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+
+use super::PATIENCE;
+use super::phone::{Phone, tone};
+
+pub struct Browser {
+    rtc: Rtc,
+    socket: UdpSocket,
+    mid: Option<Mid>,
+    connected: bool,
+    heard: Vec<Vec<u8>>,
+    sequence: u64,
+}
+
+impl Browser {
+    pub fn new() -> Self {
+        let mut rtc = RtcConfig::new()
+            .clear_codecs()
+            .set_rtp_mode(true)
+            .enable_pcma(true, false)
+            .build(Instant::now());
+        let socket = socket();
+        rtc.add_local_candidate(candidate(&socket));
+        Self {
+            rtc,
+            socket,
+            mid: None,
+            connected: false,
+            heard: Vec::new(),
+            sequence: 1,
+        }
+    }
+
+    pub fn negotiate(&mut self, answer: impl FnOnce(String) -> String) {
+        let mut api = self.rtc.sdp_api();
+        let mid = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let (offer, pending) = api.apply().expect("an offer");
+        self.mid = Some(mid);
+        self.accept(answer(offer.to_sdp_string()), pending);
+    }
+
+    pub fn restart_ice(&mut self, answer: impl FnOnce(String) -> String) {
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(true);
+        let (offer, pending) = api.apply().expect("an offer");
+        self.accept(answer(offer.to_sdp_string()), pending);
+    }
+
+    /// As Chrome does on an ICE restart: another source port.
+    pub fn move_to_another_port(&mut self) {
+        let old = candidate(&self.socket);
+        self.socket = socket();
+        self.rtc.direct_api().invalidate_candidate(&old);
+        self.rtc.add_local_candidate(candidate(&self.socket));
+    }
+
+    fn accept(&mut self, answer: String, pending: SdpPendingOffer) {
+        let answer = SdpAnswer::from_sdp_string(&answer).expect("legal");
+        self.rtc
+            .sdp_api()
+            .accept_answer(pending, answer)
+            .expect("accepted");
+    }
+
+    pub fn connect(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.connected {
+            assert!(Instant::now() < deadline, "not connected");
+            self.step();
+        }
+    }
+
+    /// Both ways with a phone, bit by bit.
+    pub fn converse(&mut self, phone: &mut Phone) {
+        let (ours, theirs) = (tone(1_000), tone(440));
+        let deadline = Instant::now() + PATIENCE;
+        let mut phone_heard = false;
+        self.heard.clear();
+        while !(phone_heard && self.heard.contains(&theirs)) {
+            assert!(Instant::now() < deadline, "not heard: phone {phone_heard}");
+            self.speak(&ours);
+            phone.speak(&theirs);
+            self.step();
+            phone_heard |= phone.hear().is_some_and(|heard| heard == ours);
+        }
+    }
+
+    fn speak(&mut self, payload: &[u8]) {
+        let mid = self.mid.expect("negotiated");
+        let payload_type = self
+            .rtc
+            .media(mid)
+            .and_then(|media| media.remote_pts().first().copied())
+            .expect("negotiated");
+        let mut direct = self.rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(mid, None).expect("a stream");
+        let timestamp = (self.sequence * 160) as u32;
+        stream.write_rtp(RtpWrite::new(
+            payload_type,
+            self.sequence.into(),
+            timestamp,
+            Instant::now(),
+            payload,
+        ));
+        self.sequence += 1;
+    }
+
+    /// Sends what is due and takes one datagram.
+    fn step(&mut self) {
+        let _ = self.rtc.handle_input(Input::Timeout(Instant::now()));
+        self.drain();
+        let mut datagram = [0; 2_048];
+        let Ok((length, from)) = self.socket.recv_from(&mut datagram) else {
+            return;
+        };
+        let local = self.socket.local_addr().expect("bound");
+        let receive = Receive::new(Protocol::Udp, from, local, &datagram[..length]);
+        let input = Input::Receive(Instant::now(), receive.expect("a datagram of ours"));
+        self.rtc.handle_input(input).expect("taken");
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        let local = self.socket.local_addr().expect("bound");
+        loop {
+            match self.rtc.poll_output().expect("no error") {
+                Output::Timeout(_) => return,
+                Output::Transmit(transmit) if transmit.source == local => {
+                    let _ = self
+                        .socket
+                        .send_to(&transmit.contents, transmit.destination);
+                }
+                // From the port that is gone.
+                Output::Transmit(_) => {}
+                Output::Event(Event::Connected) => self.connected = true,
+                Output::Event(Event::RtpPacket(packet)) => {
+                    self.heard.push(packet.payload.to_vec());
+                }
+                Output::Event(_) => {}
+            }
+        }
+    }
+}
+
+fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback socket");
+    socket
+        .set_read_timeout(Some(Duration::from_millis(5)))
+        .expect("a timeout");
+    socket
+}
+
+fn candidate(socket: &UdpSocket) -> Candidate {
+    let address: SocketAddr = socket.local_addr().expect("bound");
+    Candidate::host(address, "udp").expect("a host candidate")
+}

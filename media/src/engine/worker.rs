@@ -1,0 +1,606 @@
+//! One worker thread: its sockets, its legs, its clock.
+//!
+//! A wake-up drains the ready sockets into the slab, relays each packet in its slot and sends the
+//! slots in batches; then come commands and deadlines. The packet path takes no lock, allocates
+//! nothing and writes no log.
+
+mod command;
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant, SystemTime};
+
+pub use command::Command;
+
+use super::counters::Counters;
+use super::deadlines::{Armed, Deadlines};
+use super::demux::{Protocol, Routes};
+use super::ports::{PortLease, Ports};
+use super::random::Random;
+use super::slab::{Outgoing, Received, Slab};
+use super::socket::{self, BATCH, Poll, SocketKey, Wake};
+use super::{EngineConfig, EngineError, Event, LegId, LegLost, WorkerId};
+use crate::bridge;
+use crate::leg::path::Path;
+use crate::leg::{Discard, Leg, Notice};
+use crate::peer::{Credentials, PeerOutput};
+use crate::rtcp::{COMPOUND, Farewell, Ntp};
+use crate::srtp::cipher::EXPANSION;
+
+/// A worker before and while it runs.
+pub struct Worker {
+    id: WorkerId,
+    config: Arc<EngineConfig>,
+    commands: Receiver<Command>,
+    counters: Arc<Counters>,
+    sink: Arc<dyn Fn(Event) + Send + Sync>,
+    random: Random,
+    ports: Ports,
+    poll: Poll,
+    wake: Arc<Wake>,
+    webrtc: UdpSocket,
+    /// What candidates name.
+    webrtc_address: SocketAddr,
+    /// Sockets of plain legs by key.
+    plain: HashMap<SocketKey, (LegId, PlainSocket)>,
+    leases: HashMap<LegId, PortLease>,
+    next_key: u32,
+    legs: HashMap<LegId, Box<Entry>>,
+    routes: Routes,
+    deadlines: Deadlines,
+    slab: Slab,
+    received: Vec<Received>,
+    outgoing: Vec<Outgoing>,
+    peer_outputs: Vec<PeerOutput>,
+    /// Wall clock and monotonic clock of one instant, for RTCP's NTP timestamps.
+    epoch: (Duration, Instant),
+}
+
+/// Which of a plain leg's two sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PlainSocket {
+    Rtp,
+    Rtcp,
+}
+
+/// A leg with its place among the deadlines and ICE's credentials.
+struct Entry {
+    leg: Leg,
+    armed: Armed,
+    credentials: Option<Credentials>,
+}
+
+/// Whether the worker goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Go,
+    Stop,
+}
+
+impl Worker {
+    pub fn new(
+        id: WorkerId,
+        config: Arc<EngineConfig>,
+        commands: Receiver<Command>,
+        counters: Arc<Counters>,
+        sink: Arc<dyn Fn(Event) + Send + Sync>,
+    ) -> Result<Self, EngineError> {
+        let port = match config.webrtc_port {
+            0 => 0,
+            first => first.checked_add(id.0).ok_or_else(|| {
+                EngineError::Config("webrtc_port leaves no ports for all workers".into())
+            })?,
+        };
+        let bound = SocketAddr::new(config.bind_ip, port);
+        let (poll, wake, webrtc) = open(bound).map_err(|source| EngineError::Io {
+            what: format!("opening the WebRTC socket {bound}"),
+            source,
+        })?;
+        let local = webrtc.local_addr().map_err(|source| EngineError::Io {
+            what: format!("reading the address of {bound}"),
+            source,
+        })?;
+        let since_1970 = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Ok(Self {
+            id,
+            commands,
+            counters,
+            sink,
+            random: Random::new(&config.seed, id.0),
+            ports: Ports::new(
+                config.bind_ip,
+                &config.rtp_ports,
+                id.0.into(),
+                config.workers,
+            ),
+            poll,
+            wake,
+            webrtc,
+            webrtc_address: SocketAddr::new(config.public_ip, local.port()),
+            plain: HashMap::new(),
+            leases: HashMap::new(),
+            next_key: FIRST_PLAIN_KEY,
+            legs: HashMap::new(),
+            routes: Routes::default(),
+            deadlines: Deadlines::default(),
+            slab: Slab::new(SLOTS),
+            received: Vec::with_capacity(SLOTS),
+            outgoing: Vec::with_capacity(SLOTS),
+            peer_outputs: Vec::with_capacity(16),
+            epoch: (since_1970, Instant::now()),
+            config,
+        })
+    }
+
+    /// What wakes the worker up.
+    pub fn wake(&self) -> Arc<Wake> {
+        self.wake.clone()
+    }
+
+    /// Runs until [`Command::Stop`] or the engine is gone.
+    pub fn run(mut self) {
+        let mut ready = Vec::with_capacity(BATCH);
+        loop {
+            let timeout = self.timeout(Instant::now());
+            if self.poll.wait(&mut ready, timeout).is_err() {
+                // Only a bug makes epoll refuse; go on at a bearable pace.
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let now = Instant::now();
+            for &key in &ready {
+                match key {
+                    WAKE_KEY => self.wake.clear(),
+                    WEBRTC_KEY | SocketKey(_) => self.read(key, now),
+                }
+            }
+            self.flush();
+            if self.obey(now) == Flow::Stop {
+                return;
+            }
+            self.expire(now);
+        }
+    }
+
+    fn timeout(&self, now: Instant) -> Duration {
+        self.deadlines
+            .next()
+            .map_or(IDLE, |at| at.saturating_duration_since(now))
+    }
+
+    /// Takes what a socket has, up to a bound, so that none starves the others.
+    fn read(&mut self, key: SocketKey, now: Instant) {
+        for _ in 0..BATCHES_PER_SOCKET {
+            // Slots with packets to be sent stay untouched until they are.
+            let mut first = self.outgoing.last().map_or(0, |last| last.slot + 1);
+            if first + BATCH > self.slab.slots() {
+                self.flush();
+                first = 0;
+            }
+            let Some((socket, owner)) = source(&self.webrtc, &self.plain, &self.leases, key) else {
+                return;
+            };
+            self.received.clear();
+            let count = match socket::receive(socket, &mut self.slab, first, &mut self.received) {
+                Ok(count) => count,
+                // Nothing there, or an ICMP error of an earlier send.
+                Err(_) => return,
+            };
+            for n in 0..self.received.len() {
+                let received = self.received[n];
+                self.demultiplex(received, owner, now);
+            }
+            if count < BATCH {
+                return;
+            }
+        }
+    }
+
+    fn demultiplex(&mut self, received: Received, owner: Owner, now: Instant) {
+        let datagram = self.slab.read(received.slot, 0..received.length);
+        let protocol = Protocol::of(datagram);
+        let leg = match (owner, protocol) {
+            (Owner::WebRtc, Protocol::Stun) => self.routes.leg_of_stun(datagram, received.from),
+            (Owner::WebRtc, _) => self.routes.leg_at(received.from),
+            (Owner::Plain(leg, _), _) => Some(leg),
+        };
+        let Some(leg) = leg else {
+            self.counters.discarded(Discard::UnknownSource);
+            return;
+        };
+        match (owner, protocol) {
+            (Owner::WebRtc, Protocol::Stun | Protocol::Dtls) => self.control(leg, received, now),
+            (Owner::WebRtc | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
+                self.relay(leg, received, now);
+            }
+            (_, Protocol::Rtcp) => self.report(leg, received, now),
+            (Owner::Plain(..), Protocol::Stun | Protocol::Dtls | Protocol::Rtp)
+            | (_, Protocol::Unknown) => self.counters.discarded(Discard::Malformed),
+        }
+    }
+
+    /// The packet path.
+    fn relay(&mut self, leg: LegId, received: Received, now: Instant) {
+        let slot = self.slab.slot(received.slot);
+        let Some(from) = self.legs.get(&leg) else {
+            return;
+        };
+        let kind = from.leg.kind;
+        let result = match from.leg.bridged {
+            Some(other) => match self.legs.get_disjoint_mut([&leg, &other]) {
+                [Some(from), Some(to)] => bridge::relay(
+                    &mut from.leg,
+                    &mut to.leg,
+                    slot,
+                    received.length,
+                    received.from,
+                    now,
+                )
+                .map(|sent| (sent, to.leg.path.rtp_socket(), to.leg.kind)),
+                _ => Err(Discard::NotBridged),
+            },
+            None => match self.legs.get_mut(&leg) {
+                // Heard all the same: the proof that a microphone works precedes its call.
+                Some(from) => from
+                    .leg
+                    .open(slot, received.length, received.from, now)
+                    .and(Err(Discard::NotBridged)),
+                None => Err(Discard::NotBridged),
+            },
+        };
+        match result {
+            Ok(((range, to), socket, other)) => {
+                self.counters.packet_in(kind);
+                self.counters.packet_out(other);
+                self.outgoing.push(Outgoing {
+                    socket,
+                    slot: received.slot,
+                    range,
+                    to,
+                });
+            }
+            Err(cause) => {
+                if accepted(cause) {
+                    self.counters.packet_in(kind);
+                }
+                self.counters.discarded(cause);
+            }
+        }
+        self.tell(leg);
+    }
+
+    fn report(&mut self, leg: LegId, received: Received, now: Instant) {
+        let ntp = self.ntp(now);
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let packet = &mut self.slab.slot(received.slot)[..received.length];
+        if let Err(cause) = entry.leg.handle_rtcp(packet, received.from, ntp, now) {
+            self.counters.discarded(cause);
+        }
+        self.tell(leg);
+    }
+
+    /// STUN and DTLS: the leg's ICE agent takes it.
+    fn control(&mut self, leg: LegId, received: Received, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let Path::WebRtc(path) = &mut entry.leg.path else {
+            return;
+        };
+        let datagram = self.slab.read(received.slot, 0..received.length);
+        let outputs = &mut self.peer_outputs;
+        let step = catch_unwind(AssertUnwindSafe(|| {
+            path.peer.handle_datagram(now, received.from, datagram);
+            path.peer.drain(outputs);
+        }));
+        self.settle(leg, step, now);
+    }
+
+    /// After a control step: does what the agent asked, or ends the leg that panicked.
+    fn settle(&mut self, leg: LegId, step: Result<(), Box<dyn Any + Send>>, now: Instant) {
+        if step.is_err() {
+            self.bury(leg, now);
+            return;
+        }
+        let mut outputs = std::mem::take(&mut self.peer_outputs);
+        for output in outputs.drain(..) {
+            self.perform(leg, output, now);
+        }
+        self.peer_outputs = outputs;
+        self.tell(leg);
+        self.arm(leg);
+    }
+
+    /// Ends a leg whose control step panicked.
+    fn bury(&mut self, leg: LegId, now: Instant) {
+        self.peer_outputs.clear();
+        self.emit(Event::Lost {
+            leg,
+            cause: LegLost::Panicked,
+        });
+        self.forget(leg, now);
+    }
+
+    fn perform(&mut self, leg: LegId, output: PeerOutput, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let Path::WebRtc(path) = &mut entry.leg.path else {
+            return;
+        };
+        match output {
+            PeerOutput::Transmit { to, datagram } => {
+                // A lost datagram is what ICE and DTLS repeat for.
+                let _ = self.webrtc.send_to(&datagram, to);
+            }
+            PeerOutput::Confirmed(address) => {
+                self.routes.confirm(address, leg);
+                entry.leg.checked(now);
+            }
+            PeerOutput::Trying(address) => self.routes.try_out(address, leg),
+            PeerOutput::Nominated(address) => {
+                self.routes.try_out(address, leg);
+                path.destination = Some(address);
+            }
+            PeerOutput::Keys(keys) => entry.leg.set_keys(&keys, now),
+            PeerOutput::IceConnected => entry.leg.checked(now),
+            PeerOutput::IceDisconnected => entry.leg.lose(LegLost::IceDisconnected),
+            PeerOutput::Closed => entry.leg.lose(LegLost::PeerClosed),
+            PeerOutput::Failed(why) => entry.leg.lose(LegLost::DtlsFailed(why)),
+        }
+    }
+
+    /// Everything that is due.
+    fn expire(&mut self, now: Instant) {
+        while let Some((at, leg)) = self.deadlines.pop(now) {
+            let Some(entry) = self.legs.get_mut(&leg) else {
+                continue;
+            };
+            if !entry.armed.fire(at) {
+                continue;
+            }
+            entry.leg.handle_timeout(now);
+            if entry.leg.report_due(now) {
+                self.send_report(leg, Farewell::Stays, now);
+                self.tell_quality(leg);
+            }
+            self.advance_peer(leg, now);
+        }
+    }
+
+    /// Drives the leg's ICE agent to `now`, and sends what it has.
+    fn advance_peer(&mut self, leg: LegId, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let outputs = &mut self.peer_outputs;
+        let path = &mut entry.leg.path;
+        let step = catch_unwind(AssertUnwindSafe(|| match path {
+            Path::WebRtc(path) => {
+                path.peer.handle_timeout(now);
+                path.peer.drain(outputs);
+            }
+            Path::Plain(_) => {}
+        }));
+        self.settle(leg, step, now);
+    }
+
+    fn arm(&mut self, leg: LegId) {
+        if let Some(entry) = self.legs.get_mut(&leg) {
+            let at = entry.leg.deadline();
+            self.deadlines.arm(leg, &mut entry.armed, at);
+        }
+    }
+
+    fn send_report(&mut self, leg: LegId, farewell: Farewell, now: Instant) {
+        let ntp = self.ntp(now);
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let Some((key, to)) = entry.leg.path.rtcp_destination() else {
+            return;
+        };
+        let mut packet = [0; COMPOUND + EXPANSION];
+        let Some(length) = entry.leg.write_report(&mut packet, ntp, now, farewell) else {
+            return;
+        };
+        if let Some((socket, _)) = source(&self.webrtc, &self.plain, &self.leases, key) {
+            let _ = socket.send_to(&packet[..length], to);
+        }
+    }
+
+    fn tell_quality(&self, leg: LegId) {
+        let Some(entry) = self.legs.get(&leg) else {
+            return;
+        };
+        if entry.leg.bridged.is_none() {
+            return;
+        }
+        let quality = entry.leg.quality();
+        self.emit(Event::Quality {
+            leg,
+            packets_received: quality.packets_received,
+            packets_lost: quality.packets_lost,
+            jitter: quality.jitter,
+            rtt: quality.rtt,
+        });
+    }
+
+    /// Passes on what the leg noticed.
+    fn tell(&mut self, leg: LegId) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        if entry.leg.notices.is_empty() {
+            return;
+        }
+        for notice in entry.leg.notices.drain(..) {
+            (self.sink)(match notice {
+                Notice::Connected => Event::Connected { leg },
+                Notice::Heard => Event::Heard { leg },
+                Notice::Lost(cause) => Event::Lost { leg, cause },
+                Notice::Recovered => Event::Recovered { leg },
+                Notice::Digit { digit, duration } => Event::Digit {
+                    leg,
+                    digit,
+                    duration,
+                },
+            });
+        }
+        self.arm(leg);
+    }
+
+    fn emit(&self, event: Event) {
+        (self.sink)(event);
+    }
+
+    /// Sends what was relayed, one system call for each run of packets of one socket.
+    fn flush(&mut self) {
+        // In place; by slot within a socket, which is the order of arrival.
+        self.outgoing
+            .sort_unstable_by_key(|datagram| (datagram.socket, datagram.slot));
+        let mut rest = self.outgoing.as_slice();
+        while let Some(first) = rest.first() {
+            let run = rest
+                .iter()
+                .take(BATCH)
+                .take_while(|datagram| datagram.socket == first.socket)
+                .count();
+            let socket = source(&self.webrtc, &self.plain, &self.leases, first.socket);
+            let sent = match socket {
+                Some((socket, _)) => socket::send(socket, &self.slab, &rest[..run]),
+                None => Ok(0),
+            };
+            // The kernel stops at the first one that it refuses; the rest gets its own try.
+            let done = sent.unwrap_or(0);
+            if done < run {
+                self.counters.discarded(Discard::SendFailed);
+            }
+            rest = &rest[(done + 1).min(run)..];
+        }
+        self.outgoing.clear();
+    }
+
+    /// Removes every trace of a leg.
+    fn forget(&mut self, leg: LegId, now: Instant) {
+        let Some(entry) = self.legs.remove(&leg) else {
+            return;
+        };
+        if let Some(other) = entry.leg.bridged
+            && let Some(other) = self.legs.get_mut(&other)
+        {
+            other.leg.set_bridge(None);
+        }
+        self.routes.remove(leg);
+        if let Path::Plain(path) = &entry.leg.path {
+            self.plain.remove(&path.rtp);
+            self.plain.remove(&path.rtcp);
+        }
+        if let Some(lease) = self.leases.remove(&leg) {
+            self.ports.quarantine(lease, now);
+        }
+        self.outgoing.retain(|datagram| {
+            datagram.socket == WEBRTC_KEY || self.plain.contains_key(&datagram.socket)
+        });
+        self.count();
+        self.emit(Event::Closed { leg });
+    }
+
+    fn count(&self) {
+        let bridged = self
+            .legs
+            .values()
+            .filter(|entry| entry.leg.bridged.is_some())
+            .count();
+        self.counters.set_population(self.legs.len(), bridged / 2);
+    }
+
+    fn ntp(&self, now: Instant) -> Ntp {
+        let (wall, at) = self.epoch;
+        Ntp::from_unix(wall + now.saturating_duration_since(at))
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whose socket a datagram came in at.
+#[derive(Debug, Clone, Copy)]
+enum Owner {
+    WebRtc,
+    Plain(LegId, PlainSocket),
+}
+
+/// The socket of a key. A free function, so that the slab can be borrowed beside it.
+fn source<'a>(
+    webrtc: &'a UdpSocket,
+    plain: &HashMap<SocketKey, (LegId, PlainSocket)>,
+    leases: &'a HashMap<LegId, PortLease>,
+    key: SocketKey,
+) -> Option<(&'a UdpSocket, Owner)> {
+    if key == WEBRTC_KEY {
+        return Some((webrtc, Owner::WebRtc));
+    }
+    let &(leg, which) = plain.get(&key)?;
+    let lease = leases.get(&leg)?;
+    let socket = match which {
+        PlainSocket::Rtp => &lease.rtp,
+        PlainSocket::Rtcp => &lease.rtcp,
+    };
+    Some((socket, Owner::Plain(leg, which)))
+}
+
+fn open(bound: SocketAddr) -> io::Result<(Poll, Arc<Wake>, UdpSocket)> {
+    let webrtc = UdpSocket::bind(bound)?;
+    webrtc.set_nonblocking(true)?;
+    socket::enlarge_buffers(&webrtc);
+    let (poll, wake) = (Poll::new()?, Arc::new(Wake::new()?));
+    poll.add_socket(&webrtc, WEBRTC_KEY)?;
+    poll.add_wake(&wake, WAKE_KEY)?;
+    Ok((poll, wake, webrtc))
+}
+
+/// Whether a packet came from the peer, though it went nowhere.
+fn accepted(cause: Discard) -> bool {
+    match cause {
+        Discard::NotBridged
+        | Discard::Muted
+        | Discard::OnHold
+        | Discard::NoDestination
+        | Discard::NotNegotiated
+        | Discard::SendFailed => true,
+        // Of no use to count as received; `NoKeys` and `Stale` may be of either side.
+        Discard::Malformed
+        | Discard::UnknownSource
+        | Discard::NoKeys
+        | Discard::Forged
+        | Discard::Replayed
+        | Discard::UnknownPayloadType
+        | Discard::Stale => false,
+    }
+}
+
+const WAKE_KEY: SocketKey = SocketKey(0);
+const WEBRTC_KEY: SocketKey = SocketKey(1);
+const FIRST_PLAIN_KEY: u32 = 2;
+/// Half a megabyte a worker: a wake-up at a thousand calls handles 50–100 packets.
+const SLOTS: usize = 4 * BATCH;
+/// What one socket may take of a wake-up.
+const BATCHES_PER_SOCKET: usize = 4;
+/// Commands that one wake-up obeys, so that packets never wait for a burst of them.
+const COMMANDS_PER_WAKE: usize = 64;
+/// Without any leg nothing is due.
+const IDLE: Duration = Duration::from_secs(60);

@@ -1,0 +1,441 @@
+//! What the engine asks of a worker.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::TryRecvError;
+use std::time::Instant;
+
+use super::{COMMANDS_PER_WAKE, Entry, Flow, PlainSocket, WEBRTC_KEY, Worker};
+use crate::engine::deadlines::Armed;
+use crate::engine::socket::SocketKey;
+use crate::engine::{Event, Failure, LegId, Mute, PeerKind, RequestId};
+use crate::leg::description::{Local, Restart};
+use crate::leg::path::{Path, Plain, Setup, SourceLock, WebRtc};
+use crate::leg::{Drawn, Leg, LegKind};
+use crate::peer::{Credentials, Peer, PeerOutput};
+use crate::rtcp::Farewell;
+use crate::sdp::{Description, SdpError, Security};
+
+/// One command of the ring.
+#[derive(Debug)]
+pub enum Command {
+    AgentOffer {
+        leg: LegId,
+        request: RequestId,
+        sdp: String,
+    },
+    Answer {
+        leg: LegId,
+        request: RequestId,
+        offer: String,
+    },
+    Offer {
+        leg: LegId,
+        request: RequestId,
+        kind: PeerKind,
+    },
+    AcceptAnswer {
+        leg: LegId,
+        request: RequestId,
+        answer: String,
+    },
+    Bridge {
+        customer: LegId,
+        agent: LegId,
+    },
+    Unbridge {
+        leg: LegId,
+    },
+    Mute {
+        leg: LegId,
+        mute: Mute,
+    },
+    Close {
+        leg: LegId,
+    },
+    Stop,
+    /// A bug in a leg's control step.
+    #[cfg(test)]
+    Panic {
+        leg: LegId,
+        request: RequestId,
+    },
+}
+
+impl Worker {
+    /// Takes commands off the ring; wakes itself again when more are left.
+    pub(super) fn obey(&mut self, now: Instant) -> Flow {
+        for _ in 0..COMMANDS_PER_WAKE {
+            match self.commands.try_recv() {
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Flow::Stop,
+                Ok(command) => self.execute(command, now),
+                Err(TryRecvError::Empty) => return Flow::Go,
+            }
+        }
+        self.wake.wake();
+        Flow::Go
+    }
+
+    fn execute(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::AgentOffer { leg, request, sdp } => {
+                self.describe(leg, request, now, |worker| {
+                    worker.agent_offer(leg, &sdp, now)
+                });
+            }
+            Command::Answer {
+                leg,
+                request,
+                offer,
+            } => {
+                self.describe(leg, request, now, |worker| worker.answer(leg, &offer, now));
+            }
+            Command::Offer { leg, request, kind } => {
+                self.describe(leg, request, now, |worker| worker.offer(leg, kind, now));
+            }
+            Command::AcceptAnswer {
+                leg,
+                request,
+                answer,
+            } => {
+                self.describe(leg, request, now, |worker| {
+                    worker.accept_answer(leg, &answer, now)
+                });
+            }
+            Command::Bridge { customer, agent } => self.bridge(customer, agent),
+            Command::Unbridge { leg } => self.unbridge(leg),
+            Command::Mute { leg, mute } => match self.legs.get_mut(&leg) {
+                Some(entry) => entry.leg.set_mute(mute),
+                None => self.fail(leg, Failure::UnknownLeg),
+            },
+            Command::Close { leg } => self.close(leg, now),
+            Command::Stop => {}
+            #[cfg(test)]
+            Command::Panic { leg, request } => {
+                self.describe(leg, request, now, |_| panic!("as the test wants it"));
+            }
+        }
+    }
+
+    /// Does a description command; a panic in it ends this leg alone.
+    fn describe(
+        &mut self,
+        leg: LegId,
+        request: RequestId,
+        now: Instant,
+        step: impl FnOnce(&mut Self) -> Result<String, SdpError>,
+    ) {
+        let step = catch_unwind(AssertUnwindSafe(|| step(self)));
+        let panicked = step.is_err();
+        // The description goes first: its consequences are told after it.
+        self.emit(Event::Description {
+            leg,
+            request,
+            result: step.unwrap_or(Err(SdpError::Internal)),
+        });
+        if panicked {
+            self.bury(leg, now);
+        } else {
+            self.advance_peer(leg, now);
+        }
+    }
+
+    fn agent_offer(&mut self, leg: LegId, sdp: &str, now: Instant) -> Result<String, SdpError> {
+        if let Some(entry) = self.legs.get_mut(&leg) {
+            let answer = entry.leg.answer_browser(sdp, &self.config.codecs, now)?;
+            // The stack chose new credentials if the browser restarted ICE.
+            if let Path::WebRtc(path) = &mut entry.leg.path {
+                let ufrag = path.peer.local_ufrag();
+                self.routes.add_ufrag(ufrag, leg);
+            }
+            return Ok(answer);
+        }
+        let credentials = self.draw_credentials();
+        let peer = Peer::agent(
+            self.webrtc_address,
+            credentials.clone(),
+            &self.config.codecs,
+            now,
+        );
+        let mut entry = self.webrtc_entry(LegKind::Agent, peer, credentials, now);
+        let answer = entry.leg.answer_browser(sdp, &self.config.codecs, now)?;
+        self.insert(leg, entry);
+        Ok(answer)
+    }
+
+    fn answer(&mut self, leg: LegId, offer: &str, now: Instant) -> Result<String, SdpError> {
+        let offer: Description = offer.parse()?;
+        let kind = match offer.audio()?.protocol.security() {
+            Security::None => PeerKind::Plain,
+            Security::Dtls => PeerKind::WebRtc,
+        };
+        let known = self.legs.contains_key(&leg);
+        if !known {
+            self.make(leg, kind, now)?;
+        }
+        let result = self.negotiate(leg, &offer, |leg, local, codecs| {
+            let (answer, restart) = leg.answer(&offer, local, codecs, now)?;
+            Ok((answer.to_string(), restart))
+        });
+        if result.is_err() && !known {
+            self.discard(leg, now);
+        }
+        result
+    }
+
+    fn offer(&mut self, leg: LegId, kind: PeerKind, now: Instant) -> Result<String, SdpError> {
+        if !self.legs.contains_key(&leg) {
+            self.make(leg, kind, now)?;
+        }
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        let local = local(entry, self.webrtc_address);
+        Ok(entry.leg.offer(&local, &self.config.codecs).to_string())
+    }
+
+    fn accept_answer(
+        &mut self,
+        leg: LegId,
+        answer: &str,
+        now: Instant,
+    ) -> Result<String, SdpError> {
+        let answer: Description = answer.parse()?;
+        self.negotiate(leg, &answer, |leg, local, codecs| {
+            let restart = leg.accept_answer(&answer, local, codecs, now)?;
+            Ok((String::new(), restart))
+        })
+    }
+
+    /// Lets a leg take a description of its peer, with new credentials if that restarts ICE.
+    fn negotiate(
+        &mut self,
+        leg: LegId,
+        remote: &Description,
+        take: impl FnOnce(
+            &mut Leg,
+            &Local,
+            &[crate::codec::AudioCodec],
+        ) -> Result<(String, Restart), SdpError>,
+    ) -> Result<String, SdpError> {
+        let fresh = self.draw_credentials();
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        let mut local = local(entry, self.webrtc_address);
+        if entry.leg.restarts_ice(remote) {
+            local.credentials = Some(fresh);
+        }
+        let (text, restart) = take(&mut entry.leg, &local, &self.config.codecs)?;
+        match restart {
+            Restart::None => {}
+            Restart::Ice => {
+                if let Some(credentials) = &local.credentials {
+                    self.routes.add_ufrag(credentials.ufrag.clone(), leg);
+                }
+                entry.credentials = local.credentials;
+            }
+        }
+        Ok(text)
+    }
+
+    fn bridge(&mut self, customer: LegId, agent: LegId) {
+        if customer.worker != agent.worker || customer == agent {
+            self.fail(agent, Failure::DifferentWorkers);
+            return;
+        }
+        for leg in [customer, agent] {
+            if !self.legs.contains_key(&leg) {
+                self.fail(leg, Failure::UnknownLeg);
+                return;
+            }
+        }
+        for leg in [customer, agent] {
+            self.part(leg);
+        }
+        if let [Some(one), Some(other)] = self.legs.get_disjoint_mut([&customer, &agent]) {
+            one.leg.set_bridge(Some(agent));
+            other.leg.set_bridge(Some(customer));
+        }
+        self.count();
+    }
+
+    fn unbridge(&mut self, leg: LegId) {
+        if !self.legs.contains_key(&leg) {
+            self.fail(leg, Failure::UnknownLeg);
+            return;
+        }
+        self.part(leg);
+        self.count();
+    }
+
+    /// Ends the bridge that a leg may be in, on both sides.
+    fn part(&mut self, leg: LegId) {
+        let other = self.legs.get(&leg).and_then(|entry| entry.leg.bridged);
+        let Some(other) = other else {
+            return;
+        };
+        for leg in [leg, other] {
+            if let Some(entry) = self.legs.get_mut(&leg) {
+                entry.leg.set_bridge(None);
+            }
+        }
+    }
+
+    fn close(&mut self, leg: LegId, now: Instant) {
+        if !self.legs.contains_key(&leg) {
+            self.emit(Event::Closed { leg });
+            return;
+        }
+        self.flush();
+        self.send_report(leg, Farewell::Leaves, now);
+        self.say_goodbye(leg);
+        self.forget(leg, now);
+    }
+
+    /// DTLS's close_notify. What else the agent has to tell is of no interest any more.
+    fn say_goodbye(&mut self, leg: LegId) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let Path::WebRtc(path) = &mut entry.leg.path else {
+            return;
+        };
+        let mut outputs = Vec::new();
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            path.peer.close();
+            path.peer.drain(&mut outputs);
+        }));
+        for output in outputs {
+            if let PeerOutput::Transmit { to, datagram } = output {
+                let _ = self.webrtc.send_to(&datagram, to);
+            }
+        }
+    }
+
+    fn fail(&self, leg: LegId, failure: Failure) {
+        self.emit(Event::Failed { leg, failure });
+    }
+
+    /// A leg towards a SIP peer, not described yet.
+    fn make(&mut self, leg: LegId, kind: PeerKind, now: Instant) -> Result<(), SdpError> {
+        let entry = match kind {
+            PeerKind::WebRtc => {
+                let credentials = self.draw_credentials();
+                let peer = Peer::provider(self.webrtc_address, credentials.clone(), now);
+                self.webrtc_entry(LegKind::Provider, peer, credentials, now)
+            }
+            PeerKind::Plain => self.plain_entry(leg, now)?,
+        };
+        self.insert(leg, entry);
+        Ok(())
+    }
+
+    /// Undoes [`Worker::make`] without an event: the leg never was one.
+    fn discard(&mut self, leg: LegId, now: Instant) {
+        self.legs.remove(&leg);
+        self.routes.remove(leg);
+        self.plain.retain(|_, (owner, _)| *owner != leg);
+        if let Some(lease) = self.leases.remove(&leg) {
+            self.ports.quarantine(lease, now);
+        }
+        self.count();
+    }
+
+    fn webrtc_entry(
+        &mut self,
+        kind: LegKind,
+        peer: Peer,
+        credentials: Credentials,
+        now: Instant,
+    ) -> Box<Entry> {
+        let path = Path::WebRtc(WebRtc {
+            kind,
+            peer,
+            socket: WEBRTC_KEY,
+            destination: None,
+            setup: Setup::NotBegun,
+        });
+        Box::new(Entry {
+            leg: Leg::new(path, self.draw(), now),
+            armed: Armed::default(),
+            credentials: Some(credentials),
+        })
+    }
+
+    fn plain_entry(&mut self, leg: LegId, now: Instant) -> Result<Box<Entry>, SdpError> {
+        let exhausted = |error: std::io::Error| SdpError::Exhausted(error.to_string());
+        let lease = self.ports.lease(now).map_err(exhausted)?;
+        let (rtp, rtcp) = (self.next_key(), self.next_key());
+        let watched = self
+            .poll
+            .add_socket(&lease.rtp, rtp)
+            .and_then(|()| self.poll.add_socket(&lease.rtcp, rtcp));
+        if let Err(error) = watched {
+            self.ports.quarantine(lease, now);
+            return Err(exhausted(error));
+        }
+        let path = Path::Plain(Plain {
+            rtp,
+            rtcp,
+            port: lease.port(),
+            source: SourceLock::Open,
+            remote: None,
+            remote_rtcp: None,
+        });
+        self.plain.insert(rtp, (leg, PlainSocket::Rtp));
+        self.plain.insert(rtcp, (leg, PlainSocket::Rtcp));
+        self.leases.insert(leg, lease);
+        Ok(Box::new(Entry {
+            leg: Leg::new(path, self.draw(), now),
+            armed: Armed::default(),
+            credentials: None,
+        }))
+    }
+
+    fn insert(&mut self, leg: LegId, entry: Box<Entry>) {
+        if let Some(credentials) = &entry.credentials {
+            self.routes.add_ufrag(credentials.ufrag.clone(), leg);
+        }
+        self.legs.insert(leg, entry);
+        self.count();
+    }
+
+    /// Never one that is in use: 2^32 keys outlive 2^31 calls of one worker.
+    fn next_key(&mut self) -> SocketKey {
+        let key = SocketKey(self.next_key);
+        self.next_key = self.next_key.wrapping_add(1).max(super::FIRST_PLAIN_KEY);
+        key
+    }
+
+    fn draw(&mut self) -> Drawn {
+        let (one, other) = (self.random.number(), self.random.number());
+        Drawn {
+            ssrc: one as u32,
+            timestamp: (one >> 32) as u32,
+            sequence: other as u16,
+            report_phase: (other >> 16) as u8,
+            session: self.random.number(),
+        }
+    }
+
+    /// 40 and 130 bits, where 24 and 128 are asked (RFC 8445 §5.3); the worker's number leads.
+    fn draw_credentials(&mut self) -> Credentials {
+        Credentials {
+            ufrag: format!("{}{}", self.id.number(), self.random.word(8)),
+            password: self.random.word(26),
+        }
+    }
+}
+
+/// What a leg's descriptions say of where it is.
+fn local(entry: &Entry, webrtc: SocketAddr) -> Local {
+    let port = match &entry.leg.path {
+        Path::WebRtc(_) => webrtc.port(),
+        Path::Plain(path) => path.port,
+    };
+    Local {
+        address: SocketAddr::new(webrtc.ip(), port),
+        credentials: entry.credentials.clone(),
+    }
+}
+
+fn unknown_leg() -> SdpError {
+    SdpError::Misuse("there is no such leg".into())
+}

@@ -1,0 +1,462 @@
+//! One side of a call: what it receives, what it sends, and how it is reached.
+//!
+//! Pure: packets, descriptions and `now` go in; what is to be sent and told comes out. The worker
+//! that owns the leg has the sockets and the clock.
+
+pub mod description;
+mod digits;
+pub mod path;
+mod report;
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use crate::codec::g711;
+use crate::engine::{LegId, LegLost, Mute};
+use crate::rtp::numbering::Numbering;
+use crate::rtp::reception::Reception;
+use crate::rtp::{self, Header, Ssrc};
+use crate::sdp::Encoding;
+use crate::sdp::negotiate::Agreed;
+use crate::srtp::keys::KeyingMaterial;
+use crate::srtp::{Receiver, Refused, Sender};
+use description::Session;
+use digits::Digits;
+use path::Path;
+use report::Reports;
+
+/// What kind of peer a leg has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegKind {
+    /// A browser.
+    Agent,
+    /// A SIP peer with ICE and DTLS.
+    Provider,
+    /// A SIP peer with RTP/AVP.
+    Plain,
+}
+
+impl LegKind {
+    pub const COUNT: usize = 3;
+}
+
+/// Why a packet isn't relayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discard {
+    Malformed,
+    UnknownSource,
+    NoKeys,
+    Forged,
+    Replayed,
+    UnknownPayloadType,
+    NotBridged,
+    Muted,
+    OnHold,
+    NoDestination,
+    NotNegotiated,
+    Stale,
+    SendFailed,
+}
+
+impl Discard {
+    pub const ALL: [Self; 13] = [
+        Self::Malformed,
+        Self::UnknownSource,
+        Self::NoKeys,
+        Self::Forged,
+        Self::Replayed,
+        Self::UnknownPayloadType,
+        Self::NotBridged,
+        Self::Muted,
+        Self::OnHold,
+        Self::NoDestination,
+        Self::NotNegotiated,
+        Self::Stale,
+        Self::SendFailed,
+    ];
+
+    /// The metric's label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownSource => "unknown_source",
+            Self::NoKeys => "no_keys",
+            Self::Forged => "forged",
+            Self::Replayed => "replayed",
+            Self::UnknownPayloadType => "unknown_payload_type",
+            Self::NotBridged => "not_bridged",
+            Self::Muted => "muted",
+            Self::OnHold => "on_hold",
+            Self::NoDestination => "no_destination",
+            Self::NotNegotiated => "not_negotiated",
+            Self::Stale => "stale",
+            Self::SendFailed => "send_failed",
+        }
+    }
+}
+
+impl From<Refused> for Discard {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Replayed => Self::Replayed,
+            Refused::Forged => Self::Forged,
+        }
+    }
+}
+
+impl From<rtp::Malformed> for Discard {
+    fn from(_: rtp::Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+/// What the leg's owner is to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    Connected,
+    Heard,
+    Lost(LegLost),
+    Recovered,
+    Digit { digit: char, duration: Duration },
+}
+
+/// A packet that was accepted: where its payload lies in the slot, and what it is.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub header: Header,
+    pub payload: Range<usize>,
+    pub encoding: Encoding,
+}
+
+/// One side of a call.
+#[derive(Debug)]
+pub struct Leg {
+    pub kind: LegKind,
+    pub path: Path,
+    pub bridged: Option<LegId>,
+    /// Room for what one packet can cause; the owner empties it after each.
+    pub notices: Vec<Notice>,
+    security: Security,
+    ingress: Ingress,
+    egress: Egress,
+    reports: Reports,
+    session: Session,
+    liveness: Liveness,
+}
+
+/// Numbers drawn for a new leg.
+#[derive(Debug, Clone, Copy)]
+pub struct Drawn {
+    pub ssrc: u32,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub session: u64,
+    /// Spreads the legs' reports over the interval.
+    pub report_phase: u8,
+}
+
+#[derive(Debug)]
+enum Security {
+    Clear,
+    AwaitingKeys,
+    Keyed(Box<(Receiver, Sender)>),
+}
+
+#[derive(Debug)]
+struct Ingress {
+    /// By payload type.
+    encodings: [Option<Encoding>; 128],
+    reception: Reception,
+    digits: Digits,
+    mute: Mute,
+    heard: Heard,
+}
+
+/// Whether RTP came since the leg was made or bridged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    NotYet,
+    Yes,
+}
+
+#[derive(Debug)]
+struct Egress {
+    ssrc: Ssrc,
+    numbering: Numbering,
+    agreed: Option<Agreed>,
+    /// Since the leg was made, for sender reports.
+    packets: u32,
+    octets: u32,
+}
+
+#[derive(Debug)]
+struct Liveness {
+    /// RTP, RTCP or an answered check.
+    last: Instant,
+    state: Life,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// Nothing is expected before keys or a description.
+    Starting,
+    Live,
+    Lost,
+}
+
+impl Leg {
+    pub fn new(path: Path, drawn: Drawn, now: Instant) -> Self {
+        let kind = path.kind();
+        Self {
+            kind,
+            bridged: None,
+            notices: Vec::with_capacity(8),
+            security: match path {
+                Path::WebRtc(_) => Security::AwaitingKeys,
+                Path::Plain(_) => Security::Clear,
+            },
+            path,
+            ingress: Ingress {
+                encodings: [None; 128],
+                reception: Reception::default(),
+                digits: Digits::default(),
+                mute: Mute::Off,
+                heard: Heard::NotYet,
+            },
+            egress: Egress {
+                ssrc: Ssrc(drawn.ssrc),
+                // In the lower half, so that a late first packet can't fall before a wrap that
+                // the receiver never saw (RFC 3711 §3.3.1).
+                numbering: Numbering::new(drawn.sequence & 0x7fff, drawn.timestamp),
+                agreed: None,
+                packets: 0,
+                octets: 0,
+            },
+            reports: Reports::new(now, drawn.report_phase),
+            session: Session::new(drawn.session),
+            liveness: Liveness {
+                last: now,
+                state: Life::Starting,
+            },
+        }
+    }
+
+    /// Opens a received packet in place: authenticated, counted, its payload found.
+    ///
+    /// # Errors
+    ///
+    /// [`Discard`]: the packet isn't the peer's, or nothing that was agreed.
+    pub fn open(
+        &mut self,
+        slot: &mut [u8],
+        length: usize,
+        from: SocketAddr,
+        now: Instant,
+    ) -> Result<Opened, Discard> {
+        let packet = &mut slot[..length];
+        let header = Header::parse(packet)?;
+        let length = match &mut self.security {
+            Security::Clear => length,
+            Security::AwaitingKeys => return Err(Discard::NoKeys),
+            Security::Keyed(keys) => keys.0.open_rtp(packet, &header)?,
+        };
+        let payload = rtp::payload(&packet[..length])?;
+        let encoding = self.ingress.encodings[usize::from(header.payload_type.value())]
+            .ok_or(Discard::UnknownPayloadType)?;
+        if self.path.latch(from, now) == path::Latch::Refused {
+            return Err(Discard::UnknownSource);
+        }
+        self.alive(now);
+        if self.ingress.heard == Heard::NotYet {
+            self.ingress.heard = Heard::Yes;
+            self.notices.push(Notice::Heard);
+        }
+        self.ingress.reception.count(&header, now);
+        match encoding {
+            Encoding::Audio(_) => {}
+            Encoding::TelephoneEvent => {
+                let event = &packet[payload.clone()];
+                self.notices
+                    .extend(self.ingress.digits.handle_event(header.timestamp, event));
+            }
+        }
+        Ok(Opened {
+            header,
+            payload,
+            encoding,
+        })
+    }
+
+    /// Makes an opened packet of the other leg ours, in place: codec, header, protection.
+    /// Returns what of the slot to send, and where.
+    ///
+    /// # Errors
+    ///
+    /// [`Discard`]: this leg can't take it now. Its numbering shows no gap for that.
+    pub fn seal(
+        &mut self,
+        slot: &mut [u8],
+        opened: &Opened,
+        now: Instant,
+    ) -> Result<(Range<usize>, SocketAddr), Discard> {
+        let agreed = self.egress.agreed.ok_or(Discard::NotNegotiated)?;
+        if !agreed.direction.sends() {
+            self.egress.numbering.resume();
+            return Err(Discard::OnHold);
+        }
+        let to = self.path.destination().ok_or(Discard::NoDestination)?;
+        let payload_type = match opened.encoding {
+            Encoding::Audio(codec) => {
+                g711::transcode(&mut slot[opened.payload.clone()], codec, agreed.codec);
+                agreed.payload_type
+            }
+            Encoding::TelephoneEvent => agreed.events.ok_or(Discard::NotNegotiated)?,
+        };
+        if matches!(self.security, Security::AwaitingKeys) {
+            return Err(Discard::NoKeys);
+        }
+        let placed = self
+            .egress
+            .numbering
+            .place(&opened.header, now)
+            .map_err(|_| Discard::Stale)?;
+        // The header slides up against the payload, which never moves.
+        let start = opened.payload.start - Header::FIXED;
+        let length = opened.payload.end - start;
+        let packet = &mut slot[start..];
+        let header = Header {
+            marker: placed.marker,
+            payload_type,
+            sequence: placed.index as u16,
+            timestamp: placed.timestamp,
+            ssrc: self.egress.ssrc,
+            length: Header::FIXED,
+        };
+        let fixed = packet.first_chunk_mut().ok_or(Discard::Malformed)?;
+        header.write(fixed);
+        let sealed = match &self.security {
+            Security::Clear | Security::AwaitingKeys => length,
+            Security::Keyed(keys) => keys.1.seal_rtp(packet, length, placed.index),
+        };
+        self.egress.packets = self.egress.packets.wrapping_add(1);
+        self.egress.octets = self
+            .egress
+            .octets
+            .wrapping_add((opened.payload.len()) as u32);
+        Ok((start..start + sealed, to))
+    }
+
+    /// What the peer sends was withheld: it leaves no gap in this leg's line.
+    pub fn skip(&mut self) {
+        self.egress.numbering.resume();
+    }
+
+    pub fn mute(&self) -> Mute {
+        self.ingress.mute
+    }
+
+    pub fn set_mute(&mut self, mute: Mute) {
+        self.ingress.mute = mute;
+    }
+
+    /// Joins a bridge, or leaves it with `None`: the line goes on, and the peer is to be heard
+    /// anew.
+    pub fn set_bridge(&mut self, other: Option<LegId>) {
+        self.bridged = other;
+        self.egress.numbering.resume();
+        self.ingress.heard = Heard::NotYet;
+    }
+
+    /// Takes the keys of a finished handshake; a later handshake's replace them.
+    pub fn set_keys(&mut self, keys: &KeyingMaterial, now: Instant) {
+        self.security = Security::Keyed(Box::new((Receiver::new(keys), Sender::new(keys))));
+        self.alive(now);
+    }
+
+    /// Something authentic came.
+    pub fn alive(&mut self, now: Instant) {
+        self.liveness.last = now;
+        match self.liveness.state {
+            Life::Live => {}
+            Life::Starting => {
+                let usable = !matches!(self.security, Security::AwaitingKeys);
+                if usable {
+                    self.liveness.state = Life::Live;
+                    self.path.end_setup();
+                    self.notices.push(Notice::Connected);
+                }
+            }
+            Life::Lost => {
+                self.liveness.state = Life::Live;
+                self.notices.push(Notice::Recovered);
+            }
+        }
+    }
+
+    /// A connectivity check was answered: the peer is there, and before the keys that is all.
+    pub fn checked(&mut self, now: Instant) {
+        match self.security {
+            Security::AwaitingKeys => self.liveness.last = now,
+            Security::Clear | Security::Keyed(_) => self.alive(now),
+        }
+    }
+
+    /// The path failed. Told once, until it recovers.
+    pub fn lose(&mut self, cause: LegLost) {
+        if self.liveness.state != Life::Lost {
+            self.liveness.state = Life::Lost;
+            self.notices.push(Notice::Lost(cause));
+        }
+    }
+
+    /// Checks what time alone can end: the setup and the silence.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(until) = self.path.setup_deadline()
+            && now >= until
+        {
+            self.path.end_setup();
+            if self.liveness.state == Life::Starting {
+                self.lose(LegLost::SetupTimedOut);
+            }
+        }
+        if let Some(until) = self.silence_deadline()
+            && now >= until
+        {
+            let silent = now.saturating_duration_since(self.liveness.last);
+            self.lose(LegLost::Silent { r#for: silent });
+        }
+    }
+
+    /// When [`Leg::handle_timeout`] or the path or a report is due.
+    pub fn deadline(&self) -> Instant {
+        [
+            self.path.peer_deadline(),
+            self.path.setup_deadline(),
+            self.silence_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.reports.due(), Instant::min)
+    }
+
+    /// `None` while the peer isn't to send: before a description, on hold, or once lost.
+    fn silence_deadline(&self) -> Option<Instant> {
+        let expects = match self.liveness.state {
+            Life::Live => true,
+            // A plain peer that never sends has no handshake to fail at.
+            Life::Starting => self.kind == LegKind::Plain,
+            Life::Lost => false,
+        };
+        let agreed = self.egress.agreed.as_ref()?;
+        // A WebRTC peer keeps its checks up on hold too.
+        let sends = agreed.direction.receives() || self.kind != LegKind::Plain;
+        (expects && sends).then(|| self.liveness.last + SILENCE)
+    }
+}
+
+/// Three missed reports: longer than any roaming or ICE restart takes.
+const SILENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests;

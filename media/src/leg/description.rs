@@ -1,0 +1,379 @@
+//! A leg's offers and answers.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::path::{Path, Plain, Setup as PathSetup, SourceLock, WebRtc};
+use super::{Leg, LegKind, Life};
+use crate::codec::AudioCodec;
+use crate::peer::{Credentials, IceRole, Peer, host_candidate};
+use crate::rtp::Ssrc;
+use crate::sdp::negotiate::{
+    Agreed, agree_to_answer, agree_to_offer, answer_media, offered_formats, role_for_answer,
+    role_for_offer, setup,
+};
+use crate::sdp::{
+    Audio, Description, Direction, Dtls, Ice, IceImplementation, Media, Protocol, Rtcp, SdpError,
+    Security, Setup, is_unusable,
+};
+use crate::srtp::keys::DtlsRole;
+
+/// What was described so far.
+#[derive(Debug)]
+pub struct Session {
+    /// The origin's number, and how many descriptions of ours there were (RFC 8866 §5.2).
+    id: u64,
+    version: u64,
+    exchange: Exchange,
+    established: Option<Established>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exchange {
+    Stable,
+    OursOutstanding,
+}
+
+/// What a re-offer must not change by itself.
+#[derive(Debug)]
+struct Established {
+    role: DtlsRole,
+    remote_ufrag: String,
+    remote: Dtls,
+}
+
+/// What a leg describes of itself.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// The public address of the leg's socket.
+    pub address: SocketAddr,
+    /// ICE's; plain legs have none.
+    pub credentials: Option<Credentials>,
+}
+
+/// What an accepted description asks of the leg's owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restart {
+    /// Nothing.
+    None,
+    /// The ICE agent was replaced: its user fragment is new.
+    Ice,
+}
+
+impl Session {
+    pub fn new(id: u64) -> Self {
+        Self {
+            // Positive as a signed number, for the peers that read it as one.
+            id: id >> 1,
+            version: 0,
+            exchange: Exchange::Stable,
+            established: None,
+        }
+    }
+
+    fn origin(&mut self, local: &Local) -> String {
+        self.version += 1;
+        let family = if local.address.is_ipv4() { 4 } else { 6 };
+        format!(
+            "- {} {} IN IP{family} {}",
+            self.id,
+            self.version,
+            local.address.ip()
+        )
+    }
+}
+
+impl Leg {
+    /// Answers a browser's offer.
+    ///
+    /// # Errors
+    ///
+    /// [`SdpError`]; what was agreed before stays.
+    pub fn answer_browser(
+        &mut self,
+        offer: &str,
+        codecs: &[AudioCodec],
+        now: Instant,
+    ) -> Result<String, SdpError> {
+        check_browser_offer(offer, codecs)?;
+        let Path::WebRtc(path) = &mut self.path else {
+            return Err(SdpError::Misuse("a plain leg has no browser".into()));
+        };
+        let text = path.peer.accept_offer(offer)?;
+        let answer: Description = text.parse()?;
+        let ours = answer.audio().map_err(|_| SdpError::NoCodec)?;
+        let mut agreed = agree_to_answer(ours, codecs)?;
+        // This description is our own, so the direction is ours as it stands.
+        agreed.direction = ours.direction;
+        if path.setup == PathSetup::NotBegun {
+            path.setup = PathSetup::Until(now + SETUP);
+        }
+        // The browser plays nothing but the answer's first SSRC, for the leg's whole life.
+        if self.session.version == 0
+            && let Some(ssrc) = ours.ssrc
+        {
+            self.egress.ssrc = ssrc;
+        }
+        self.session.version += 1;
+        self.learn(ours);
+        self.egress.agreed = Some(agreed);
+        Ok(text)
+    }
+
+    /// Answers a SIP peer's offer, the first one or a later one.
+    ///
+    /// # Errors
+    ///
+    /// [`SdpError`]; what was agreed before stays.
+    pub fn answer(
+        &mut self,
+        offer: &Description,
+        local: &Local,
+        codecs: &[AudioCodec],
+        now: Instant,
+    ) -> Result<(Description, Restart), SdpError> {
+        let audio = offer.audio()?;
+        let agreed = agree_to_offer(audio, codecs)?;
+        let (role, restart) = self.connect(audio, local, Exchange::Stable, now)?;
+        self.session.exchange = Exchange::Stable;
+        self.learn(audio);
+        self.agree(agreed, now);
+        let ours = Audio {
+            formats: agreed.formats(),
+            direction: agreed.direction,
+            protocol: audio.protocol,
+            mid: audio.mid.clone(),
+            ..self.describe(local, role.map(setup), audio.rtcp)
+        };
+        let description = Description {
+            origin: self.session.origin(local),
+            media: answer_media(&offer.media, ours),
+        };
+        Ok((description, restart))
+    }
+
+    /// Our own offer: everything enabled, both ways.
+    pub fn offer(&mut self, local: &Local, codecs: &[AudioCodec]) -> Description {
+        self.session.exchange = Exchange::OursOutstanding;
+        let (role, rtcp) = match self.kind {
+            LegKind::Plain => (None, Rtcp::Separate(local.address)),
+            LegKind::Agent | LegKind::Provider => (Some(Setup::ActPass), Rtcp::Mux),
+        };
+        // A peer may answer with what we can then decode before its answer arrives.
+        let ours = Audio {
+            formats: offered_formats(codecs),
+            ..self.describe(local, role, rtcp)
+        };
+        self.learn(&ours);
+        Description {
+            origin: self.session.origin(local),
+            media: vec![Media::Audio(ours)],
+        }
+    }
+
+    /// Takes the answer to our offer.
+    ///
+    /// # Errors
+    ///
+    /// [`SdpError`], [`SdpError::Misuse`] when no offer is outstanding.
+    pub fn accept_answer(
+        &mut self,
+        answer: &Description,
+        local: &Local,
+        codecs: &[AudioCodec],
+        now: Instant,
+    ) -> Result<Restart, SdpError> {
+        if self.session.exchange != Exchange::OursOutstanding {
+            return Err(SdpError::Misuse("no offer of ours is outstanding".into()));
+        }
+        let audio = answer.audio()?;
+        let agreed = agree_to_answer(audio, codecs)?;
+        let (_, restart) = self.connect(audio, local, Exchange::OursOutstanding, now)?;
+        self.session.exchange = Exchange::Stable;
+        self.agree(agreed, now);
+        Ok(restart)
+    }
+
+    fn agree(&mut self, agreed: Agreed, now: Instant) {
+        if self.liveness.state != Life::Lost {
+            // Waiting begins anew: a hold may have been as long as it liked.
+            self.liveness.last = now;
+        }
+        self.egress.agreed = Some(agreed);
+    }
+
+    /// What the peer may send.
+    fn learn(&mut self, audio: &Audio) {
+        for format in &audio.formats {
+            self.ingress.encodings[usize::from(format.payload_type.value())] =
+                Some(format.encoding);
+        }
+    }
+
+    /// Takes over the peer's transport; returns our DTLS role where there is one.
+    fn connect(
+        &mut self,
+        audio: &Audio,
+        local: &Local,
+        exchange: Exchange,
+        now: Instant,
+    ) -> Result<(Option<DtlsRole>, Restart), SdpError> {
+        match (&mut self.path, audio.protocol.security()) {
+            (Path::Plain(path), Security::None) => {
+                path.point_at(audio);
+                Ok((None, Restart::None))
+            }
+            (Path::WebRtc(path), Security::Dtls) => {
+                let dtls = audio.dtls.as_ref().ok_or(SdpError::NoFingerprint)?;
+                let ice = audio.ice.as_ref().ok_or(SdpError::NoIce)?;
+                self.session
+                    .establish(path, dtls, ice, local, exchange, now)
+            }
+            (Path::Plain(_), Security::Dtls) => Err(SdpError::Unsupported(
+                "a change from RTP/AVP to DTLS within a call".into(),
+            )),
+            (Path::WebRtc(_), Security::None) => Err(SdpError::Unsupported(
+                "a change from DTLS to RTP/AVP within a call".into(),
+            )),
+        }
+    }
+
+    /// Our m-line, to be completed with formats and direction.
+    fn describe(&mut self, local: &Local, setup: Option<Setup>, rtcp: Rtcp) -> Audio {
+        let mut audio = Audio {
+            address: local.address,
+            protocol: Protocol::Avp,
+            formats: Vec::new(),
+            direction: Direction::SendRecv,
+            ptime: Some(20),
+            rtcp: Rtcp::Mux,
+            mid: None,
+            ssrc: Some(Ssrc(self.egress.ssrc.0)),
+            dtls: None,
+            ice: None,
+        };
+        match &mut self.path {
+            // Two ports, unless the peer proposed one.
+            Path::Plain(_) => {
+                let next = SocketAddr::new(local.address.ip(), local.address.port() + 1);
+                audio.rtcp = match rtcp {
+                    Rtcp::Mux => Rtcp::Mux,
+                    Rtcp::Separate(_) => Rtcp::Separate(next),
+                };
+            }
+            Path::WebRtc(path) => {
+                audio.protocol = Protocol::DtlsSavpf;
+                if self.session.exchange == Exchange::OursOutstanding {
+                    audio.mid = Some("0".into());
+                }
+                audio.dtls = setup.map(|setup| Dtls {
+                    fingerprint: path.peer.fingerprint(),
+                    setup,
+                });
+                audio.ice = local.credentials.as_ref().map(|credentials| Ice {
+                    ufrag: credentials.ufrag.clone(),
+                    password: credentials.password.clone(),
+                    candidates: vec![host_candidate(local.address)],
+                    implementation: IceImplementation::Full,
+                });
+            }
+        }
+        audio
+    }
+}
+
+impl Session {
+    /// Starts ICE and DTLS, or finds that they are the same as before.
+    fn establish(
+        &mut self,
+        path: &mut WebRtc,
+        dtls: &Dtls,
+        ice: &Ice,
+        local: &Local,
+        exchange: Exchange,
+        now: Instant,
+    ) -> Result<(Option<DtlsRole>, Restart), SdpError> {
+        let ice_role = match exchange {
+            Exchange::Stable => IceRole::Controlled,
+            Exchange::OursOutstanding => IceRole::Controlling,
+        };
+        let Some(established) = &mut self.established else {
+            let role = match exchange {
+                Exchange::Stable => role_for_offer(dtls.setup),
+                Exchange::OursOutstanding => role_for_answer(dtls.setup)?,
+            };
+            path.peer.start_ice(ice, ice_role);
+            path.peer.start_dtls(dtls, role)?;
+            path.setup = PathSetup::Until(now + SETUP);
+            self.established = Some(Established {
+                role,
+                remote_ufrag: ice.ufrag.clone(),
+                remote: dtls.clone(),
+            });
+            return Ok((Some(role), Restart::None));
+        };
+        if established.remote_ufrag == ice.ufrag {
+            // A re-offer says actpass again; the role stays (RFC 8842 §5.5).
+            return Ok((Some(established.role), Restart::None));
+        }
+        // The stack's direct interface has no ICE restart, so a new agent takes over. The keys
+        // aren't its business: only a new certificate means a new handshake (RFC 8842 §5.5).
+        let credentials = local
+            .credentials
+            .clone()
+            .ok_or_else(|| SdpError::Misuse("an ICE leg has credentials".into()))?;
+        let mut peer = Peer::provider(local.address, credentials, now);
+        peer.start_ice(ice, ice_role);
+        if established.remote.fingerprint != dtls.fingerprint {
+            peer.start_dtls(dtls, established.role)?;
+        }
+        established.remote_ufrag.clone_from(&ice.ufrag);
+        established.remote = dtls.clone();
+        path.peer = peer;
+        Ok((Some(established.role), Restart::Ice))
+    }
+
+    /// Whether this description of the peer restarts ICE.
+    pub fn restarts_ice(&self, description: &Description) -> bool {
+        let offered = description
+            .audio()
+            .ok()
+            .and_then(|audio| audio.ice.as_ref());
+        match (&self.established, offered) {
+            (Some(established), Some(ice)) => established.remote_ufrag != ice.ufrag,
+            (Some(_) | None, _) => false,
+        }
+    }
+}
+
+impl Leg {
+    /// Whether this description of the peer restarts ICE, which needs new credentials.
+    pub fn restarts_ice(&self, description: &Description) -> bool {
+        self.session.restarts_ice(description)
+    }
+}
+
+impl Plain {
+    /// A new address means a new source to learn.
+    fn point_at(&mut self, audio: &Audio) {
+        let usable = (!is_unusable(audio.address)).then_some(audio.address);
+        if usable.is_some() && usable != self.remote {
+            self.source = SourceLock::Open;
+        }
+        self.remote = usable.or(self.remote);
+        self.remote_rtcp = Some(audio.rtcp);
+    }
+}
+
+/// What the browser's offer must have, found before the stack changes its state.
+fn check_browser_offer(offer: &str, codecs: &[AudioCodec]) -> Result<(), SdpError> {
+    let offer: Description = offer.parse()?;
+    let audio = offer.audio()?;
+    agree_to_offer(audio, codecs)?;
+    audio.dtls.as_ref().ok_or(SdpError::NoFingerprint)?;
+    audio.ice.as_ref().ok_or(SdpError::NoIce)?;
+    Ok(())
+}
+
+/// ICE and DTLS take 60–125 ms; the peer's answer may be on its way for a while.
+const SETUP: Duration = Duration::from_secs(10);

@@ -1,0 +1,223 @@
+//! How a leg's packets reach its peer, and whose packets it takes.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::LegKind;
+use crate::engine::SocketKey;
+use crate::peer::Peer;
+use crate::sdp::{Rtcp, is_unusable};
+
+/// The two ways.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a leg lives in a box of its own")]
+pub enum Path {
+    WebRtc(WebRtc),
+    Plain(Plain),
+}
+
+/// ICE and DTLS on the worker's shared socket.
+#[derive(Debug)]
+pub struct WebRtc {
+    pub kind: LegKind,
+    pub peer: Peer,
+    pub socket: SocketKey,
+    /// Where media goes: never pinned, since a browser moves on an ICE restart.
+    pub destination: Option<SocketAddr>,
+    pub setup: Setup,
+}
+
+/// How far ICE and DTLS are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setup {
+    /// No answer yet: the peer may take its time.
+    NotBegun,
+    /// Our description is out.
+    Until(Instant),
+    Over,
+}
+
+/// Plain RTP on a leased port.
+#[derive(Debug)]
+pub struct Plain {
+    pub rtp: SocketKey,
+    pub rtcp: SocketKey,
+    pub port: u16,
+    pub source: SourceLock,
+    /// As the peer's description says.
+    pub remote: Option<SocketAddr>,
+    pub remote_rtcp: Option<Rtcp>,
+}
+
+/// Whether a packet's source is the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latch {
+    Accepted,
+    Refused,
+}
+
+/// Whom a plain leg listens to.
+///
+/// The first packet decides: from the described address it is the peer at once; from elsewhere
+/// (a peer behind NAT) for the learning time, unless the described one turns up meanwhile. After
+/// that nobody else is heard, so that no stray stream bleeds into the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceLock {
+    Open,
+    Learning {
+        candidate: SocketAddr,
+        until: Instant,
+    },
+    Locked(SocketAddr),
+}
+
+impl SourceLock {
+    fn latch(&mut self, described: Option<SocketAddr>, from: SocketAddr, now: Instant) -> Latch {
+        match *self {
+            Self::Open | Self::Learning { .. } if described == Some(from) => {
+                *self = Self::Locked(from);
+                Latch::Accepted
+            }
+            Self::Open => {
+                *self = Self::Learning {
+                    candidate: from,
+                    until: now + LEARNING,
+                };
+                Latch::Accepted
+            }
+            Self::Learning { candidate, until } if candidate == from => {
+                if now >= until {
+                    *self = Self::Locked(from);
+                }
+                Latch::Accepted
+            }
+            Self::Locked(peer) if peer == from => Latch::Accepted,
+            Self::Learning { .. } | Self::Locked(_) => Latch::Refused,
+        }
+    }
+
+    fn source(self) -> Option<SocketAddr> {
+        match self {
+            Self::Open => None,
+            Self::Learning { candidate, .. } => Some(candidate),
+            Self::Locked(peer) => Some(peer),
+        }
+    }
+}
+
+impl Path {
+    pub fn kind(&self) -> LegKind {
+        match self {
+            Self::WebRtc(path) => path.kind,
+            Self::Plain(_) => LegKind::Plain,
+        }
+    }
+
+    /// An authentic or plain packet came from `from`.
+    pub fn latch(&mut self, from: SocketAddr, now: Instant) -> Latch {
+        match self {
+            Self::WebRtc(path) => {
+                path.destination = Some(from);
+                Latch::Accepted
+            }
+            Self::Plain(path) => path.source.latch(path.remote, from, now),
+        }
+    }
+
+    /// Where RTP goes.
+    pub fn destination(&self) -> Option<SocketAddr> {
+        match self {
+            Self::WebRtc(path) => path.destination,
+            Self::Plain(path) => path.source.source().or(path.remote),
+        }
+    }
+
+    pub fn rtp_socket(&self) -> SocketKey {
+        match self {
+            Self::WebRtc(path) => path.socket,
+            Self::Plain(path) => path.rtp,
+        }
+    }
+
+    /// Where RTCP goes, and from which socket.
+    pub fn rtcp_destination(&self) -> Option<(SocketKey, SocketAddr)> {
+        match self {
+            Self::WebRtc(path) => Some((path.socket, path.destination?)),
+            Self::Plain(path) => match path.remote_rtcp? {
+                Rtcp::Mux => Some((path.rtp, self.destination()?)),
+                Rtcp::Separate(address) if is_unusable(address) => None,
+                Rtcp::Separate(address) => {
+                    // Behind NAT the described address is of no use; its port may be.
+                    let ip = self.destination()?.ip();
+                    Some((path.rtcp, SocketAddr::new(ip, address.port())))
+                }
+            },
+        }
+    }
+
+    pub fn peer_deadline(&self) -> Option<Instant> {
+        match self {
+            Self::WebRtc(path) => Some(path.peer.deadline()),
+            Self::Plain(_) => None,
+        }
+    }
+
+    pub fn setup_deadline(&self) -> Option<Instant> {
+        match self {
+            Self::WebRtc(WebRtc {
+                setup: Setup::Until(until),
+                ..
+            }) => Some(*until),
+            Self::WebRtc(_) | Self::Plain(_) => None,
+        }
+    }
+
+    /// ICE and DTLS are done, or have had their time.
+    pub fn end_setup(&mut self) {
+        match self {
+            Self::WebRtc(path) => path.setup = Setup::Over,
+            Self::Plain(_) => {}
+        }
+    }
+}
+
+/// A NAT's mapping shows with the first packets; the described address would too by then.
+const LEARNING: Duration = Duration::from_millis(1_500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_described_address_locks_at_once() {
+        let (mut lock, now) = (SourceLock::Open, Instant::now());
+        assert_eq!(lock.latch(Some(a()), a(), now), Latch::Accepted);
+        assert_eq!(lock, SourceLock::Locked(a()));
+        assert_eq!(lock.latch(Some(a()), b(), now), Latch::Refused);
+    }
+
+    #[test]
+    fn another_address_is_learnt_and_then_locked() {
+        let (mut lock, now) = (SourceLock::Open, Instant::now());
+        assert_eq!(lock.latch(Some(a()), b(), now), Latch::Accepted);
+        assert_eq!(lock.source(), Some(b()));
+        assert_eq!(lock.latch(Some(a()), b(), now + LEARNING), Latch::Accepted);
+        assert_eq!(lock.latch(Some(a()), a(), now + LEARNING), Latch::Refused);
+    }
+
+    #[test]
+    fn the_described_address_wins_while_learning() {
+        let (mut lock, now) = (SourceLock::Open, Instant::now());
+        lock.latch(Some(a()), b(), now);
+        assert_eq!(lock.latch(Some(a()), a(), now), Latch::Accepted);
+        assert_eq!(lock.latch(Some(a()), b(), now), Latch::Refused);
+    }
+
+    fn a() -> SocketAddr {
+        "198.51.100.1:4000".parse().expect("an address")
+    }
+
+    fn b() -> SocketAddr {
+        "198.51.100.2:4000".parse().expect("an address")
+    }
+}

@@ -1,0 +1,161 @@
+//! A leg's RTCP: what it reports every 5 s and what it learns from the peer's reports.
+
+use std::time::{Duration, Instant};
+
+use super::{Discard, Leg, Security};
+use crate::rtcp::{self, Farewell, Item, Ntp, ReportBlock, SenderInfo};
+use crate::rtp::Ssrc;
+
+/// The reporting state of a leg.
+#[derive(Debug)]
+pub struct Reports {
+    due: Instant,
+    /// Of the peer's last sender report: its middle NTP bits, and when it came.
+    peer: Option<(Ssrc, u32, Instant)>,
+    round_trip: Option<Duration>,
+}
+
+impl Reports {
+    pub fn new(now: Instant, phase: u8) -> Self {
+        Self {
+            due: now + INTERVAL * u32::from(phase) / 256,
+            peer: None,
+            round_trip: None,
+        }
+    }
+
+    pub fn due(&self) -> Instant {
+        self.due
+    }
+
+    fn handle(&mut self, item: Item, own: Ssrc, ntp: Ntp, now: Instant) {
+        match item {
+            Item::SenderReport { ssrc, ntp } => self.peer = Some((ssrc, ntp.middle(), now)),
+            Item::Heard(block) if block.measured.ssrc == own => {
+                self.round_trip = rtcp::round_trip(&block, ntp).or(self.round_trip);
+            }
+            // About somebody else's source.
+            Item::Heard(_) => {}
+            // SIP or the socket says when the call ends; a BYE comes on SSRC changes too.
+            Item::Bye => {}
+        }
+    }
+}
+
+/// How well a leg is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quality {
+    pub packets_received: u64,
+    pub packets_lost: u64,
+    pub jitter: Duration,
+    pub rtt: Option<Duration>,
+}
+
+impl Leg {
+    /// Opens and reads a received RTCP packet, in place.
+    ///
+    /// # Errors
+    ///
+    /// [`Discard`]: it isn't the peer's.
+    pub fn handle_rtcp(
+        &mut self,
+        packet: &mut [u8],
+        from: std::net::SocketAddr,
+        ntp: Ntp,
+        now: Instant,
+    ) -> Result<(), Discard> {
+        let length = match &mut self.security {
+            Security::AwaitingKeys => return Err(Discard::NoKeys),
+            Security::Keyed(keys) => {
+                let length = keys.0.open_rtcp(packet)?;
+                self.path.latch(from, now);
+                length
+            }
+            Security::Clear => {
+                // Without keys only the address speaks for a report.
+                if self.path.destination().map(|peer| peer.ip()) != Some(from.ip()) {
+                    return Err(Discard::UnknownSource);
+                }
+                packet.len()
+            }
+        };
+        if !matches!(self.security, Security::Clear) || self.ingress.reception.ssrc().is_some() {
+            self.alive(now);
+        }
+        for item in rtcp::read(&packet[..length]) {
+            self.reports.handle(item, self.egress.ssrc, ntp, now);
+        }
+        Ok(())
+    }
+
+    /// Whether a report is due; the next one is then an interval away.
+    pub fn report_due(&mut self, now: Instant) -> bool {
+        let due = now >= self.reports.due;
+        if due {
+            self.reports.due = now + INTERVAL;
+        }
+        due
+    }
+
+    /// Writes a report into `slot`, sealed where the leg has keys; returns its length, `None`
+    /// before there is anything to say or a key to say it with.
+    pub fn write_report(
+        &mut self,
+        slot: &mut [u8],
+        ntp: Ntp,
+        now: Instant,
+        farewell: Farewell,
+    ) -> Option<usize> {
+        let sender = match self.egress.packets {
+            0 => None,
+            packets => Some(SenderInfo {
+                ntp,
+                timestamp: self.egress.numbering.timestamp_at(now)?,
+                packets,
+                octets: self.egress.octets,
+            }),
+        };
+        let block = self.report_block(now);
+        if sender.is_none() && block.is_none() {
+            return None;
+        }
+        match &mut self.security {
+            Security::AwaitingKeys => None,
+            Security::Clear => Some(rtcp::write(slot, self.egress.ssrc, sender, block, farewell)),
+            Security::Keyed(keys) => {
+                let length = rtcp::write(slot, self.egress.ssrc, sender, block, farewell);
+                Some(keys.1.seal_rtcp(slot, length))
+            }
+        }
+    }
+
+    /// What the last reports and the packets since say.
+    pub fn quality(&self) -> Quality {
+        let (packets_received, packets_lost) = self.ingress.reception.totals();
+        Quality {
+            packets_received,
+            packets_lost,
+            jitter: self.ingress.reception.jitter(),
+            rtt: self.reports.round_trip,
+        }
+    }
+
+    fn report_block(&mut self, now: Instant) -> Option<ReportBlock> {
+        let measured = self.ingress.reception.report()?;
+        let (last_report, delay) = match self.reports.peer {
+            Some((ssrc, middle, at)) if ssrc == measured.ssrc => {
+                let since = now.saturating_duration_since(at);
+                (middle, (since.as_micros() * 65_536 / 1_000_000) as u32)
+            }
+            Some(_) | None => (0, 0),
+        };
+        Some(ReportBlock {
+            measured,
+            last_report,
+            delay,
+        })
+    }
+}
+
+/// RFC 3550 §6.2's minimum, and what browsers use for audio.
+const INTERVAL: Duration = Duration::from_secs(5);
