@@ -1,4 +1,4 @@
-//! The gateway: the program around two pure crates. It owns the sockets, the clock, the calls and the agents.
+#![doc = include_str!("../DESIGN.md")]
 #![forbid(unsafe_code)]
 
 pub mod agent;

@@ -5,10 +5,12 @@
 mod acts;
 mod api;
 mod desk;
+mod dialling;
 mod invites;
 mod legs;
 mod lines;
 mod provider;
+mod sample;
 mod task;
 
 use tokio::sync::{mpsc, oneshot};

@@ -20,7 +20,7 @@ use crate::call::expectation::Expectation;
 use crate::call::state::{self, Call};
 use crate::clock::Moment;
 use crate::config::{Config, Trunk};
-use crate::metrics::{Metrics, Side, Way};
+use crate::metrics::Metrics;
 use crate::transport::Transports;
 
 /// What the task is made of, in the order in which it is built.
@@ -81,7 +81,7 @@ pub struct Task {
     next_age: u64,
     next_request: u64,
     sampled: Instant,
-    counted: Vec<WorkerCounters>,
+    pub(super) counted: Vec<WorkerCounters>,
     pub(super) started: Moment,
 }
 
@@ -408,36 +408,6 @@ impl Task {
                 }
             }
         }
-    }
-
-    /// Adds what the media workers counted since the last time.
-    fn sample(&mut self) {
-        let counters = self.engine.counters();
-        for (n, now) in counters.iter().enumerate() {
-            let before = self.counted.get(n);
-            let since = |pick: &dyn Fn(&WorkerCounters) -> u64| {
-                pick(now).saturating_sub(before.map_or(0, pick))
-            };
-            let kinds: [(Side, fn(&WorkerCounters) -> media::Traffic); 3] = [
-                (Side::Agent, |w| w.agent),
-                (Side::Customer, |w| w.provider),
-                (Side::Customer, |w| w.plain),
-            ];
-            for (side, kind) in kinds {
-                let packets = since(&|w| kind(w).packets_in);
-                self.metrics.rtp_packets(side, Way::In, packets);
-                let packets = since(&|w| kind(w).packets_out);
-                self.metrics.rtp_packets(side, Way::Out, packets);
-            }
-            for (place, (cause, total)) in now.discarded.iter().enumerate() {
-                let earlier = before
-                    .and_then(|before| before.discarded.get(place))
-                    .map_or(0, |(_, total)| *total);
-                self.metrics
-                    .rtp_dropped(cause, total.saturating_sub(earlier));
-            }
-        }
-        self.counted = counters;
     }
 
     /// Ends everything politely, within a bound.
