@@ -68,7 +68,8 @@ function* nonsense() {
 
 /** Throws all of it at the port, then asks properly: the answer to that says that everything before it has been read. All replies. */
 async function throwAt(port) {
-  const socket = dgram.createSocket('udp4').connect(port, '127.0.0.1');
+  const socket = dgram.createSocket('udp4');
+  socket.connect(port, '127.0.0.1');
   await once(socket, 'connect');
   const replies = [];
   const answered = new Promise((resolve, reject) => {

@@ -17,6 +17,7 @@ auto_answer = "outbound"
 `;
 const AGENT_HZ = 700;
 const CUSTOMER = '+919000000010'; // plays 440 Hz
+const AS_THE_PLATFORM_DIALS = '9000000010'; // national, as the account's own toolbar sends it
 const CUSTOMER_HZ = 440;
 
 async function connected(stage) {
@@ -29,7 +30,7 @@ async function connected(stage) {
 async function talk({ provider, desk }) {
   const call = await desk.dial(CUSTOMER);
   await desk.card('connected');
-  const { ucid } = await provider.call(CUSTOMER);
+  const { ucid } = await provider.call(AS_THE_PLATFORM_DIALS);
   await hears('the customer', AGENT_HZ, () => provider.heard(ucid));
   await hears('the agent', CUSTOMER_HZ, () => desk.heard());
   return { call, ucid };
@@ -40,6 +41,7 @@ staged('a dial becomes the provider\'s command, an INVITE over WSS, and a call t
   const { provider, gateway, desk } = play;
   await desk.watch();
   const { call, ucid } = await talk(play);
+  assert.equal(await gateway.activeCalls(), 1);
 
   const [dial, ...others] = await provider.received('tbManualDial');
   assert.deepEqual(others, [], 'one dial is one command');
@@ -55,7 +57,7 @@ staged('a dial becomes the provider\'s command, an INVITE over WSS, and a call t
     usId,
     isSip: 'true',
     mode: 'manual',
-    params: `300401,${CUSTOMER},500607,SIP:true`,
+    params: `300401,${AS_THE_PLATFORM_DIALS},500607,SIP:true`,
     utid: dial.utid,
   });
   assert.match(browserSessionId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
