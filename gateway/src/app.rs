@@ -58,7 +58,8 @@ impl Gateway {
         let (media_events, media_queue) = mpsc::channel(MEDIA_EVENTS);
         let config = Arc::new(config);
         let metrics = Metrics::new();
-        let engine = engine(&config.media, media_events)?;
+        let codecs = audio_codecs(&config.media);
+        let engine = engine(&config.media, codecs.clone(), media_events)?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
         let transports = Transports::new(inputs.clone());
         let trunks = trunks(&config, &transports, &mut endpoint).await?;
@@ -81,6 +82,7 @@ impl Gateway {
             engine,
             agents,
             trunks,
+            codecs,
         };
         let (stop_calls, calls_stopped) = oneshot::channel();
         let calls =
@@ -160,8 +162,9 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("{key}: {address} can't be bound"))
 }
 
-fn engine(config: &config::Media, events: mpsc::Sender<media::Event>) -> anyhow::Result<Engine> {
-    let codecs = config
+/// What the engine can talk in, in the configured order.
+fn audio_codecs(config: &config::Media) -> Vec<AudioCodec> {
+    config
         .codecs
         .iter()
         .filter_map(|codec| match codec {
@@ -170,7 +173,14 @@ fn engine(config: &config::Media, events: mpsc::Sender<media::Event>) -> anyhow:
             // Needs transcoding, which the engine doesn't do yet.
             Codec::Opus => None,
         })
-        .collect();
+        .collect()
+}
+
+fn engine(
+    config: &config::Media,
+    codecs: Vec<AudioCodec>,
+    events: mpsc::Sender<media::Event>,
+) -> anyhow::Result<Engine> {
     let engine = EngineConfig {
         public_ip: config.public_ip,
         bind_ip: config.bind_ip.unwrap_or(config.public_ip),

@@ -10,7 +10,7 @@ mod parse;
 mod write;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::codec::AudioCodec;
 use crate::rtp::{PayloadType, Ssrc};
@@ -321,9 +321,12 @@ pub enum SdpError {
 /// The port of an address where only candidates count (RFC 8839 §4.2.1).
 pub(crate) const DISCARD_PORT: u16 = 9;
 
-/// "No address": `c=IN IP4 0.0.0.0` is the old way to hold (RFC 3264 §8.4).
+/// "No address": `c=IN IP4 0.0.0.0` is the old way to hold (RFC 3264 §8.4). A group is no peer, and
+/// sending to one would make us somebody's amplifier.
 pub(crate) fn is_unusable(address: SocketAddr) -> bool {
-    address.ip().is_unspecified() || address.port() == DISCARD_PORT
+    let ip = address.ip();
+    let group = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    ip.is_unspecified() || group || address.port() == DISCARD_PORT
 }
 
 /// `IN IP4 …` or `IN IP6 …` (RFC 8866 §5.7).

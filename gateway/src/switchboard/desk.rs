@@ -8,7 +8,7 @@ use super::task::{Age, Owner, Purpose, Task};
 use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
 use crate::agent::wire::{CallView, Event, Frame, Operation};
-use crate::agent::{self, AVAILABLE, ConnectionId, readiness};
+use crate::agent::{AVAILABLE, ConnectionId, readiness, wire};
 use crate::call::CallId;
 use crate::call::state::{Answered, Input};
 use crate::clock::Moment;
@@ -83,8 +83,13 @@ impl Task {
     /// A browser said hello: the newest wins, and resumes the session that it names.
     fn open(&mut self, now: Moment, id: &str, named: Option<&str>, arrival: Arrival) {
         let Some(agent) = self.agent_index(id) else {
-            // A token for an agent that the configuration doesn't know; the close says enough.
             tracing::warn!(agent = id, "a valid token for an unknown agent");
+            let event = Event::Bye {
+                code: wire::ByeCode::Forbidden,
+                reconnect: false,
+            };
+            // The queue is fresh; if its reader is gone already, nobody is there to be told.
+            let _ = arrival.frames.try_send(Frame::Event { event, seq: 1 });
             return;
         };
         self.connections.insert(arrival.connection, agent);
@@ -95,7 +100,7 @@ impl Task {
             }
             session => {
                 if let Some(older) = session {
-                    older.say_bye(crate::agent::wire::ByeCode::Replaced, false);
+                    older.say_bye(wire::ByeCode::Replaced, false);
                 }
                 *session = Some(Session::new(now, arrival));
                 // The leg is the older page's; this one brings its own.
@@ -268,7 +273,7 @@ impl Task {
                 STATUSES.join(", ")
             )));
         }
-        self.agents[agent].status = agent::wire::StatusView {
+        self.agents[agent].status = wire::StatusView {
             name,
             since: now.epoch_ms,
             reason,

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use media::sdp::negotiate::examine_offer;
 use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
@@ -156,24 +157,32 @@ impl Task {
         invite: &IncomingInvite,
         ring: Duration,
     ) {
+        let offer = offer_of(invite);
+        if let Some(Err(error)) = offer
+            .as_ref()
+            .map(|offer| examine_offer(offer, &self.codecs))
+        {
+            tracing::info!(%dialog, %error, "an INVITE's audio can't be answered");
+            return self.refuse(now, dialog, NOT_ACCEPTABLE);
+        }
         let from = invite.from();
         let made = Made {
             id: CallId::fresh(),
             agent: self.agents[agent].config.id.clone(),
             peer: Peer {
-                number: if from.user.is_empty() {
-                    from.host
+                number: shown(if from.user.is_empty() {
+                    &from.host
                 } else {
-                    from.user
-                },
-                name: from.display,
+                    &from.user
+                }),
+                name: from.display.as_deref().map(shown),
             },
             via,
             context: None,
         };
         let mut actions = Vec::new();
         let windows = self.windows(ring);
-        let mut call = Call::ringing(made, offer_of(invite), now, windows, &mut actions);
+        let mut call = Call::ringing(made, offer, now, windows, &mut actions);
         if let Route::Line(_) = route {
             call.ucid = self.agents[agent].announced.take();
             if let Some(token) = &self.agents[agent].token {
@@ -203,6 +212,19 @@ impl Task {
     }
 }
 
+/// What a caller says of itself, as it may stand on a page: nothing that moves or hides other text,
+/// and no more than a line.
+fn shown(text: &str) -> String {
+    let directs = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars()
+        .filter(|c| !c.is_control() && !directs(*c))
+        .take(SHOWN_AT_MOST)
+        .collect()
+}
+
+/// Characters of a caller's name or number.
+const SHOWN_AT_MOST: usize = 64;
+
 /// How long a call on an agent's own line may ring at the desk; the platform has its own patience.
 pub(super) const RING: Duration = Duration::from_secs(45);
 
@@ -226,6 +248,11 @@ const AWAY: Refusal = Refusal {
     phrase: "Temporarily Unavailable",
     because: "the agent isn't ready",
 };
+const NOT_ACCEPTABLE: Refusal = Refusal {
+    status: 488,
+    phrase: "Not Acceptable Here",
+    because: "its audio can't be answered",
+};
 const TOO_MANY: Refusal = Refusal {
     status: 503,
     phrase: "Service Unavailable",
@@ -236,3 +263,16 @@ const TAKEN_BACK: Refusal = Refusal {
     phrase: "Busy Here",
     because: "the agent has ended the dial that caused it",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_callers_name_can_not_move_or_hide_the_text_around_it() {
+        assert_eq!(shown("\r\nX-Evil: 1"), "X-Evil: 1");
+        assert_eq!(shown("\u{202e}gnp.Asha"), "gnp.Asha");
+        assert_eq!(shown("Zoë Müller"), "Zoë Müller");
+        assert_eq!(shown(&"x".repeat(8_000)).len(), 64);
+    }
+}

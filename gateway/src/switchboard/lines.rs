@@ -123,10 +123,20 @@ impl Task {
                 }
             }
             Event::Pong { flow, status } => tracing::debug!(?flow, status, "a ping was answered"),
-            Event::Malformed { flow, cause } => {
-                tracing::warn!(?flow, cause, "a SIP message was refused");
-            }
+            Event::Malformed { flow, cause } => self.note_malformed(now, flow, &cause),
         }
+    }
+
+    /// One line in a while: a peer may send as much as it likes.
+    fn note_malformed(&mut self, now: Moment, flow: Flow, cause: &str) {
+        let recently = |logged| now.instant < logged + MALFORMED_EVERY;
+        if self.malformed.logged.is_some_and(recently) {
+            self.malformed.unlogged += 1;
+            return;
+        }
+        let unlogged = std::mem::take(&mut self.malformed.unlogged);
+        self.malformed.logged = Some(now.instant);
+        tracing::warn!(?flow, cause, unlogged, "a SIP message was refused");
     }
 
     pub(super) fn send(&mut self, transmit: Transmit) {
@@ -323,3 +333,6 @@ fn words(cause: &LineDown) -> String {
         LineDown::Unregistered => "it was unregistered".to_owned(),
     }
 }
+
+/// How often a refused message is logged; the metrics count them all.
+const MALFORMED_EVERY: std::time::Duration = std::time::Duration::from_secs(1);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media::{Engine, LegId, RequestId, WorkerCounters};
+use media::{AudioCodec, Engine, LegId, RequestId, WorkerCounters};
 use signaling::{DialogId, Endpoint, LineId, SocketId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
@@ -33,6 +33,8 @@ pub struct Parts {
     pub engine: Engine,
     pub agents: Vec<Agent>,
     pub trunks: Vec<TrunkWay>,
+    /// What can be talked in, in the order of preference.
+    pub codecs: Vec<AudioCodec>,
 }
 
 /// A trunk, its socket, and where its calls go.
@@ -61,6 +63,7 @@ pub struct Task {
     pub(super) engine: Engine,
     pub(super) agents: Vec<Agent>,
     pub(super) trunks: Vec<TrunkWay>,
+    pub(super) codecs: Vec<AudioCodec>,
     /// What is expected on each agent's line, in the order of the agents.
     pub(super) expectations: Vec<Expectations>,
     /// By age: ids are UUIDv7 when we make them, but not when a back end does.
@@ -76,6 +79,8 @@ pub struct Task {
     pub(super) connections: HashMap<ConnectionId, usize>,
     /// What each open stream is, for labels.
     pub(super) streams: HashMap<StreamId, Transport>,
+    /// Malformed SIP is told of once in a while, however much of it comes.
+    pub(super) malformed: Malformed,
     /// Inputs that calls have yet to take, in order.
     pub(super) pending: VecDeque<(Age, state::Input)>,
     /// Legs whose closing found the engine's ring full.
@@ -109,6 +114,13 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
+}
+
+/// Messages that were refused since the last one that was logged.
+#[derive(Debug, Default)]
+pub(super) struct Malformed {
+    pub unlogged: u64,
+    pub logged: Option<Instant>,
 }
 
 /// When and how a call ends whose audio path is gone.
@@ -172,6 +184,7 @@ impl Task {
             engine: parts.engine,
             agents: parts.agents,
             trunks: parts.trunks,
+            codecs: parts.codecs,
             expectations,
             calls: BTreeMap::new(),
             ages: HashMap::new(),
@@ -182,6 +195,7 @@ impl Task {
             requests: HashMap::new(),
             connections: HashMap::new(),
             streams: HashMap::new(),
+            malformed: Malformed::default(),
             pending: VecDeque::new(),
             unclosed: Vec::new(),
             next_age: 0,

@@ -59,8 +59,9 @@ pub enum Latch {
 /// Whom a plain leg listens to.
 ///
 /// The first packet decides: from the described address it is the peer at once; from elsewhere
-/// (a peer behind NAT) for the learning time, unless the described one turns up meanwhile. After
-/// that nobody else is heard, so that no stray stream bleeds into the call.
+/// (a peer behind NAT) for the learning time. After that nobody else is heard, so that no stray
+/// stream bleeds into the call, but for the described address, which wins whenever it turns up:
+/// a peer behind NAT never sends from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceLock {
     Open,
@@ -74,7 +75,8 @@ pub enum SourceLock {
 impl SourceLock {
     fn latch(&mut self, described: Option<SocketAddr>, from: SocketAddr, now: Instant) -> Latch {
         match *self {
-            Self::Open | Self::Learning { .. } if described == Some(from) => {
+            // Even after another was learnt: a stranger may have been faster.
+            _ if described == Some(from) => {
                 *self = Self::Locked(from);
                 Latch::Accepted
             }
@@ -202,7 +204,18 @@ mod tests {
         assert_eq!(lock.latch(Some(a()), b(), now), Latch::Accepted);
         assert_eq!(lock.source(), Some(b()));
         assert_eq!(lock.latch(Some(a()), b(), now + LEARNING), Latch::Accepted);
-        assert_eq!(lock.latch(Some(a()), a(), now + LEARNING), Latch::Refused);
+        assert_eq!(lock.latch(Some(a()), c(), now + LEARNING), Latch::Refused);
+    }
+
+    #[test]
+    fn the_described_address_takes_its_call_back_from_a_stranger_who_was_faster() {
+        let (mut lock, now) = (SourceLock::Open, Instant::now());
+        lock.latch(Some(a()), b(), now);
+        lock.latch(Some(a()), b(), now + LEARNING);
+        assert_eq!(lock.source(), Some(b()));
+        assert_eq!(lock.latch(Some(a()), a(), now + LEARNING), Latch::Accepted);
+        assert_eq!(lock.latch(Some(a()), b(), now + LEARNING), Latch::Refused);
+        assert_eq!(lock.source(), Some(a()));
     }
 
     #[test]
@@ -219,5 +232,9 @@ mod tests {
 
     fn b() -> SocketAddr {
         "198.51.100.2:4000".parse().expect("an address")
+    }
+
+    fn c() -> SocketAddr {
+        "198.51.100.3:4000".parse().expect("an address")
     }
 }

@@ -1,6 +1,6 @@
 //! Offer/answer (RFC 3264) for one audio m-line.
 
-use super::{Audio, Direction, Encoding, Format, Media, SdpError, Setup};
+use super::{Audio, Description, Direction, Encoding, Format, Media, SdpError, Security, Setup};
 use crate::codec::AudioCodec;
 use crate::rtp::PayloadType;
 use crate::srtp::keys::DtlsRole;
@@ -31,6 +31,22 @@ impl Agreed {
         });
         std::iter::once(audio).chain(events).collect()
     }
+}
+
+/// Whether an offer could be answered, before anybody's phone rings for it.
+///
+/// # Errors
+///
+/// What an answer would fail with.
+pub fn examine_offer(offer: &str, preference: &[AudioCodec]) -> Result<(), SdpError> {
+    let description: Description = offer.parse()?;
+    let audio = description.audio()?;
+    agree_to_offer(audio, preference)?;
+    if audio.protocol.security() == Security::Dtls {
+        audio.dtls.as_ref().ok_or(SdpError::NoFingerprint)?;
+        audio.ice.as_ref().ok_or(SdpError::NoIce)?;
+    }
+    Ok(())
 }
 
 /// Chooses from an offer, in the order of `preference`.
