@@ -80,11 +80,16 @@ impl Reason {
 }
 
 impl Termination {
+    /// `detail` becomes a sentence, whosever words it ends in.
     pub fn new(by: EndedBy, reason: Reason, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        if !detail.ends_with(['.', '!', '?']) {
+            detail.push('.');
+        }
         Self {
             by,
             reason,
-            detail: detail.into(),
+            detail,
             sip: None,
         }
     }
@@ -215,6 +220,14 @@ mod tests {
             assert_eq!(ended.reason, reason, "{status}");
             assert!(ended.detail.ends_with('.'), "{}", ended.detail);
             assert_eq!(ended.sip.map(|sip| sip.code), Some(status));
+        }
+    }
+
+    #[test]
+    fn borrowed_words_end_as_a_sentence() {
+        for (words, detail) in [("no", "no."), ("no.", "no."), ("why?", "why?")] {
+            let ended = Termination::new(EndedBy::Provider, Reason::DialRefused, words);
+            assert_eq!(ended.detail, detail);
         }
     }
 
