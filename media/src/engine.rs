@@ -34,6 +34,7 @@ use worker::{Command, Worker};
 use crate::codec::AudioCodec;
 use crate::dtls;
 use crate::sdp::SdpError;
+use crate::tones::Tones;
 
 /// One worker thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -156,7 +157,7 @@ pub enum Event {
         /// How long.
         duration: Duration,
     },
-    /// A command that has no description to answer with couldn't be done.
+    /// A command that has no description to answer with couldn't be done, or not to its end.
     #[allow(missing_docs)]
     Failed { leg: LegId, failure: Failure },
 }
@@ -196,6 +197,16 @@ pub enum Failure {
     /// A bridge needs both legs in one worker.
     #[error("the legs belong to different workers")]
     DifferentWorkers,
+    /// The peer didn't agree to telephone-event (RFC 4733): digits can't be sent to it.
+    #[error("the peer takes no telephone-event")]
+    NoTelephoneEvent,
+    /// Digits need a peer that was described, has keys and an address, and isn't on hold. Those
+    /// that were still to be sent are dropped.
+    #[error("nothing can be sent to the peer now")]
+    NotSending,
+    /// With these, more than [`Tones::LONGEST`] would wait; the ones before go on.
+    #[error("too many digits are waiting to be sent")]
+    TooManyDigits,
 }
 
 /// The worker's ring is full: the command was dropped.
@@ -374,6 +385,19 @@ impl Engine {
     /// [`Full`]
     pub fn mute(&self, leg: LegId, mute: Mute) -> Result<(), Full> {
         self.send(leg, Command::Mute { leg, mute })
+    }
+
+    /// Sends digits to this leg's peer as telephone-events (RFC 4733), after those that are still
+    /// being sent: 100 ms each, 100 ms between. What is relayed to the leg is withheld meanwhile,
+    /// and goes on during pauses. Closing the leg drops what wasn't sent.
+    ///
+    /// Only trouble is told, by [`Event::Failed`].
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn digits(&self, leg: LegId, tones: Tones) -> Result<(), Full> {
+        self.send(leg, Command::Digits { leg, tones })
     }
 
     /// Says BYE by RTCP and ends the leg. Closing twice is no error.

@@ -5,6 +5,7 @@
 
 pub mod description;
 mod digits;
+pub mod keypad;
 pub mod path;
 mod report;
 
@@ -13,16 +14,17 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::codec::g711;
-use crate::engine::{LegId, LegLost, Mute};
-use crate::rtp::numbering::Numbering;
+use crate::engine::{Failure, LegId, LegLost, Mute};
+use crate::rtp::numbering::{Numbered, Numbering};
 use crate::rtp::reception::Reception;
-use crate::rtp::{self, Header, Ssrc};
+use crate::rtp::{self, Header, PayloadType, Ssrc};
 use crate::sdp::Encoding;
 use crate::sdp::negotiate::Agreed;
 use crate::srtp::keys::KeyingMaterial;
 use crate::srtp::{Receiver, Refused, Sender};
 use description::Session;
 use digits::Digits;
+use keypad::Keypad;
 use path::Path;
 use report::Reports;
 
@@ -56,11 +58,12 @@ pub enum Discard {
     NoDestination,
     NotNegotiated,
     Stale,
+    DuringDigit,
     SendFailed,
 }
 
 impl Discard {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Malformed,
         Self::UnknownSource,
         Self::NoKeys,
@@ -73,6 +76,7 @@ impl Discard {
         Self::NoDestination,
         Self::NotNegotiated,
         Self::Stale,
+        Self::DuringDigit,
         Self::SendFailed,
     ];
 
@@ -91,6 +95,7 @@ impl Discard {
             Self::NoDestination => "no_destination",
             Self::NotNegotiated => "not_negotiated",
             Self::Stale => "stale",
+            Self::DuringDigit => "during_digit",
             Self::SendFailed => "send_failed",
         }
     }
@@ -119,6 +124,7 @@ pub enum Notice {
     Lost(LegLost),
     Recovered,
     Digit { digit: char, duration: Duration },
+    Failed(Failure),
 }
 
 /// A packet that was accepted: where its payload lies in the slot, and what it is.
@@ -140,6 +146,7 @@ pub struct Leg {
     security: Security,
     ingress: Ingress,
     egress: Egress,
+    keypad: Keypad,
     reports: Reports,
     session: Session,
     liveness: Liveness,
@@ -233,6 +240,7 @@ impl Leg {
                 packets: 0,
                 octets: 0,
             },
+            keypad: Keypad::default(),
             reports: Reports::new(now, drawn.report_phase),
             session: Session::new(drawn.session),
             liveness: Liveness {
@@ -316,6 +324,14 @@ impl Leg {
         if matches!(self.security, Security::AwaitingKeys) {
             return Err(Discard::NoKeys);
         }
+        let event = match opened.encoding {
+            Encoding::Audio(_) => None,
+            Encoding::TelephoneEvent => Some(opened.header.timestamp),
+        };
+        if self.keypad.withholds(event) {
+            self.egress.numbering.resume();
+            return Err(Discard::DuringDigit);
+        }
         let placed = self
             .egress
             .numbering
@@ -324,7 +340,19 @@ impl Leg {
         // The header slides up against the payload, which never moves.
         let start = opened.payload.start - Header::FIXED;
         let length = opened.payload.end - start;
-        let packet = &mut slot[start..];
+        let sealed = self.finish(&mut slot[start..], length, payload_type, placed)?;
+        Ok((start..start + sealed, to))
+    }
+
+    /// Writes our header over a packet's first octets, counts and protects it. Returns its length
+    /// as it is sent.
+    fn finish(
+        &mut self,
+        packet: &mut [u8],
+        length: usize,
+        payload_type: PayloadType,
+        placed: Numbered,
+    ) -> Result<usize, Discard> {
         let header = Header {
             marker: placed.marker,
             payload_type,
@@ -343,8 +371,8 @@ impl Leg {
         self.egress.octets = self
             .egress
             .octets
-            .wrapping_add((opened.payload.len()) as u32);
-        Ok((start..start + sealed, to))
+            .wrapping_add((length - Header::FIXED) as u32);
+        Ok(sealed)
     }
 
     /// What the peer sends was withheld: it leaves no gap in this leg's line.
@@ -428,12 +456,13 @@ impl Leg {
         }
     }
 
-    /// When [`Leg::handle_timeout`] or the path or a report is due.
+    /// When [`Leg::handle_timeout`], [`Leg::poll_event`], the path or a report is due.
     pub fn deadline(&self) -> Instant {
         [
             self.path.peer_deadline(),
             self.path.setup_deadline(),
             self.silence_deadline(),
+            self.keypad.due(),
         ]
         .into_iter()
         .flatten()

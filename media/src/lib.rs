@@ -13,6 +13,7 @@ pub mod rtp;
 pub mod sdp;
 mod srtp;
 mod stun;
+mod tones;
 
 pub use codec::AudioCodec;
 pub use engine::{
@@ -20,3 +21,4 @@ pub use engine::{
     RequestId, Traffic, WorkerCounters, WorkerId,
 };
 pub use sdp::SdpError;
+pub use tones::{Tones, TonesError};

@@ -1,6 +1,7 @@
 //! The engine on loopback: real sockets, deadlines instead of sleeps.
 
 mod browser;
+mod digits;
 mod phone;
 
 use std::net::Ipv4Addr;
@@ -346,6 +347,11 @@ impl Rig {
             assert!(Instant::now() < deadline, "not bridged");
             std::thread::yield_now();
         }
+    }
+
+    fn digits(&self, leg: LegId, tones: &str) {
+        let tones = tones.parse().expect("tones");
+        self.engine.digits(leg, tones).expect("room in the ring");
     }
 
     fn close(&self, leg: LegId) {

@@ -26,6 +26,7 @@ use super::slab::{Outgoing, Received, Slab};
 use super::socket::{self, BATCH, Poll, SocketKey, Wake};
 use super::{EngineConfig, EngineError, Event, LegId, LegLost, WorkerId};
 use crate::bridge;
+use crate::leg::keypad::EventPacket;
 use crate::leg::path::Path;
 use crate::leg::{Discard, Leg, Notice};
 use crate::peer::{Credentials, PeerOutput};
@@ -368,6 +369,10 @@ impl Worker {
                 continue;
             }
             entry.leg.handle_timeout(now);
+            self.send_events(leg, now);
+            let Some(entry) = self.legs.get_mut(&leg) else {
+                continue;
+            };
             if entry.leg.report_due(now) {
                 self.send_report(leg, Farewell::Stays, now);
                 self.tell_quality(leg);
@@ -417,6 +422,28 @@ impl Worker {
         }
     }
 
+    /// Sends what is due of the digits that the leg's peer is to get. What was relayed before is
+    /// on its way: a wake-up flushes first.
+    fn send_events(&mut self, leg: LegId, now: Instant) {
+        let Some(Entry { leg: to, .. }) = self.legs.get_mut(&leg).map(Box::as_mut) else {
+            return;
+        };
+        let mut packet = [0; EventPacket::LENGTH + EXPANSION];
+        while let Some((length, address)) = to.poll_event(&mut packet, now) {
+            let socket = source(
+                &self.webrtc,
+                &self.plain,
+                &self.leases,
+                to.path.rtp_socket(),
+            );
+            match socket.map(|(socket, _)| socket.send_to(&packet[..length], address)) {
+                Some(Ok(_)) => self.counters.packet_out(to.kind),
+                Some(Err(_)) | None => self.counters.discarded(Discard::SendFailed),
+            }
+        }
+        self.tell(leg);
+    }
+
     fn tell_quality(&self, leg: LegId) {
         let Some(entry) = self.legs.get(&leg) else {
             return;
@@ -453,6 +480,7 @@ impl Worker {
                     digit,
                     duration,
                 },
+                Notice::Failed(failure) => Event::Failed { leg, failure },
             });
         }
         self.arm(leg);
@@ -581,6 +609,7 @@ fn accepted(cause: Discard) -> bool {
         | Discard::OnHold
         | Discard::NoDestination
         | Discard::NotNegotiated
+        | Discard::DuringDigit
         | Discard::SendFailed => true,
         // Of no use to count as received; `NoKeys` and `Stale` may be of either side.
         Discard::Malformed

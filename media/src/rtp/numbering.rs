@@ -122,16 +122,34 @@ impl Numbering {
         }
     }
 
+    /// Places the first packet of an event of our own (RFC 4733): it begins where audio would
+    /// have gone on, and whatever source comes after it continues the line.
+    pub fn begin_event(&mut self, now: Instant) -> Numbered {
+        self.resume();
+        let (index, timestamp) = self.step(now);
+        Numbered {
+            index,
+            timestamp,
+            marker: true,
+        }
+    }
+
+    /// Places another packet of the event that began last: all of them have its timestamp, and
+    /// time is counted on from its beginning. Nothing else may be placed between.
+    pub fn continue_event(&mut self) -> Numbered {
+        self.resume();
+        self.index += 1;
+        self.used.mark(self.index);
+        Numbered {
+            index: self.index,
+            timestamp: self.timestamp,
+            marker: false,
+        }
+    }
+
     /// Lets a source continue our line.
     fn join(&mut self, header: &Header, now: Instant) -> Numbered {
-        let index = self.index + 1;
-        // The silence between keeps its length; two packets in a burst stay one frame apart.
-        let timestamp = self.timestamp_at(now).map_or(self.timestamp, |at| {
-            self.timestamp
-                .wrapping_add(at.wrapping_sub(self.timestamp).max(FRAME))
-        });
-        self.used.mark(index);
-        self.advance(index, timestamp, now);
+        let (index, timestamp) = self.step(now);
         self.source = Source::Following {
             ssrc: header.ssrc,
             sequence: header.sequence,
@@ -143,6 +161,19 @@ impl Numbering {
             timestamp,
             marker: true,
         }
+    }
+
+    /// The next index, and the timestamp after the time that passed.
+    fn step(&mut self, now: Instant) -> (u64, u32) {
+        let index = self.index + 1;
+        // The silence between keeps its length; two packets in a burst stay one frame apart.
+        let timestamp = self.timestamp_at(now).map_or(self.timestamp, |at| {
+            self.timestamp
+                .wrapping_add(at.wrapping_sub(self.timestamp).max(FRAME))
+        });
+        self.used.mark(index);
+        self.advance(index, timestamp, now);
+        (index, timestamp)
     }
 
     fn advance(&mut self, index: u64, timestamp: u32, now: Instant) {
@@ -231,6 +262,27 @@ mod tests {
         let resumed = line.place(1, 110, 16_000);
         assert_eq!((resumed.index, resumed.timestamp), (2, 16_000));
         assert!(resumed.marker);
+    }
+
+    #[test]
+    fn an_event_of_ours_has_one_timestamp_and_audio_goes_on_after_the_time_that_passed() {
+        let mut line = Line::new(0, 0);
+        line.place(1, 10, 0);
+        line.now += Duration::from_millis(20);
+        let begun = line.numbering.begin_event(line.now);
+        assert_eq!((begun.index, begun.timestamp, begun.marker), (2, 160, true));
+        for index in 3..10 {
+            line.now += Duration::from_millis(20);
+            let continued = line.numbering.continue_event();
+            assert_eq!((continued.index, continued.timestamp), (index, 160));
+            assert!(!continued.marker);
+        }
+        line.now += Duration::from_millis(20);
+        let audio = line.place(1, 19, 1_440);
+        assert_eq!(
+            (audio.index, audio.timestamp, audio.marker),
+            (10, 1_440, true)
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::leg::{Drawn, Leg, LegKind};
 use crate::peer::{Credentials, Peer, PeerOutput};
 use crate::rtcp::Farewell;
 use crate::sdp::{Description, SdpError, Security};
+use crate::tones::Tones;
 
 /// One command of the ring.
 #[derive(Debug)]
@@ -49,6 +50,10 @@ pub enum Command {
     Mute {
         leg: LegId,
         mute: Mute,
+    },
+    Digits {
+        leg: LegId,
+        tones: Tones,
     },
     Close {
         leg: LegId,
@@ -108,6 +113,7 @@ impl Worker {
                 Some(entry) => entry.leg.set_mute(mute),
                 None => self.fail(leg, Failure::UnknownLeg),
             },
+            Command::Digits { leg, tones } => self.press(leg, &tones, now),
             Command::Close { leg } => self.close(leg, now),
             Command::Stop => {}
             #[cfg(test)]
@@ -275,6 +281,20 @@ impl Worker {
             if let Some(entry) = self.legs.get_mut(&leg) {
                 entry.leg.set_bridge(None);
             }
+        }
+    }
+
+    fn press(&mut self, leg: LegId, tones: &Tones, now: Instant) {
+        let pressed = match self.legs.get_mut(&leg) {
+            Some(entry) => entry.leg.press(tones),
+            None => Err(Failure::UnknownLeg),
+        };
+        match pressed {
+            Ok(()) => {
+                self.send_events(leg, now);
+                self.arm(leg);
+            }
+            Err(failure) => self.fail(leg, failure),
         }
     }
 
