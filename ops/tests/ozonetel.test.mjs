@@ -90,3 +90,14 @@ staged('the agent hangs up and the provider\'s leg ends; the next call works', a
     await desk.cardGone();
   }
 });
+
+staged('digits pressed at the desk arrive at the customer, in order, and the talk goes on', async (stage) => {
+  const play = await connected(stage);
+  const { provider, desk } = play;
+  const { ucid } = await talk(play);
+  await desk.keys('1590#*');
+  await until('the customer hears the digits', async () => (await provider.digits(ucid)) === '1590#*');
+  await hears('the customer', AGENT_HZ, () => provider.heard(ucid));
+  await desk.click('end');
+  await desk.card('wrap-up');
+});

@@ -248,6 +248,8 @@ pub enum NoticeKind {
     LineUp,
     /// The platform's own words for the agent.
     Platform,
+    /// Digits could not be sent, and why.
+    Digits,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

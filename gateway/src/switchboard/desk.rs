@@ -1,6 +1,6 @@
 //! What an agent's browser asks for.
 
-use media::LegId;
+use media::{LegId, Tones, TonesError};
 use serde_json::json;
 
 use super::acts::OVERLOADED;
@@ -348,7 +348,19 @@ impl Task {
                 }
                 Input::Mute(on)
             }
-            Action::Digits { .. } => return Err(not_built("Sending digits")),
+            Action::Digits { tones } => {
+                let tones: Tones = tones.parse().map_err(|error: TonesError| {
+                    Problem::bad_request(format!("The digits can't be sent: {error}."))
+                })?;
+                let customer = placed.leg.filter(|_| placed.bridged.is_some());
+                let Some(customer) = customer else {
+                    return Err(wrong("digits need somebody to hear them."));
+                };
+                self.engine.digits(customer, tones).map_err(|media::Full| {
+                    Problem::unavailable(format!("The digits were not sent: {OVERLOADED}."))
+                })?;
+                return self.view(age);
+            }
             Action::Dispose { code, notes } => {
                 if state != S::WrapUp {
                     return Err(wrong("a disposition belongs to its wrap-up."));

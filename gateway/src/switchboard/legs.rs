@@ -1,10 +1,10 @@
 //! What the media engine reports: descriptions, legs that come up, legs that fail.
 
-use media::{Event, LegId, LegLost};
+use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
 use super::task::{Age, Doom, Owner, Purpose, Task};
-use crate::agent::wire::{Frame, MediaState};
+use crate::agent::wire::{self, Frame, MediaState};
 use crate::agent::{ConnectionId, Warm};
 use crate::call::state::Input;
 use crate::clock::Moment;
@@ -54,8 +54,34 @@ impl Task {
                 tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, "quality");
             }
             Event::Digit { leg, .. } => tracing::debug!(%leg, "a digit was pressed"),
-            Event::Failed { leg, failure } => {
-                tracing::warn!(%leg, %failure, "the media engine could not do it")
+            Event::Failed { leg, failure } => self.handle_failure(now, leg, failure),
+        }
+    }
+
+    fn handle_failure(&mut self, now: Moment, leg: LegId, failure: Failure) {
+        tracing::warn!(%leg, %failure, "the media engine could not do it");
+        let Some(Owner::Customer(age)) = self.legs.get(&leg).copied() else {
+            return;
+        };
+        match failure {
+            // The call has no audio and will have none.
+            Failure::UnknownLeg | Failure::DifferentWorkers => {
+                self.feed(now, age, Input::MediaLost(format!("{failure}.")));
+            }
+            Failure::NoTelephoneEvent | Failure::NotSending | Failure::TooManyDigits => {
+                let Some(placed) = self.calls.get_mut(&age) else {
+                    return;
+                };
+                let told = format!("The digits were not sent: {failure}.");
+                placed.call.tell(now, told.clone());
+                self.touched.insert(age);
+                let agent = placed.agent;
+                let notice = wire::Event::Notice {
+                    kind: wire::NoticeKind::Digits,
+                    in_ms: None,
+                    detail: Some(told),
+                };
+                self.tell_agent(now, agent, notice);
             }
         }
     }

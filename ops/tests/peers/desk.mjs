@@ -60,6 +60,15 @@ export class Desk {
     return this.part(id).click();
   }
 
+  /** Opens the call's keypad and presses keys, one after the other. */
+  async keys(digits) {
+    await this.click('keypad');
+    for (const digit of digits) {
+      const name = { '*': 'star', '#': 'hash' }[digit] ?? digit;
+      await this.part('card').getByRole('button', { name, exact: true }).click();
+    }
+  }
+
   /** Waits until the card shows a call in that state; the call's id. */
   async card(state, { within = DEADLINE_MS } = {}) {
     return this.part('card', `[data-state="${state}"]`).getAttribute('data-call', { timeout: within });

@@ -48,6 +48,11 @@ ${more}`;
     return why;
   }
 
+  /** The digits that the customer of a call has heard. */
+  async digits(ucid) {
+    return (await this.state()).calls.find((each) => each.ucid === ucid)?.heard?.digits;
+  }
+
   /** What the customer of that call hears right now, as they measure it themselves. */
   async heard(ucid) {
     const call = (await this.state()).calls.find((each) => each.ucid === ucid);

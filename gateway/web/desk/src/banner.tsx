@@ -48,6 +48,18 @@ export function Banner() {
       </Strip>
     );
   }
+  // The platform's words to the agent, and what became of digits: told, and gone when they are read.
+  const told = notice.value;
+  if ((told?.kind === 'platform' || told?.kind === 'digits') && told.detail) {
+    return (
+      <Strip kind={told.kind}>
+        <span>{told.detail}</span>
+        <button type="button" class="strip-button" onClick={() => (notice.value = undefined)}>
+          Got it
+        </button>
+      </Strip>
+    );
+  }
   return null;
 }
 
