@@ -39,7 +39,7 @@ pub struct Gateway {
     pub public: SocketAddr,
     pub operations: SocketAddr,
     stop_http: oneshot::Sender<()>,
-    http: tokio::task::JoinHandle<std::io::Result<()>>,
+    http: tokio::task::JoinHandle<()>,
     stop_calls: oneshot::Sender<()>,
     calls: tokio::task::JoinHandle<()>,
 }
@@ -121,7 +121,7 @@ impl Gateway {
                 anyhow::bail!("the switchboard ended")
             }
             ended = &mut self.http => {
-                ended.context("HTTP broke")?.context("HTTP")?;
+                ended.context("HTTP broke")?;
                 anyhow::bail!("HTTP ended")
             }
         }
@@ -137,7 +137,7 @@ impl Gateway {
         let _ = self.stop_calls.send(());
         self.calls.await.context("the switchboard broke")?;
         let _ = self.stop_http.send(());
-        self.http.await.context("HTTP broke")?.context("HTTP")
+        self.http.await.context("HTTP broke")
     }
 }
 

@@ -3,7 +3,6 @@
 //! Nothing here decides about calls: a handler checks who asks and what they sent, and the [`Switchboard`] answers.
 
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -11,15 +10,15 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::get;
-use axum::serve::{Listener, ListenerExt};
 use axum::{Json, Router, middleware};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::StatusCode;
 use http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use serde::Serialize;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::agent::wire;
 use crate::call::CallId;
@@ -38,6 +37,7 @@ mod dial_rate;
 mod fake_switchboard;
 mod idempotency;
 mod lines;
+mod listener;
 mod openapi;
 mod operations;
 pub mod problem;
@@ -66,33 +66,23 @@ pub enum Mode {
 }
 
 /// Serves both listeners until `shutdown`, then gives requests under way a few seconds.
-///
-/// # Errors
-///
-/// A listener broke.
 pub async fn serve(
     public: TcpListener,
     operations: TcpListener,
     state: HttpState,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) {
     let shutdown = shutdown.shared();
     let (public_routes, operations_routes) = routers(state);
-    let public =
-        axum::serve(without_delay(public), public_routes).with_graceful_shutdown(shutdown.clone());
-    let operations = axum::serve(without_delay(operations), operations_routes)
-        .with_graceful_shutdown(shutdown.clone());
-    let both = async { tokio::try_join!(public.into_future(), operations.into_future()) };
+    let public = listener::serve(public, public_routes, shutdown.clone());
+    let operations = listener::serve(operations, operations_routes, shutdown.clone());
     let too_late = async {
         shutdown.await;
         tokio::time::sleep(SHUTDOWN_GRACE).await;
     };
     tokio::select! {
-        served = both => served.map(drop),
-        () = too_late => {
-            tracing::warn!("HTTP requests were still under way and were cut off");
-            Ok(())
-        }
+        _ = async { tokio::join!(public, operations) } => {}
+        () = too_late => tracing::warn!("HTTP requests were still under way and were cut off"),
     }
 }
 
@@ -108,6 +98,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(openapi::routes())
         .route("/v1/version", get(version))
         .layer(DefaultBodyLimit::max(request::BODY_LIMIT))
+        .layer(RequestBodyTimeoutLayer::new(BODY_STALLS_FOR))
         .layer(middleware::map_response(request::explain))
         .with_state(Arc::new(Public::new(state)));
     (finished(public), finished(operations))
@@ -128,17 +119,6 @@ fn finished(routes: Router) -> Router {
             HeaderValue::from_static("nosniff"),
         ))
         .layer(middleware::from_fn(request::identify))
-}
-
-/// A frame for an agent mustn't wait for the acknowledgement of the one before.
-fn without_delay(
-    listener: TcpListener,
-) -> impl Listener<Io = TcpStream, Addr = std::net::SocketAddr> {
-    listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection stays with Nagle's algorithm");
-        }
-    })
 }
 
 /// What the public routes share.
@@ -219,6 +199,9 @@ async fn version(State(public): State<Arc<Public>>) -> Json<Version> {
 
 /// Longer than any request takes that isn't stuck.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// A body whose sender has stopped in the middle.
+const BODY_STALLS_FOR: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

