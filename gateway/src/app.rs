@@ -170,8 +170,10 @@ fn audio_codecs(config: &config::Media) -> Vec<AudioCodec> {
         .filter_map(|codec| match codec {
             Codec::Pcma => Some(AudioCodec::Pcma),
             Codec::Pcmu => Some(AudioCodec::Pcmu),
-            // Needs transcoding, which the engine doesn't do yet.
-            Codec::Opus => None,
+            Codec::Opus => {
+                tracing::warn!("media.codecs: opus needs transcoding, which this version doesn't do; it is left out");
+                None
+            }
         })
         .collect()
 }

@@ -33,8 +33,6 @@ struct Registered {
     call_setup_seconds: Histogram,
     /// Seconds from the answer to the first packet of audio towards a `side` (agent, customer).
     answer_to_audio_seconds: HistogramVec,
-    /// Seconds of a connected call in which a `side` was sent nothing, one observation a gap.
-    dead_air_seconds: HistogramVec,
 
     /// SIP requests but for retransmissions. `method`, `direction` (in, out), `transport` (udp, tcp, tls, ws, wss).
     sip_requests_total: IntCounterVec,
@@ -111,12 +109,6 @@ impl Metrics {
                 "warmline_answer_to_audio_seconds",
                 "From the answer to the first audio towards a side.",
                 AUDIO_BUCKETS,
-            ),
-            dead_air_seconds: histograms(
-                &registry,
-                "warmline_dead_air_seconds",
-                "Gaps in which a side of a connected call was sent nothing.",
-                DEAD_AIR_BUCKETS,
             ),
             sip_requests_total: counters(
                 &registry,
@@ -218,13 +210,6 @@ impl Metrics {
             .answer_to_audio_seconds
             .with_label_values(&[side_word(side)])
             .observe(after_answer.as_secs_f64());
-    }
-
-    pub fn dead_air(&self, side: Side, lasted: Duration) {
-        self.0
-            .dead_air_seconds
-            .with_label_values(&[side_word(side)])
-            .observe(lasted.as_secs_f64());
     }
 
     /// `method` is a peer's word: unknown ones count as `other`.
@@ -423,9 +408,6 @@ const SETUP_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 
 
 /// Seconds. The aim is 50 ms; past half a second people say "hello?" twice.
 const AUDIO_BUCKETS: &[f64] = &[0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
-
-/// Seconds. Shorter gaps are the network's.
-const DEAD_AIR_BUCKETS: &[f64] = &[0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0];
 
 #[cfg(test)]
 mod tests {

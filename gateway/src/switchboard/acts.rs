@@ -65,10 +65,19 @@ impl Task {
             Action::Bridge => {
                 placed.bridged = Some(now.instant);
                 self.join(agent);
+                // The leg may have been lost while the call was answered.
+                if self.agents[agent].media.warm().is_none() {
+                    self.doom(now, agent);
+                }
             }
             Action::Mute(_) => self.join(agent),
             Action::CloseMedia => self.close_media(age),
-            Action::ReleaseAgent => self.release(agent),
+            Action::ReleaseAgent => {
+                // The platform knows nothing of a trunk's calls.
+                if let Route::Line(_) = placed.route {
+                    self.release(agent);
+                }
+            }
         }
         None
     }
@@ -244,7 +253,8 @@ impl Task {
             return;
         };
         placed.bridged = None;
-        placed.doomed = None;
+        placed.without_agent = None;
+        placed.without_customer = None;
         let (agent, leg) = (placed.agent, placed.leg.take());
         if let Some(leg) = leg {
             self.close_leg(leg);

@@ -108,6 +108,10 @@ impl Task {
                 false
             }
         };
+        if !resumed {
+            // A page that never brings its leg mustn't leave the customer alone.
+            self.doom(now, agent);
+        }
         tracing::info!(agent = id, resumed, "the agent's browser is here");
         let calls: Vec<CallView> = self
             .open_calls(agent)

@@ -89,8 +89,8 @@ impl Task {
             .as_ref()
             .is_some_and(|session| session.may_dial(now))
         {
-            return Err(Problem::unauthorized(
-                "The agent's token has expired; calls in progress go on.",
+            return Err(refused(
+                "The token of the agent's browser has expired; calls in progress go on.".to_owned(),
             ));
         }
         if self.live_calls(agent).next().is_some() {

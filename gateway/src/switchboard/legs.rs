@@ -205,7 +205,7 @@ impl Task {
     }
 
     /// Nobody may be left alone: without the agent's audio the call lasts for the grace.
-    fn doom(&mut self, now: Moment, agent: usize) {
+    pub(super) fn doom(&mut self, now: Moment, agent: usize) {
         let at = now.instant + self.config.limits.grace;
         let talking: Vec<Age> = self
             .live_calls(agent)
@@ -218,7 +218,7 @@ impl Task {
                     now,
                     "The audio connection to the agent's browser is lost; it is waited for.",
                 );
-                placed.doomed.get_or_insert(Doom {
+                placed.without_agent.get_or_insert(Doom {
                     at,
                     end: Input::AgentLost("The agent's audio connection was gone for too long."),
                 });
@@ -236,7 +236,7 @@ impl Task {
             .collect();
         for age in talking {
             if let Some(placed) = self.calls.get_mut(&age) {
-                placed.doomed = None;
+                placed.without_agent = None;
                 placed.call.tell(now, told);
                 self.touched.insert(age);
             }
@@ -261,7 +261,7 @@ impl Task {
                         now,
                         format!("The customer's audio path is interrupted: {cause}."),
                     );
-                    placed.doomed.get_or_insert(Doom {
+                    placed.without_customer.get_or_insert(Doom {
                         at: now.instant + ICE_RECOVERY,
                         end: Input::MediaLost(format!("{cause}.")),
                     });
@@ -280,7 +280,7 @@ impl Task {
 
     fn customer_recovered(&mut self, now: Moment, age: Age) {
         if let Some(placed) = self.calls.get_mut(&age) {
-            placed.doomed = None;
+            placed.without_customer = None;
             placed
                 .call
                 .tell(now, "The customer's audio path works again.");

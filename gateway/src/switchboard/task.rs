@@ -107,8 +107,10 @@ pub(super) struct Placed {
     /// The customer's media leg.
     pub leg: Option<LegId>,
     pub bridged: Option<Instant>,
-    /// A side's audio path is gone; the call ends with it unless it comes back in time.
-    pub doomed: Option<Doom>,
+    /// The agent's audio path is gone; the call ends with it unless it comes back in time.
+    pub without_agent: Option<Doom>,
+    /// The customer's, likewise.
+    pub without_customer: Option<Doom>,
     /// What was last published.
     pub shown: Option<CallView>,
     /// How much of the story has been logged.
@@ -121,6 +123,12 @@ pub(super) struct Placed {
 pub(super) struct Malformed {
     pub unlogged: u64,
     pub logged: Option<Instant>,
+}
+
+impl Placed {
+    fn dooms(&self) -> impl Iterator<Item = &Doom> {
+        self.without_agent.iter().chain(&self.without_customer)
+    }
 }
 
 /// When and how a call ends whose audio path is gone.
@@ -252,8 +260,8 @@ impl Task {
         let sip = self.endpoint.poll_timeout().map(|(at, _)| at);
         let calls = self.open.iter().filter_map(|age| self.calls.get(age));
         let calls = calls.flat_map(|placed| {
-            let doom = placed.doomed.as_ref().map(|doom| doom.at);
-            [placed.call.poll_timeout(), doom]
+            let dooms = placed.dooms().map(|doom| doom.at);
+            placed.call.poll_timeout().into_iter().chain(dooms)
         });
         let sessions = self
             .agents
@@ -262,7 +270,7 @@ impl Task {
         let sessions = sessions.filter_map(crate::agent::session::Session::poll_timeout);
         let sample = self.sampled + SAMPLE;
         sip.into_iter()
-            .chain(calls.flatten())
+            .chain(calls)
             .chain(sessions)
             .fold(sample, Instant::min)
     }
@@ -305,12 +313,9 @@ impl Task {
     /// Ends the calls whose audio path did not come back.
     fn end_doomed(&mut self, now: Moment) {
         let is_due = |age: &Age| {
-            let doom = self
-                .calls
-                .get(age)
-                .and_then(|placed| placed.doomed.as_ref());
-            doom.filter(|doom| doom.at <= now.instant)
-                .map(|doom| (*age, doom.end.clone()))
+            let mut dooms = self.calls.get(age)?.dooms();
+            let due = dooms.find(|doom| doom.at <= now.instant)?;
+            Some((*age, due.end.clone()))
         };
         let due: Vec<(Age, state::Input)> = self.open.iter().filter_map(is_due).collect();
         for (age, end) in due {
@@ -372,7 +377,8 @@ impl Task {
             dialog,
             leg: None,
             bridged: None,
-            doomed: None,
+            without_agent: None,
+            without_customer: None,
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
