@@ -129,12 +129,12 @@ impl ServerKey {
             text.extend_from_slice(bytes);
         };
         match via.branch() {
-            Some(branch) if branch.starts_with(MAGIC_COOKIE) => {
+            Some(branch) if branch.starts_with(MAGIC_COOKIE) && branch != MAGIC_COOKIE => {
                 part(branch);
                 part(&via.host.to_ascii_lowercase());
                 part(&via.port.unwrap_or(5060).to_be_bytes());
             }
-            // A peer from before RFC 3261. The To tag is left out: the ACK has ours, the INVITE had none.
+            // A peer from before RFC 3261, or the cookie alone, which tells no two requests apart. The To tag is left out: the ACK has ours, the INVITE had none.
             Some(_) | None => {
                 part(request.request_uri());
                 part(via.head);

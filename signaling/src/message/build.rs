@@ -177,6 +177,7 @@ const REASONS: &[(u16, &str)] = &[
     (403, "Forbidden"),
     (404, "Not Found"),
     (405, "Method Not Allowed"),
+    (406, "Not Acceptable"),
     (408, "Request Timeout"),
     (410, "Gone"),
     (414, "Request-URI Too Long"),

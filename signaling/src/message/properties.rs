@@ -1,0 +1,1 @@
+//! parse(write(x)) == x
