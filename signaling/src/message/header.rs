@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2, memchr3};
 
-use super::scan::is_token;
+use super::scan::{decimal, is_token};
 use super::uri::host_and_port;
 
 /// The elements of a comma-separated value, trimmed, empty ones left out. Commas in quotes and in `<>` don't separate.
@@ -164,11 +164,8 @@ impl<'a> CSeq<'a> {
     pub fn parse(value: &'a [u8]) -> Option<CSeq<'a>> {
         let end = value.iter().position(u8::is_ascii_whitespace)?;
         let (digits, method) = (&value[..end], trimmed(&value[end..]));
-        if !digits.iter().all(u8::is_ascii_digit) || !is_token(method) {
-            return None;
-        }
-        let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        (number < 1 << 31).then_some(CSeq { number, method })
+        let number = decimal(digits).and_then(|number| u32::try_from(number).ok())?;
+        (number < 1 << 31 && is_token(method)).then_some(CSeq { number, method })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr3};
 use smallvec::SmallVec;
 
 use super::{Method, Name};
@@ -127,12 +127,11 @@ fn start_line(buffer: &[u8]) -> Result<(Span, usize), Malformed> {
         .iter()
         .position(|byte| !matches!(byte, b'\r' | b'\n'))
         .ok_or(Malformed::StartLine)?;
-    let end = memchr(b'\n', &buffer[first..]).ok_or(Malformed::StartLine)? + first;
-    let line = Span::new(first, without_cr(buffer, first, end));
-    if memchr2(0, b'\r', line.of(buffer)).is_some() {
-        return Err(Malformed::StartLine);
+    let line = physical_line(buffer, first).ok_or(Malformed::StartLine)?;
+    match line.control {
+        true => Err(Malformed::StartLine),
+        false => Ok((Span::new(first, line.end), line.next)),
     }
-    Ok((line, end + 1))
 }
 
 fn read_start_line(buffer: &[u8], line: Span) -> Result<(StartLine, Option<Malformed>), Malformed> {
@@ -177,10 +176,10 @@ fn read_start_line(buffer: &[u8], line: Span) -> Result<(StartLine, Option<Malfo
         Some(Malformed::Version)
     } else if written.len() > text.len()
         || uri.of(buffer).is_empty()
-        || uri
-            .of(buffer)
-            .iter()
-            .any(|byte| matches!(byte, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f))
+        // Over all bytes, without an early end, so that the compiler takes many at a time.
+        || uri.of(buffer).iter().fold(false, |bad, byte| {
+            bad | matches!(byte, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f)
+        })
     {
         Some(Malformed::StartLine)
     } else {
@@ -202,16 +201,15 @@ fn logical_line(buffer: &[u8], position: &mut usize) -> Logical {
     let mut end;
     let mut control = false;
     loop {
-        let from = *position;
-        let Some(newline) = memchr(b'\n', &buffer[from..]) else {
+        let Some(line) = physical_line(buffer, *position) else {
             return Logical::Truncated;
         };
-        end = without_cr(buffer, from, from + newline);
-        *position = from + newline + 1;
-        if from == start && end == start {
+        if line.end == start {
+            *position = line.next;
             return Logical::End;
         }
-        control |= memchr2(0, b'\r', &buffer[from..end]).is_some();
+        (end, *position) = (line.end, line.next);
+        control |= line.control;
         if !matches!(buffer.get(*position), Some(b' ' | b'\t')) {
             break;
         }
@@ -244,14 +242,45 @@ fn is_harmless(line: &[u8]) -> bool {
     true
 }
 
+struct Physical {
+    /// Of its content.
+    end: usize,
+    /// Where the next line begins.
+    next: usize,
+    /// A NUL, or a CR that doesn't end the line, lies in it.
+    control: bool,
+}
+
+fn physical_line(buffer: &[u8], from: usize) -> Option<Physical> {
+    let (mut position, mut control) = (from, false);
+    loop {
+        position += memchr3(b'\n', b'\r', 0, &buffer[position..])?;
+        let next = match (buffer[position], buffer.get(position + 1)) {
+            (b'\n', _) => position + 1,
+            (b'\r', Some(b'\n')) => position + 2,
+            _ => {
+                control = true;
+                position += 1;
+                continue;
+            }
+        };
+        return Some(Physical {
+            end: position,
+            next,
+            control,
+        });
+    }
+}
+
 fn read_header(buffer: &[u8], line: Span) -> Option<Line> {
     let Range { start, end } = line.range();
-    let colon = memchr(b':', line.of(buffer))? + start;
-    let name = buffer[start..colon].trim_ascii_end();
-    let id = Name::of(name);
-    if id == Name::Other && !is_token(name) {
+    let text = line.of(buffer);
+    let name = &text[..text.iter().position(|byte| !TOKEN[usize::from(*byte)])?];
+    let colon = start + name.len() + text[name.len()..].iter().position(|byte| *byte == b':')?;
+    if name.is_empty() || !buffer[start + name.len()..colon].trim_ascii().is_empty() {
         return None;
     }
+    let id = Name::of(name);
     let value = &buffer[colon + 1..end];
     let value_start = colon + 1 + (value.len() - value.trim_ascii_start().len());
     let value_end = value_start.max(colon + 1 + value.trim_ascii_end().len());
@@ -291,16 +320,14 @@ impl Name {
         };
         known
             .iter()
-            .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
+            // Nearly everybody writes them as the RFC does.
+            .find(|(known, _)| known.as_bytes() == name)
+            .or_else(|| {
+                known
+                    .iter()
+                    .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
+            })
             .map_or(Name::Other, |(_, id)| *id)
-    }
-}
-
-fn without_cr(buffer: &[u8], start: usize, end: usize) -> usize {
-    if end > start && buffer[end - 1] == b'\r' {
-        end - 1
-    } else {
-        end
     }
 }
 
