@@ -34,7 +34,7 @@ use worker::{Command, Worker};
 use crate::codec::AudioCodec;
 use crate::dtls;
 use crate::prompt::{Prompt, Repeat};
-use crate::sdp::SdpError;
+use crate::sdp::{Direction, SdpError};
 use crate::tones::Tones;
 
 /// One worker thread.
@@ -334,7 +334,8 @@ impl Engine {
         )
     }
 
-    /// Makes our own offer to a SIP peer.
+    /// Makes our own offer to a SIP peer. On a leg that is described already it describes the leg
+    /// as it is (same port, same keys): what a re-INVITE without an offer asks for.
     ///
     /// # Errors
     ///
@@ -343,7 +344,31 @@ impl Engine {
         self.send(leg, Command::Offer { leg, request, kind })
     }
 
-    /// Takes the answer to our offer.
+    /// Makes an offer of another direction, as seen from us, to a SIP peer that was described:
+    /// `SendOnly` puts it on hold with our music, `Inactive` without any, `SendRecv` ends that.
+    /// Nothing changes until the answer is accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn reoffer(
+        &self,
+        leg: LegId,
+        request: RequestId,
+        direction: Direction,
+    ) -> Result<(), Full> {
+        self.send(
+            leg,
+            Command::ReOffer {
+                leg,
+                request,
+                direction,
+            },
+        )
+    }
+
+    /// Takes an answer to our last offer; another one of the same offer replaces it: a 200 after a
+    /// 183, or another branch of a forked INVITE.
     ///
     /// # Errors
     ///

@@ -22,5 +22,5 @@ pub use engine::{
     RequestId, Traffic, WorkerCounters, WorkerId,
 };
 pub use prompt::{Prompt, PromptError, Repeat};
-pub use sdp::SdpError;
+pub use sdp::{Direction, SdpError};
 pub use tones::{Tones, TonesError};
