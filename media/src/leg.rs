@@ -289,14 +289,11 @@ impl Leg {
             self.notices.push(Notice::Heard);
         }
         self.ingress.reception.count(&header, now);
-        match encoding {
-            Encoding::Audio(_) => {}
-            Encoding::TelephoneEvent => {
-                let event = &packet[payload.clone()];
-                self.notices
-                    .extend(self.ingress.digits.handle_event(header.timestamp, event));
-            }
-        }
+        let digits = &mut self.ingress.digits;
+        self.notices.extend(match encoding {
+            Encoding::Audio(_) => digits.handle_audio(&header),
+            Encoding::TelephoneEvent => digits.handle_event(&header, &packet[payload.clone()], now),
+        });
         Ok(Opened {
             header,
             payload,
@@ -450,8 +447,9 @@ impl Leg {
         }
     }
 
-    /// Checks what time alone can end: the setup and the silence.
+    /// Checks what time alone can end: the setup, the silence, a digit.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.notices.extend(self.ingress.digits.handle_timeout(now));
         if let Some(until) = self.path.setup_deadline()
             && now >= until
         {
@@ -476,10 +474,17 @@ impl Leg {
             self.path.setup_deadline(),
             self.silence_deadline(),
             self.frame_due(),
+            self.digit_due(),
         ]
         .into_iter()
         .flatten()
         .fold(self.reports.due(), Instant::min)
+    }
+
+    /// When a digit of the peer, should its end be lost, is over. A packet can bring it forward,
+    /// so the leg is to be armed anew after each while there is one.
+    pub fn digit_due(&self) -> Option<Instant> {
+        self.ingress.digits.due()
     }
 
     /// When a packet of our own is due: a digit's or a prompt's.

@@ -494,7 +494,7 @@ impl Worker {
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
-        if entry.leg.notices.is_empty() {
+        if entry.leg.notices.is_empty() && entry.leg.digit_due().is_none() {
             return;
         }
         for notice in entry.leg.notices.drain(..) {
