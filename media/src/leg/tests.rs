@@ -1,9 +1,11 @@
 //! A leg in virtual time: what only the passing of time does.
 
+mod descriptions;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::description::Local;
+use super::description::{Local, Restart};
 use super::path::{Path, Plain, Setup, SourceLock, WebRtc};
 use super::*;
 use crate::codec::AudioCodec;
@@ -131,7 +133,13 @@ fn a_re_offer_keeps_origin_and_port_and_counts_its_version() {
 }
 
 fn answered(direction: &str) -> (Leg, Instant) {
-    let now = Instant::now();
+    let (mut leg, now) = plain(Instant::now());
+    leg.answer(&offer(direction), &local(), &CODECS, now)
+        .expect("an answer");
+    (leg, now)
+}
+
+fn plain(now: Instant) -> (Leg, Instant) {
     let path = Path::Plain(Plain {
         rtp: SocketKey(2),
         rtcp: SocketKey(3),
@@ -140,10 +148,7 @@ fn answered(direction: &str) -> (Leg, Instant) {
         remote: None,
         remote_rtcp: None,
     });
-    let mut leg = Leg::new(path, drawn(), now);
-    leg.answer(&offer(direction), &local(), &CODECS, now)
-        .expect("an answer");
-    (leg, now)
+    (Leg::new(path, drawn(), now), now)
 }
 
 fn offer(direction: &str) -> Description {
