@@ -33,6 +33,7 @@ use worker::{Command, Worker};
 
 use crate::codec::AudioCodec;
 use crate::dtls;
+use crate::prompt::{Prompt, Repeat};
 use crate::sdp::SdpError;
 use crate::tones::Tones;
 
@@ -157,6 +158,9 @@ pub enum Event {
         /// How long.
         duration: Duration,
     },
+    /// A prompt that is played once came to its end: neither stopped nor replaced.
+    #[allow(missing_docs)]
+    Played { leg: LegId },
     /// A command that has no description to answer with couldn't be done, or not to its end.
     #[allow(missing_docs)]
     Failed { leg: LegId, failure: Failure },
@@ -398,6 +402,32 @@ impl Engine {
     /// [`Full`]
     pub fn digits(&self, leg: LegId, tones: Tones) -> Result<(), Full> {
         self.send(leg, Command::Digits { leg, tones })
+    }
+
+    /// Plays a prompt to the leg's peer in place of what is relayed to it; another one that plays
+    /// is replaced. A leg that can't send yet (no keys, no address, on hold) begins when it can.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn play(&self, leg: LegId, prompt: Prompt, repeat: Repeat) -> Result<(), Full> {
+        self.send(
+            leg,
+            Command::Play {
+                leg,
+                prompt,
+                repeat,
+            },
+        )
+    }
+
+    /// Back to what is relayed, with its next packet. Does nothing where nothing plays.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn stop_playing(&self, leg: LegId) -> Result<(), Full> {
+        self.send(leg, Command::StopPlaying { leg })
     }
 
     /// Says BYE by RTCP and ends the leg. Closing twice is no error.

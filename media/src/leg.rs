@@ -7,6 +7,7 @@ pub mod description;
 mod digits;
 pub mod keypad;
 pub mod path;
+mod player;
 mod report;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use description::Session;
 use digits::Digits;
 use keypad::Keypad;
 use path::Path;
+use player::Player;
 use report::Reports;
 
 /// What kind of peer a leg has.
@@ -59,11 +61,12 @@ pub enum Discard {
     NotNegotiated,
     Stale,
     DuringDigit,
+    DuringPrompt,
     SendFailed,
 }
 
 impl Discard {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Malformed,
         Self::UnknownSource,
         Self::NoKeys,
@@ -77,6 +80,7 @@ impl Discard {
         Self::NotNegotiated,
         Self::Stale,
         Self::DuringDigit,
+        Self::DuringPrompt,
         Self::SendFailed,
     ];
 
@@ -96,6 +100,7 @@ impl Discard {
             Self::NotNegotiated => "not_negotiated",
             Self::Stale => "stale",
             Self::DuringDigit => "during_digit",
+            Self::DuringPrompt => "during_prompt",
             Self::SendFailed => "send_failed",
         }
     }
@@ -124,6 +129,7 @@ pub enum Notice {
     Lost(LegLost),
     Recovered,
     Digit { digit: char, duration: Duration },
+    Played,
     Failed(Failure),
 }
 
@@ -147,6 +153,7 @@ pub struct Leg {
     ingress: Ingress,
     egress: Egress,
     keypad: Keypad,
+    player: Player,
     reports: Reports,
     session: Session,
     liveness: Liveness,
@@ -241,6 +248,7 @@ impl Leg {
                 octets: 0,
             },
             keypad: Keypad::default(),
+            player: Player::default(),
             reports: Reports::new(now, drawn.report_phase),
             session: Session::new(drawn.session),
             liveness: Liveness {
@@ -331,6 +339,10 @@ impl Leg {
         if self.keypad.withholds(event) {
             self.egress.numbering.resume();
             return Err(Discard::DuringDigit);
+        }
+        if self.player.withholds() {
+            self.egress.numbering.resume();
+            return Err(Discard::DuringPrompt);
         }
         let placed = self
             .egress
@@ -456,17 +468,26 @@ impl Leg {
         }
     }
 
-    /// When [`Leg::handle_timeout`], [`Leg::poll_event`], the path or a report is due.
+    /// When [`Leg::handle_timeout`], [`Leg::poll_event`], [`Leg::poll_prompt`], the path or a
+    /// report is due.
     pub fn deadline(&self) -> Instant {
         [
             self.path.peer_deadline(),
             self.path.setup_deadline(),
             self.silence_deadline(),
-            self.keypad.due(),
+            self.frame_due(),
         ]
         .into_iter()
         .flatten()
         .fold(self.reports.due(), Instant::min)
+    }
+
+    /// When a packet of our own is due: a digit's or a prompt's.
+    pub fn frame_due(&self) -> Option<Instant> {
+        [self.keypad.due(), self.player.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// `None` while the peer isn't to send: before a description, on hold, or once lost.

@@ -8,6 +8,7 @@ mod dtls;
 mod engine;
 mod leg;
 mod peer;
+pub mod prompt;
 mod rtcp;
 pub mod rtp;
 pub mod sdp;
@@ -20,5 +21,6 @@ pub use engine::{
     Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute, PeerKind,
     RequestId, Traffic, WorkerCounters, WorkerId,
 };
+pub use prompt::{Prompt, PromptError, Repeat};
 pub use sdp::SdpError;
 pub use tones::{Tones, TonesError};

@@ -3,6 +3,7 @@
 mod browser;
 mod digits;
 mod phone;
+mod prompts;
 
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -352,6 +353,11 @@ impl Rig {
     fn digits(&self, leg: LegId, tones: &str) {
         let tones = tones.parse().expect("tones");
         self.engine.digits(leg, tones).expect("room in the ring");
+    }
+
+    fn play(&self, leg: LegId, prompt: &Prompt, repeat: Repeat) {
+        let played = self.engine.play(leg, prompt.clone(), repeat);
+        played.expect("room in the ring");
     }
 
     fn close(&self, leg: LegId) {

@@ -370,6 +370,7 @@ impl Worker {
             }
             entry.leg.handle_timeout(now);
             self.send_events(leg, now);
+            self.send_prompt(leg, now);
             let Some(entry) = self.legs.get_mut(&leg) else {
                 continue;
             };
@@ -379,6 +380,7 @@ impl Worker {
             }
             self.advance_peer(leg, now);
         }
+        self.flush();
     }
 
     /// Drives the leg's ICE agent to `now`, and sends what it has.
@@ -444,6 +446,32 @@ impl Worker {
         self.tell(leg);
     }
 
+    /// Puts what is due of the leg's prompt into slots, to be sent with everybody else's.
+    fn send_prompt(&mut self, leg: LegId, now: Instant) {
+        loop {
+            let mut slot = self.outgoing.last().map_or(0, |last| last.slot + 1);
+            if slot == self.slab.slots() {
+                self.flush();
+                slot = 0;
+            }
+            let Some(entry) = self.legs.get_mut(&leg) else {
+                return;
+            };
+            let packet = self.slab.slot(slot);
+            let Some((length, to)) = entry.leg.poll_prompt(packet, now) else {
+                break;
+            };
+            self.counters.packet_out(entry.leg.kind);
+            self.outgoing.push(Outgoing {
+                socket: entry.leg.path.rtp_socket(),
+                slot,
+                range: 0..length,
+                to,
+            });
+        }
+        self.tell(leg);
+    }
+
     fn tell_quality(&self, leg: LegId) {
         let Some(entry) = self.legs.get(&leg) else {
             return;
@@ -480,6 +508,7 @@ impl Worker {
                     digit,
                     duration,
                 },
+                Notice::Played => Event::Played { leg },
                 Notice::Failed(failure) => Event::Failed { leg, failure },
             });
         }
@@ -610,6 +639,7 @@ fn accepted(cause: Discard) -> bool {
         | Discard::NoDestination
         | Discard::NotNegotiated
         | Discard::DuringDigit
+        | Discard::DuringPrompt
         | Discard::SendFailed => true,
         // Of no use to count as received; `NoKeys` and `Stale` may be of either side.
         Discard::Malformed

@@ -94,6 +94,15 @@ impl Browser {
         }
     }
 
+    /// Listens until this comes.
+    pub fn expect_frame(&mut self, wanted: &[u8]) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.heard.iter().any(|heard| heard == wanted) {
+            assert!(Instant::now() < deadline, "not heard");
+            self.step();
+        }
+    }
+
     fn speak(&mut self, payload: &[u8]) {
         let mid = self.mid.expect("negotiated");
         let payload_type = self

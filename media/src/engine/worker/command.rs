@@ -13,6 +13,7 @@ use crate::leg::description::{Local, Restart};
 use crate::leg::path::{Path, Plain, Setup, SourceLock, WebRtc};
 use crate::leg::{Drawn, Leg, LegKind};
 use crate::peer::{Credentials, Peer, PeerOutput};
+use crate::prompt::{Prompt, Repeat};
 use crate::rtcp::Farewell;
 use crate::sdp::{Description, SdpError, Security};
 use crate::tones::Tones;
@@ -54,6 +55,14 @@ pub enum Command {
     Digits {
         leg: LegId,
         tones: Tones,
+    },
+    Play {
+        leg: LegId,
+        prompt: Prompt,
+        repeat: Repeat,
+    },
+    StopPlaying {
+        leg: LegId,
     },
     Close {
         leg: LegId,
@@ -114,6 +123,16 @@ impl Worker {
                 None => self.fail(leg, Failure::UnknownLeg),
             },
             Command::Digits { leg, tones } => self.press(leg, &tones, now),
+            Command::Play {
+                leg,
+                prompt,
+                repeat,
+            } => self.play(leg, prompt, repeat, now),
+            Command::StopPlaying { leg } => {
+                if let Some(entry) = self.legs.get_mut(&leg) {
+                    entry.leg.stop_playing();
+                }
+            }
             Command::Close { leg } => self.close(leg, now),
             Command::Stop => {}
             #[cfg(test)]
@@ -296,6 +315,17 @@ impl Worker {
             }
             Err(failure) => self.fail(leg, failure),
         }
+    }
+
+    /// The first frame goes out with this wake-up.
+    fn play(&mut self, leg: LegId, prompt: Prompt, repeat: Repeat, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            self.fail(leg, Failure::UnknownLeg);
+            return;
+        };
+        entry.leg.play(prompt, repeat, now);
+        self.send_prompt(leg, now);
+        self.arm(leg);
     }
 
     fn close(&mut self, leg: LegId, now: Instant) {
