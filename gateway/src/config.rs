@@ -116,14 +116,7 @@ impl Config {
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
         match (http, auth, media, prompts, limits, ozonetel) {
-            (
-                Some(http),
-                Some(auth),
-                Some(media),
-                Some(prompts),
-                Some(limits),
-                Some(ozonetel),
-            )
+            (Some(http), Some(auth), Some(media), Some(prompts), Some(limits), Some(ozonetel))
                 if faults.is_empty() =>
             {
                 meaning::check(

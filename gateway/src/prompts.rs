@@ -110,7 +110,10 @@ mod tests {
         let prompts = Prompts::load(&config::Prompts::default()).expect("they are WAV files");
         for announcement in ALL {
             let seconds = prompts.of(announcement).duration().as_secs_f32();
-            assert!((1.0..60.0).contains(&seconds), "{announcement:?}: {seconds} s");
+            assert!(
+                (1.0..60.0).contains(&seconds),
+                "{announcement:?}: {seconds} s"
+            );
         }
     }
 

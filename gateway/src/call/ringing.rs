@@ -139,7 +139,10 @@ impl Ringing {
 
     /// A turn ends only where another agent is there to take it.
     fn time_turn(&mut self, now: Instant) {
-        let others = self.bells.iter().any(|bell| bell.state == BellState::Silent);
+        let others = self
+            .bells
+            .iter()
+            .any(|bell| bell.state == BellState::Silent);
         self.turn_ends = match self.strategy {
             Strategy::InTurn if others => Some(now + self.turn),
             Strategy::InTurn | Strategy::All => None,
@@ -196,7 +199,11 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(ringing.leave(3, now, &mut out), Left::Somebody);
         assert_eq!(out, [Change::Rings(5)]);
-        assert_eq!(ringing.poll_timeout(), None, "nobody else is there to take it");
+        assert_eq!(
+            ringing.poll_timeout(),
+            None,
+            "nobody else is there to take it"
+        );
         assert_eq!(ringing.leave(5, now, &mut out), Left::Nobody);
     }
 }

@@ -60,7 +60,6 @@ impl Task {
                 tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, "quality");
             }
             Event::Digit { leg, .. } => tracing::debug!(%leg, "a digit was pressed"),
-            Event::Played { leg } => tracing::debug!(%leg, "a prompt was played"),
             Event::Failed { leg, failure } => self.handle_failure(now, leg, failure),
         }
     }

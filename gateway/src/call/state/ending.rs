@@ -1,8 +1,6 @@
 //! How a call ends: who ended it, what has to be taken down, and what follows.
 
-use super::{
-    Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, State, capital,
-};
+use super::{Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, State, capital};
 use crate::agent::wire::{Direction, EndedBy};
 use crate::call::termination::{Reason, Termination};
 use crate::clock::Moment;

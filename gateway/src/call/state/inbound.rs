@@ -75,7 +75,10 @@ impl Call {
         out.push(Action::Play(Announcement::Greeting));
         let until = now.instant + self.windows.ring;
         self.state = State::Waiting { until };
-        self.tell(now, "The customer hears the greeting; it rings at the desk.");
+        self.tell(
+            now,
+            "The customer hears the greeting; it rings at the desk.",
+        );
     }
 
     pub(super) fn handle_answer(&mut self, now: Moment, how: Answered, out: &mut Vec<Action>) {

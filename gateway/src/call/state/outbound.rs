@@ -1,8 +1,8 @@
 //! A call out: through the platform, where it comes back as an INVITE, or straight to a trunk.
 
 use super::{
-    Action, AfterAnswer, Announcement, Call, Command, DESCRIPTION, DialReply, EarlyMedia, Hold,
-    Made, Manner, Presence, Push, State, Windows, WrapUp,
+    Action, AfterAnswer, Call, Command, DESCRIPTION, DialReply, EarlyMedia, Hold, Made, Manner,
+    Presence, Push, State, Windows, WrapUp,
 };
 use crate::agent::wire::{Direction, EndedBy, Order, Progress};
 use crate::call::termination::{Reason, Termination};
@@ -58,7 +58,12 @@ impl Call {
         call
     }
 
-    pub(super) fn handle_dial_reply(&mut self, now: Moment, reply: DialReply, out: &mut Vec<Action>) {
+    pub(super) fn handle_dial_reply(
+        &mut self,
+        now: Moment,
+        reply: DialReply,
+        out: &mut Vec<Action>,
+    ) {
         let State::Expecting { command, .. } = &mut self.state else {
             match reply {
                 // The INVITE overtook the reply, or the call is over; only the UCID is news.
@@ -106,7 +111,12 @@ impl Call {
         self.end(now, ended, out);
     }
 
-    pub(super) fn handle_expected(&mut self, now: Moment, offer: Option<String>, out: &mut Vec<Action>) {
+    pub(super) fn handle_expected(
+        &mut self,
+        now: Moment,
+        offer: Option<String>,
+        out: &mut Vec<Action>,
+    ) {
         let State::Expecting { .. } = self.state else {
             return;
         };
@@ -151,9 +161,7 @@ impl Call {
         }
         if *progress != before {
             let told = match progress {
-                Progress::EarlyMedia => {
-                    "The network plays something before the customer answers."
-                }
+                Progress::EarlyMedia => "The network plays something before the customer answers.",
                 _ => "The customer's phone rings.",
             };
             self.tell(now, told);
