@@ -6,6 +6,7 @@ const FILE_HEADER = 24;
 const ETHERNET = 14;
 const PAYLOAD_TYPES = { 0: decodeUlaw, 8: decodeAlaw };
 const KEPT_SAMPLES = 16_384;
+const KEPT_PACKETS = 500;
 
 export class Capture {
   /** Listens to UDP towards the ports `first…last`; resolves when the capture runs. */
@@ -22,6 +23,8 @@ export class Capture {
   header = false;
   packets = 0;
   samples = [];
+  /** When each packet of the last seconds came, epoch milliseconds, and its samples. */
+  arrivals = [];
 
   /** The last seconds heard, samples at 8 kHz. Gaps in the RTP are not filled. */
   heard(seconds = 1) {
@@ -31,6 +34,7 @@ export class Capture {
   /** Forgets what came before, so that a measurement is of now. */
   forget() {
     this.samples = [];
+    this.arrivals = [];
   }
 
   #feed(bytes) {
@@ -43,19 +47,23 @@ export class Capture {
     while (this.rest.length >= RECORD_HEADER) {
       const length = this.rest.readUInt32LE(8);
       if (this.rest.length < RECORD_HEADER + length) return;
-      this.#frame(this.rest.subarray(RECORD_HEADER, RECORD_HEADER + length));
+      const at = this.rest.readUInt32LE(0) * 1000 + this.rest.readUInt32LE(4) / 1000;
+      this.#frame(this.rest.subarray(RECORD_HEADER, RECORD_HEADER + length), at);
       this.rest = this.rest.subarray(RECORD_HEADER + length);
     }
   }
 
-  #frame(frame) {
+  #frame(frame, at) {
     const ip = frame.subarray(ETHERNET);
     const rtp = ip.subarray((ip[0] & 0x0f) * 4 + 8);
     if (rtp.length < 12 || rtp[0] >> 6 !== 2) return;
     const decode = PAYLOAD_TYPES[rtp[1] & 0x7f];
     if (!decode) return;
     this.packets += 1;
-    for (const byte of rtp.subarray(12 + (rtp[0] & 0x0f) * 4)) this.samples.push(decode(byte));
+    const samples = Array.from(rtp.subarray(12 + (rtp[0] & 0x0f) * 4), decode);
+    this.samples.push(...samples);
+    this.arrivals.push({ at, samples });
+    if (this.arrivals.length > 2 * KEPT_PACKETS) this.arrivals.splice(0, this.arrivals.length - KEPT_PACKETS);
     if (this.samples.length > 2 * KEPT_SAMPLES) this.samples.splice(0, this.samples.length - KEPT_SAMPLES);
   }
 }

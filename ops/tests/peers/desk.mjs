@@ -9,21 +9,22 @@ const FLAGS = [
   '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required', '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 // The browser's noise suppression takes an endless tone for a fan; one with pauses passes for speech.
-const SPOKEN_SECONDS = 1.6;
-const PERIOD_SECONDS = 2;
+const SPOKEN = { tone: 1.6, period: 2 };
+const VOICE_SECONDS = 2;
 const EAR = 16_384; // samples a measurement: a third of a second, bins of 3 Hz
 const DEADLINE_MS = 15_000;
 
 export class Desk {
   /** Opens the gateway's desk in an agent's name, the microphone saying `hz`, and waits until it is ready for calls. */
-  static async open(stage, gateway, { agent, hz }) {
-    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz });
+  static async open(stage, gateway, { agent, hz, spoken }) {
+    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken });
   }
 
-  /** The same for a desk's whole address. */
-  static async at(stage, address, { hz }) {
-    const voice = tone(hz, { rate: BROWSER_RATE, seconds: PERIOD_SECONDS }).map((sample, n) => (n < SPOKEN_SECONDS * BROWSER_RATE ? sample : 0));
-    const microphone = await stage.write('microphone.wav', wav(voice, BROWSER_RATE));
+  /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. */
+  static async at(stage, address, { hz, spoken = SPOKEN }) {
+    const isSpoken = (n) => (n / BROWSER_RATE) % spoken.period < spoken.tone;
+    const voice = tone(hz, { rate: BROWSER_RATE, seconds: VOICE_SECONDS }).map((sample, n) => (isSpoken(n) ? sample : 0));
+    const microphone = await stage.write(`microphone-${hz}.wav`, wav(voice, BROWSER_RATE));
     const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`] });
     stage.leaves(() => browser.close());
     const page = await (await browser.newContext()).newPage();
@@ -54,6 +55,15 @@ export class Desk {
     await this.part('number').fill(number);
     await this.part('call').click();
     return this.part('card').getAttribute('data-call');
+  }
+
+  /** The browser is closed, as by its window's cross or a crash. */
+  close() {
+    return this.page.context().browser().close();
+  }
+
+  reload() {
+    return this.page.reload();
   }
 
   click(id) {
