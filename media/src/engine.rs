@@ -33,7 +33,9 @@ use worker::{Command, Worker};
 
 use crate::codec::AudioCodec;
 use crate::dtls;
+use crate::leg::meter::{Level, Passed};
 use crate::prompt::{Prompt, Repeat};
+use crate::quality::Mos;
 use crate::sdp::{Direction, SdpError};
 use crate::tones::Tones;
 
@@ -148,6 +150,28 @@ pub enum Event {
         jitter: Duration,
         /// From the peer's reports; `None` until one came.
         rtt: Option<Duration>,
+        /// What the last 5 s of it sounded like to us; `None` when nothing came.
+        mos_received: Option<Mos>,
+        /// What we sent sounded like to the peer, by its last report; `None` when there is none of
+        /// the last 15 s.
+        mos_sent: Option<Mos>,
+    },
+    /// Every 5 s for a described leg, bridged or not: whether audio flows, and whether it is more
+    /// than silence.
+    Audio {
+        /// Whose.
+        leg: LegId,
+        /// From the peer.
+        received: Passed,
+        /// To the peer: relayed and played.
+        sent: Passed,
+    },
+    /// How loud a browser's microphone is: once a second at most, when it changed by 3 dB.
+    Level {
+        /// Whose.
+        leg: LegId,
+        /// The loudest of the last second.
+        level: Level,
     },
     /// A digit was pressed (RFC 4733); it is relayed too.
     Digit {

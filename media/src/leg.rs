@@ -6,6 +6,7 @@
 pub mod description;
 mod digits;
 pub mod keypad;
+pub mod meter;
 pub mod path;
 mod player;
 mod report;
@@ -26,6 +27,7 @@ use crate::srtp::{Receiver, Refused, Sender};
 use description::Session;
 use digits::Digits;
 use keypad::Keypad;
+use meter::{Display, Level, Meter, Passed};
 use path::Path;
 use player::Player;
 use report::Reports;
@@ -129,6 +131,7 @@ pub enum Notice {
     Lost(LegLost),
     Recovered,
     Digit { digit: char, duration: Duration },
+    Level(Level),
     Played,
     Failed(Failure),
 }
@@ -183,6 +186,8 @@ struct Ingress {
     encodings: [Option<Encoding>; 128],
     reception: Reception,
     digits: Digits,
+    meter: Meter,
+    display: Display,
     mute: Mute,
     heard: Heard,
 }
@@ -198,6 +203,7 @@ enum Heard {
 struct Egress {
     ssrc: Ssrc,
     numbering: Numbering,
+    meter: Meter,
     agreed: Option<Agreed>,
     /// Since the leg was made, for sender reports.
     packets: u32,
@@ -235,6 +241,8 @@ impl Leg {
                 encodings: [None; 128],
                 reception: Reception::default(),
                 digits: Digits::default(),
+                meter: Meter::default(),
+                display: Display::default(),
                 mute: Mute::Off,
                 heard: Heard::NotYet,
             },
@@ -243,6 +251,7 @@ impl Leg {
                 // In the lower half, so that a late first packet can't fall before a wrap that
                 // the receiver never saw (RFC 3711 §3.3.1).
                 numbering: Numbering::new(drawn.sequence & 0x7fff, drawn.timestamp),
+                meter: Meter::default(),
                 agreed: None,
                 packets: 0,
                 octets: 0,
@@ -289,11 +298,19 @@ impl Leg {
             self.notices.push(Notice::Heard);
         }
         self.ingress.reception.count(&header, now);
+        let content = &packet[payload.clone()];
         let digits = &mut self.ingress.digits;
         self.notices.extend(match encoding {
             Encoding::Audio(_) => digits.handle_audio(&header),
-            Encoding::TelephoneEvent => digits.handle_event(&header, &packet[payload.clone()], now),
+            Encoding::TelephoneEvent => digits.handle_event(&header, content, now),
         });
+        if let Encoding::Audio(codec) = encoding
+            && let Some(power) = self.ingress.meter.count(codec, content, now)
+            && self.kind == LegKind::Agent
+        {
+            let level = self.ingress.display.show(power, now);
+            self.notices.extend(level.map(Notice::Level));
+        }
         Ok(Opened {
             header,
             payload,
@@ -346,6 +363,10 @@ impl Leg {
             .numbering
             .place(&opened.header, now)
             .map_err(|_| Discard::Stale)?;
+        if event.is_none() {
+            let payload = &slot[opened.payload.clone()];
+            self.egress.meter.count(agreed.codec, payload, now);
+        }
         // The header slides up against the payload, which never moves.
         let start = opened.payload.start - Header::FIXED;
         let length = opened.payload.end - start;
@@ -403,6 +424,13 @@ impl Leg {
         self.bridged = other;
         self.egress.numbering.resume();
         self.ingress.heard = Heard::NotYet;
+    }
+
+    /// What was received and what was sent since the last call; `None` before there is anything
+    /// to expect.
+    pub fn audio(&mut self, now: Instant) -> Option<(Passed, Passed)> {
+        self.egress.agreed?;
+        Some((self.ingress.meter.take(now), self.egress.meter.take(now)))
     }
 
     /// Takes the keys of a finished handshake; a later handshake's replace them.

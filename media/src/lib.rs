@@ -9,6 +9,7 @@ mod engine;
 mod leg;
 mod peer;
 pub mod prompt;
+pub mod quality;
 mod rtcp;
 pub mod rtp;
 pub mod sdp;
@@ -21,6 +22,8 @@ pub use engine::{
     Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute, PeerKind,
     RequestId, Traffic, WorkerCounters, WorkerId,
 };
+pub use leg::meter::{Level, Passed};
 pub use prompt::{Prompt, PromptError, Repeat};
+pub use quality::Mos;
 pub use sdp::{Direction, SdpError};
 pub use tones::{Tones, TonesError};

@@ -56,9 +56,17 @@ impl Task {
                 packets_lost,
                 jitter,
                 rtt,
+                mos_received,
+                mos_sent,
             } => {
-                tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, "quality");
+                tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, ?mos_received, ?mos_sent, "quality");
             }
+            Event::Audio {
+                leg,
+                received,
+                sent,
+            } => tracing::debug!(%leg, ?received, ?sent, "audio"),
+            Event::Level { leg, level } => tracing::trace!(%leg, %level, "the microphone's level"),
             Event::Digit { leg, .. } => tracing::debug!(%leg, "a digit was pressed"),
             Event::Failed { leg, failure } => self.handle_failure(now, leg, failure),
         }

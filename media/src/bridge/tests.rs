@@ -1,5 +1,6 @@
 //! The packet path without sockets: what is relayed, what isn't, and that it allocates nothing.
 
+mod cost;
 mod prompt;
 
 use std::time::{Duration, Instant};

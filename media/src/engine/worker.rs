@@ -376,7 +376,7 @@ impl Worker {
             };
             if entry.leg.report_due(now) {
                 self.send_report(leg, Farewell::Stays, now);
-                self.tell_quality(leg);
+                self.tell_quality(leg, now);
             }
             self.advance_peer(leg, now);
         }
@@ -472,20 +472,29 @@ impl Worker {
         self.tell(leg);
     }
 
-    fn tell_quality(&self, leg: LegId) {
-        let Some(entry) = self.legs.get(&leg) else {
+    fn tell_quality(&mut self, leg: LegId, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
+        if let Some((received, sent)) = entry.leg.audio(now) {
+            (self.sink)(Event::Audio {
+                leg,
+                received,
+                sent,
+            });
+        }
         if entry.leg.bridged.is_none() {
             return;
         }
-        let quality = entry.leg.quality();
-        self.emit(Event::Quality {
+        let quality = entry.leg.quality(now);
+        (self.sink)(Event::Quality {
             leg,
             packets_received: quality.packets_received,
             packets_lost: quality.packets_lost,
             jitter: quality.jitter,
             rtt: quality.rtt,
+            mos_received: quality.mos_received,
+            mos_sent: quality.mos_sent,
         });
     }
 
@@ -508,6 +517,7 @@ impl Worker {
                     digit,
                     duration,
                 },
+                Notice::Level(level) => Event::Level { leg, level },
                 Notice::Played => Event::Played { leg },
                 Notice::Failed(failure) => Event::Failed { leg, failure },
             });

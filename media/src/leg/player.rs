@@ -207,10 +207,9 @@ impl Leg {
                 self.player.miss();
                 continue;
             };
-            self.player.fill(
-                &mut packet[Header::FIXED..Self::PROMPT_PACKET],
-                agreed.codec,
-            );
+            let frame = &mut packet[Header::FIXED..Self::PROMPT_PACKET];
+            self.player.fill(frame, agreed.codec);
+            self.egress.meter.count(agreed.codec, frame, now);
             let placed = match talkspurt {
                 Talkspurt::Begins => self.egress.numbering.begin(at),
                 Talkspurt::GoesOn => self.egress.numbering.continue_talkspurt(at),

@@ -103,6 +103,16 @@ impl Browser {
         }
     }
 
+    /// Speaks on its own until `told`.
+    pub fn speak_until(&mut self, payload: &[u8], told: impl Fn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !told() {
+            assert!(Instant::now() < deadline, "not told");
+            self.speak(payload);
+            self.step();
+        }
+    }
+
     fn speak(&mut self, payload: &[u8]) {
         let mid = self.mid.expect("negotiated");
         let payload_type = self

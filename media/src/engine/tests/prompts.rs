@@ -90,3 +90,28 @@ fn a_browser_hears_a_prompt_that_was_begun_before_it_connected() {
     browser.expect_frame(&[0xd5; 160]);
     engine.expect(|event| *event == Event::Played { leg: agent });
 }
+
+#[test]
+fn a_browsers_microphone_is_measured_before_it_has_a_call() {
+    let engine = Rig::new(22_720..=22_729);
+    let (_, agent) = engine.two_legs();
+    let mut browser = Browser::new();
+    browser.negotiate(|offer| engine.agent_offer(agent, offer));
+    browser.connect();
+    let level = |loudness: std::ops::Range<i8>| {
+        engine.events.try_iter().any(|event| match event {
+            Event::Level { leg, level } => leg == agent && loudness.contains(&level.dbov()),
+            _ => false,
+        })
+    };
+    browser.speak_until(&tone(1_000), || level(-16..-14));
+    // A muted track: the digits of silence.
+    browser.speak_until(&[0xd5; 160], || level(-73..-71));
+    let flows = |event: &Event| match event {
+        Event::Audio { leg, received, .. } => *leg == agent && received.packets > 0,
+        _ => false,
+    };
+    browser.speak_until(&[0xd5; 160], || {
+        engine.events.try_iter().any(|event| flows(&event))
+    });
+}
