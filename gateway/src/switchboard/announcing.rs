@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use media::{Full, Repeat};
+use media::{Full, LegId, Repeat};
 
 use super::acts::OVERLOADED;
-use super::task::{Age, Task};
+use super::task::{Age, Placed, Task};
 use crate::call::state::{Announcement, Input};
 use crate::clock::Moment;
 use crate::metrics::Side;
@@ -69,6 +69,33 @@ impl Task {
         }
     }
 
+    /// The agent's socket is closed. A network's hiccup, or a browser that was killed, which ICE finds
+    /// out after seconds only: the audio itself tells, and a customer who hears none gets music.
+    pub(super) fn doubt(&mut self, now: Moment, agent: usize) {
+        let talk = self
+            .live_calls(agent)
+            .find(|(_, placed)| placed.bridged.is_some() && placed.without_agent.is_none())
+            .map(|(age, _)| age);
+        if let Some(placed) = talk.and_then(|age| self.calls.get_mut(&age)) {
+            if placed.call.customer_is_up() {
+                placed.silent_since.get_or_insert(now.instant);
+            }
+            self.doubts.set(agent, Some(now.instant + PROOF_OF_LIFE));
+            // Joined anew, the leg is reported with its next packet.
+            self.join(agent);
+        }
+    }
+
+    /// Audio came from the agent's leg, the first since it was joined.
+    pub(super) fn agent_heard(&mut self, now: Moment, agent: usize, leg: LegId) {
+        self.doubts.set(agent, None);
+        let missed = |(_, placed): (Age, &Placed)| placed.without_agent.is_some();
+        let works = self.agents[agent].media.warm() == Some(leg);
+        if works && self.live_calls(agent).any(missed) {
+            self.reprieve(now, agent, "The agent is heard again.");
+        }
+    }
+
     /// No audio passes between the two any more.
     pub(super) fn part(&mut self, age: Age) {
         let Some(placed) = self.calls.get_mut(&age) else {
@@ -110,6 +137,9 @@ impl Task {
         }
     }
 }
+
+/// How long an agent whose socket closed may be silent: packets come every 20 ms.
+const PROOF_OF_LIFE: Duration = Duration::from_millis(150);
 
 /// How much sooner than by its length a prompt may be told to be over: frames are 20 ms.
 const PLAYED_EARLY: Duration = Duration::from_millis(200);

@@ -152,6 +152,7 @@ impl Task {
                 agent = self.agents[agent].config.id,
                 "the agent's browser is gone; it is waited for"
             );
+            self.doubt(now, agent);
         }
     }
 

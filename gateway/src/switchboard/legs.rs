@@ -249,7 +249,7 @@ impl Task {
     }
 
     /// The agent can be heard again.
-    fn reprieve(&mut self, now: Moment, agent: usize, told: &str) {
+    pub(super) fn reprieve(&mut self, now: Moment, agent: usize, told: &str) {
         let live: Vec<Age> = self.live_calls(agent).map(|(age, _)| age).collect();
         for age in live {
             let Some(placed) = self.calls.get_mut(&age) else {
@@ -309,6 +309,9 @@ impl Task {
 
     /// The first packet of a side is the first audio towards the other.
     fn handle_heard(&mut self, now: Moment, leg: LegId) {
+        if let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied() {
+            self.agent_heard(now, agent, leg);
+        }
         let (age, towards) = match self.legs.get(&leg) {
             Some(Owner::Customer(age)) => (*age, Side::Agent),
             Some(Owner::Agent(agent)) => {

@@ -85,6 +85,8 @@ pub struct Task {
     pub(super) at_desk: Vec<BTreeSet<Age>>,
     call_deadlines: Agenda<Age>,
     session_deadlines: Agenda<usize>,
+    /// Agents whose socket closed in a talk: until when their audio may show that they are there.
+    pub(super) doubts: Agenda<usize>,
     /// Agents whose session may have got another deadline.
     stirred: BTreeSet<usize>,
     /// Calls that were fed since they were last shown.
@@ -289,6 +291,7 @@ impl Task {
             at_desk,
             call_deadlines: Agenda::new(),
             session_deadlines: Agenda::new(),
+            doubts: Agenda::new(),
             stirred: BTreeSet::new(),
             touched: BTreeSet::new(),
             dialogs: HashMap::new(),
@@ -355,6 +358,7 @@ impl Task {
         sip.into_iter()
             .chain(self.call_deadlines.next())
             .chain(self.session_deadlines.next())
+            .chain(self.doubts.next())
             .fold(sample, Instant::min)
     }
 
@@ -365,6 +369,10 @@ impl Task {
         }
         for leg in std::mem::take(&mut self.unclosed) {
             self.close_leg(leg);
+        }
+        for agent in self.doubts.due(now.instant) {
+            self.doubts.set(agent, None);
+            self.doom(now, agent);
         }
         for agent in self.session_deadlines.due(now.instant) {
             self.session_due(now, agent);
