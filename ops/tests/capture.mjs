@@ -21,6 +21,8 @@ export class Capture {
   rest = Buffer.alloc(0);
   header = false;
   packets = 0;
+  since = 0;
+  ports = new Map(); // packets of audio by the port that they went to
   samples = [];
 
   /** The last seconds heard, samples at 8 kHz. Gaps in the RTP are not filled. */
@@ -28,9 +30,10 @@ export class Capture {
     return this.samples.slice(-Math.round(seconds * 8000));
   }
 
-  /** Forgets what came before, so that a measurement is of now. */
+  /** Forgets what came before, also what dumpcap still holds of it, so that a measurement is of now. */
   forget() {
     this.samples = [];
+    this.since = Date.now();
   }
 
   #feed(bytes) {
@@ -43,18 +46,22 @@ export class Capture {
     while (this.rest.length >= RECORD_HEADER) {
       const length = this.rest.readUInt32LE(8);
       if (this.rest.length < RECORD_HEADER + length) return;
-      this.#frame(this.rest.subarray(RECORD_HEADER, RECORD_HEADER + length));
+      const arrived = this.rest.readUInt32LE(0) * 1000 + this.rest.readUInt32LE(4) / 1000;
+      if (arrived >= this.since) this.#frame(this.rest.subarray(RECORD_HEADER, RECORD_HEADER + length));
       this.rest = this.rest.subarray(RECORD_HEADER + length);
     }
   }
 
   #frame(frame) {
     const ip = frame.subarray(ETHERNET);
-    const rtp = ip.subarray((ip[0] & 0x0f) * 4 + 8);
+    const udp = ip.subarray((ip[0] & 0x0f) * 4);
+    const rtp = udp.subarray(8);
     if (rtp.length < 12 || rtp[0] >> 6 !== 2) return;
     const decode = PAYLOAD_TYPES[rtp[1] & 0x7f];
     if (!decode) return;
     this.packets += 1;
+    const port = udp.readUInt16BE(2);
+    this.ports.set(port, (this.ports.get(port) ?? 0) + 1);
     for (const byte of rtp.subarray(12 + (rtp[0] & 0x0f) * 4)) this.samples.push(decode(byte));
     if (this.samples.length > 2 * KEPT_SAMPLES) this.samples.splice(0, this.samples.length - KEPT_SAMPLES);
   }

@@ -12,6 +12,8 @@ const FLAGS = [
 const SPOKEN_SECONDS = 1.6;
 const PERIOD_SECONDS = 2;
 const EAR = 16_384; // samples a measurement: a third of a second, bins of 3 Hz
+const EAR_SETTLES_MS = 600; // the browser's jitter buffer and the measurement's own window
+const SILENCE_DB = -60;
 const DEADLINE_MS = 15_000;
 
 export class Desk {
@@ -20,12 +22,18 @@ export class Desk {
     return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz });
   }
 
+  /** Several agents' desks in one browser, all with the same voice; each is a person of its own to the gateway. */
+  static async floor(stage, gateway, { agents, hz }) {
+    const browser = await launched(stage, hz);
+    return Promise.all(agents.map(async (agent) => Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`)));
+  }
+
   /** The same for a desk's whole address. */
   static async at(stage, address, { hz }) {
-    const voice = tone(hz, { rate: BROWSER_RATE, seconds: PERIOD_SECONDS }).map((sample, n) => (n < SPOKEN_SECONDS * BROWSER_RATE ? sample : 0));
-    const microphone = await stage.write('microphone.wav', wav(voice, BROWSER_RATE));
-    const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`] });
-    stage.leaves(() => browser.close());
+    return Desk.#in(stage, await launched(stage, hz), address);
+  }
+
+  static async #in(stage, browser, address) {
     const page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(DEADLINE_MS);
     const desk = new Desk(page, new URL(address).hash.replace('#token=', ''));
@@ -103,6 +111,30 @@ export class Desk {
     return this.page.evaluate(() => globalThis.stageSeen);
   }
 
+  /** Whether silence comes out of the loudspeaker for a while. */
+  async hearsNothing({ during = 700 } = {}) {
+    const end = Date.now() + during;
+    await this.page.waitForTimeout(EAR_SETTLES_MS);
+    do {
+      const heard = await this.heard();
+      if (heard && heard.level > SILENCE_DB) return false;
+      await this.page.waitForTimeout(100);
+    } while (Date.now() < end);
+    return true;
+  }
+
+  /** Ends whatever call there still is. */
+  async leave() {
+    await this.page.evaluate(() => globalThis.warmline.agent.calls.forEach((call) => call.hangup().catch(() => undefined)));
+  }
+
+  /** Puts the card of a call that is over away, if there is one, so that the next call may come. */
+  async clear() {
+    if ((await this.part('card').count()) === 0) return;
+    await this.click('done');
+    await this.cardGone();
+  }
+
   /** What comes out of the agent's loudspeaker right now. */
   async heard() {
     const ear = await this.page.evaluate(async (size) => {
@@ -127,4 +159,13 @@ export class Desk {
     const text = await this.page.innerText('body', { timeout: 2000 }).catch(String);
     return [`--- the desk shows:`, text, `--- the desk's console:`, ...this.said.slice(-40)].join('\n');
   }
+}
+
+/** A browser whose microphone says `hz`. */
+async function launched(stage, hz) {
+  const voice = tone(hz, { rate: BROWSER_RATE, seconds: PERIOD_SECONDS }).map((sample, n) => (n < SPOKEN_SECONDS * BROWSER_RATE ? sample : 0));
+  const microphone = await stage.write('microphone.wav', wav(voice, BROWSER_RATE));
+  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`] });
+  stage.leaves(() => browser.close());
+  return browser;
 }
