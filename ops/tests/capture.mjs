@@ -1,11 +1,16 @@
 // What really arrived at an RTP port on loopback. SIPp plays audio but doesn't tell what it receives, so a capture listens beside it.
-import { decodeAlaw, decodeUlaw } from './audio.mjs';
+import { decodeAlaw, decodeUlaw, peak, TELEPHONE_RATE } from './audio.mjs';
 
 const RECORD_HEADER = 16;
 const FILE_HEADER = 24;
 const ETHERNET = 14;
 const PAYLOAD_TYPES = { 0: decodeUlaw, 8: decodeAlaw };
 const KEPT_SAMPLES = 16_384;
+const SETTLING_MS = 150; // what was on its way when the call changed
+const LISTENING_MS = 1000; // dumpcap tells what it has about twice a second
+const SILENCE_DB = -60;
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class Capture {
   /** Listens to UDP towards the ports `first…last`; resolves when the capture runs. */
@@ -34,6 +39,14 @@ export class Capture {
   forget() {
     this.samples = [];
     this.since = Date.now();
+  }
+
+  /** Whether, from now on, nothing but silence or nothing at all arrives for a while. */
+  async isStill() {
+    await pause(SETTLING_MS);
+    this.forget();
+    await pause(LISTENING_MS);
+    return this.samples.length === 0 || peak(this.samples, TELEPHONE_RATE).level < SILENCE_DB;
   }
 
   #feed(bytes) {
