@@ -1,17 +1,6 @@
 // An agent's desk in Chromium, with a WAV as the microphone. The page is worked by its roles and test ids and heard by its own AudioContext.
-import path from 'node:path';
-import { chromium } from 'playwright-core';
-import { peak, tone, wav, BROWSER_RATE } from '../audio.mjs';
+import { heardIn, launch } from './browser.mjs';
 
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required', '--disable-features=WebRtcHideLocalIpsWithMdns',
-];
-// The browser's noise suppression takes an endless tone for a fan; one with pauses passes for speech.
-const SPOKEN_SECONDS = 1.6;
-const PERIOD_SECONDS = 2;
-const EAR = 16_384; // samples a measurement: a third of a second, bins of 3 Hz
 const EAR_SETTLES_MS = 600; // the browser's jitter buffer and the measurement's own window
 const SILENCE_DB = -60;
 const DEADLINE_MS = 15_000;
@@ -24,13 +13,13 @@ export class Desk {
 
   /** Several agents' desks in one browser, all with the same voice; each is a person of its own to the gateway. */
   static async floor(stage, gateway, { agents, hz }) {
-    const browser = await launched(stage, hz);
+    const browser = await launch(stage, hz);
     return Promise.all(agents.map(async (agent) => Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`)));
   }
 
   /** The same for a desk's whole address. */
   static async at(stage, address, { hz }) {
-    return Desk.#in(stage, await launched(stage, hz), address);
+    return Desk.#in(stage, await launch(stage, hz), address);
   }
 
   static async #in(stage, browser, address) {
@@ -136,36 +125,12 @@ export class Desk {
   }
 
   /** What comes out of the agent's loudspeaker right now. */
-  async heard() {
-    const ear = await this.page.evaluate(async (size) => {
-      const stream = globalThis.warmline.agent.audio.remoteStream;
-      if (!stream) return undefined;
-      if (globalThis.stageEar?.stream !== stream) {
-        await globalThis.stageEar?.context.close();
-        const context = new AudioContext();
-        const analyser = new AnalyserNode(context, { fftSize: size });
-        context.createMediaStreamSource(stream).connect(analyser);
-        globalThis.stageEar = { stream, context, analyser };
-      }
-      const { context, analyser } = globalThis.stageEar;
-      const samples = new Float32Array(size);
-      analyser.getFloatTimeDomainData(samples);
-      return { samples: Array.from(samples), rate: context.sampleRate };
-    }, EAR);
-    return ear && peak(ear.samples, ear.rate);
+  heard() {
+    return heardIn(this.page, 'globalThis.warmline.agent.audio.remoteStream');
   }
 
   async tell() {
     const text = await this.page.innerText('body', { timeout: 2000 }).catch(String);
     return [`--- the desk shows:`, text, `--- the desk's console:`, ...this.said.slice(-40)].join('\n');
   }
-}
-
-/** A browser whose microphone says `hz`. */
-async function launched(stage, hz) {
-  const voice = tone(hz, { rate: BROWSER_RATE, seconds: PERIOD_SECONDS }).map((sample, n) => (n < SPOKEN_SECONDS * BROWSER_RATE ? sample : 0));
-  const microphone = await stage.write('microphone.wav', wav(voice, BROWSER_RATE));
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`] });
-  stage.leaves(() => browser.close());
-  return browser;
 }
