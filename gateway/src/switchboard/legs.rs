@@ -1,5 +1,7 @@
 //! What the media engine reports: descriptions, legs that come up, legs that fail.
 
+use std::time::Duration;
+
 use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
@@ -274,26 +276,28 @@ impl Task {
                 }
             }
             // Networks move; the peer has a moment to find its way back.
-            LegLost::IceDisconnected => {
-                if let Some(placed) = self.calls.get_mut(&age) {
-                    placed.call.tell(
-                        now,
-                        format!("The customer's audio path is interrupted: {cause}."),
-                    );
-                    placed.without_customer.get_or_insert(Doom {
-                        at: now.instant + ICE_RECOVERY,
-                        end: Input::MediaLost(format!("{cause}.")),
-                    });
-                    self.touched.insert(age);
-                }
-            }
-            LegLost::DtlsFailed(_)
-            | LegLost::SetupTimedOut
-            | LegLost::PeerClosed
-            | LegLost::Panicked => {
+            LegLost::IceDisconnected => self.doom_customer(now, age, ICE_RECOVERY, cause),
+            // Who hangs up closes the audio, too, and that word comes straight while the BYE goes through proxies.
+            LegLost::PeerClosed => self.doom_customer(now, age, BYE_ON_ITS_WAY, cause),
+            LegLost::DtlsFailed(_) | LegLost::SetupTimedOut | LegLost::Panicked => {
                 let words = format!("{cause}.");
                 self.feed(now, age, Input::MediaLost(words));
             }
+        }
+    }
+
+    /// The call ends for want of the customer's audio, unless something happens before.
+    fn doom_customer(&mut self, now: Moment, age: Age, within: Duration, cause: &LegLost) {
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.call.tell(
+                now,
+                format!("The customer's audio path is interrupted: {cause}."),
+            );
+            placed.without_customer.get_or_insert(Doom {
+                at: now.instant + within,
+                end: Input::MediaLost(format!("{cause}.")),
+            });
+            self.touched.insert(age);
         }
     }
 
@@ -333,4 +337,7 @@ impl Task {
 }
 
 /// How long a provider's ICE may take to find another path.
-const ICE_RECOVERY: std::time::Duration = std::time::Duration::from_secs(10);
+const ICE_RECOVERY: Duration = Duration::from_secs(10);
+
+/// How long the BYE may take that explains why the peer closed its audio; a registrar resends for longer, but nobody should sit in silence.
+const BYE_ON_ITS_WAY: Duration = Duration::from_secs(2);

@@ -5,7 +5,7 @@ import { until } from '../stage.mjs';
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
 const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target');
-const RTP_PORTS = 20;
+const RTP_PORTS = 40;
 
 /** The binary of one of the workspace's programs, built before the tests run. */
 export const binary = (name) => path.join(TARGET, 'debug', name);
