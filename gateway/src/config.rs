@@ -12,6 +12,7 @@ mod ozonetel;
 mod route;
 mod scalar;
 mod secret;
+mod store;
 mod table;
 mod trunk;
 
@@ -29,6 +30,7 @@ pub use self::media::{Codec, Media};
 pub use self::ozonetel::{Commands, Ozonetel, Profile, Template};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
+pub use self::store::Store;
 pub use self::trunk::{Listen, Trunk, TrunkPeer};
 
 use self::error::Faults;
@@ -46,6 +48,7 @@ pub struct Config {
     pub agents: Vec<Agent>,
     pub routes: Vec<Route>,
     pub limits: Limits,
+    pub store: Store,
 }
 
 /// The commented default configuration, as `warmline config default` prints it.
@@ -100,6 +103,7 @@ impl Config {
         let auth = faults.keep(root.section("auth", Auth::KEYS).and_then(Auth::read));
         let media = faults.keep(root.section("media", Media::KEYS).and_then(Media::read));
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
+        let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
         let ozonetel = faults.keep(
             root.optional_section("ozonetel", Ozonetel::KEYS)
                 .and_then(|table| table.map(Ozonetel::read).transpose()),
@@ -108,8 +112,8 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, limits, ozonetel) {
-            (Some(http), Some(auth), Some(media), Some(limits), Some(ozonetel))
+        match (http, auth, media, limits, store, ozonetel) {
+            (Some(http), Some(auth), Some(media), Some(limits), Some(store), Some(ozonetel))
                 if faults.is_empty() =>
             {
                 meaning::check(
@@ -133,6 +137,7 @@ impl Config {
                     agents: agents.into_iter().map(|a| a.value).collect(),
                     routes: routes.into_iter().map(|r| r.value).collect(),
                     limits,
+                    store,
                 })
             }
             _ => Err(ConfigError::of(origin, faults.into_vec())),
@@ -142,5 +147,5 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "ozonetel", "trunk", "agent", "route", "limits",
+    "http", "auth", "media", "ozonetel", "trunk", "agent", "route", "limits", "store",
 ];
