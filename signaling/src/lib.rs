@@ -20,5 +20,6 @@ pub use endpoint::{
     Transport, Why,
 };
 pub use error::{Malformed, Misuse};
+pub use framing::{Framed, StreamFraming, Unframeable};
 pub use profile::Profile;
 pub use transaction::timer::Timer;
