@@ -27,7 +27,7 @@ impl Endpoint {
     ) {
         let path = match source {
             Source::Line(line) => Path::Line(line),
-            Source::Socket { socket, peer } => Path::Datagram { socket, peer },
+            Source::Socket { socket, peer } => self.sockets.path(socket, peer),
         };
         if let Source::Line(line) = source
             && !self

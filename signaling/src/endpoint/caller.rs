@@ -1,5 +1,6 @@
 //! Calling: from our INVITE to its final response, wherever it rings (RFC 3261 §13.2).
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use super::transactions::{
     Acknowledged, Cancel, Invitation, InvitationKind, Purpose, TransactionId,
 };
 use super::usage::{CallKey, Established, InviteUsage, Inviting, MAX_EARLY_DIALOGS, Phase, Stage};
-use super::{Body, DialogId, Ended, Endpoint, Event, Path};
+use super::{Body, DialogId, Ended, Endpoint, Event, Flow, Path};
 use crate::dialog::Dialog;
 use crate::digest::Credentials;
 use crate::error::{Malformed, Misuse};
@@ -48,6 +49,16 @@ pub struct Party {
     pub uri: String,
 }
 
+/// An INVITE that is ready to leave, and what its call begins with.
+pub(super) struct Written {
+    pub path: Path,
+    flow: Flow,
+    pub bytes: Bytes,
+    credentials: Option<Credentials>,
+    key: CallKey,
+    contact: String,
+}
+
 impl Party {
     fn name_addr(&self) -> String {
         match &self.display {
@@ -64,6 +75,13 @@ impl Endpoint {
     ///
     /// [`Misuse`] if there is no way to send it, or the arguments don't make a request.
     pub fn invite(&mut self, now: Instant, request: InviteRequest) -> Result<DialogId, Misuse> {
+        self.invite_first_of(now, vec![request])
+    }
+
+    /// # Errors
+    ///
+    /// [`Misuse`] if there is no way to send it, or the arguments don't make a request.
+    pub(super) fn write_invite(&mut self, request: &InviteRequest) -> Result<Written, Misuse> {
         request.check()?;
         let path = request.path;
         let contact = self.contact(path, Direction::Calling);
@@ -100,10 +118,33 @@ impl Endpoint {
             .header("Allow", ALLOW)
             .header("Supported", OUTGOING_SUPPORTED)
             .header("User-Agent", &stamp.user_agent);
-        let bytes = invite.finish_with(Some((&request.body.content_type, &request.body.bytes)));
-        let credentials = request.credentials.or_else(|| self.credentials_of(path));
-        // Its number is known before the transaction is, so that the transaction can name it.
-        let dialog = DialogId(self.next_dialog);
+        Ok(Written {
+            path,
+            flow: stamp.flow,
+            bytes: invite.finish_with(Some((&request.body.content_type, &request.body.bytes))),
+            credentials: request
+                .credentials
+                .clone()
+                .or_else(|| self.credentials_of(path)),
+            key: CallKey::new(call_id.as_bytes(), tag.as_bytes()),
+            contact,
+        })
+    }
+
+    pub(super) fn send_invite(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        invite: Written,
+    ) -> Result<(TransactionId, InviteUsage), Misuse> {
+        let Written {
+            path,
+            flow,
+            bytes,
+            credentials,
+            key,
+            contact,
+        } = invite;
         let purpose = Purpose::Invite(Invitation {
             dialog,
             kind: InvitationKind::Initial,
@@ -112,7 +153,7 @@ impl Endpoint {
         });
         let departure = Departure {
             path,
-            flow: stamp.flow,
+            flow,
             purpose,
             credentials: credentials.clone(),
             answered: 0,
@@ -120,22 +161,24 @@ impl Endpoint {
         let transaction = self
             .begin_client(now, bytes, departure)
             .map_err(Misuse::Unwritable)?;
-        Ok(self.admit_usage(InviteUsage {
+        let usage = InviteUsage {
             path,
             credentials,
-            key: CallKey::new(call_id.as_bytes(), tag.as_bytes()),
+            key,
             contact,
             stage: Stage::Inviting(Inviting {
                 transaction,
                 early: Vec::new(),
+                alternatives: VecDeque::new(),
             }),
-        }))
+        };
+        Ok((transaction, usage))
     }
 
     pub(super) fn credentials_of(&self, path: Path) -> Option<Credentials> {
         match path {
             Path::Line(line) => self.lines.get(&line).map(|line| line.credentials()),
-            Path::Datagram { .. } => None,
+            Path::Datagram { .. } | Path::Connection { .. } => None,
         }
     }
 
@@ -167,13 +210,15 @@ impl Endpoint {
                 }
                 match kind {
                     InvitationKind::Initial if self.usages.contains_key(&invitation.dialog) => {
-                        self.end(
-                            invitation.dialog,
-                            Ended::Rejected {
-                                status,
-                                reason: phrase(status, response),
-                            },
-                        );
+                        let cause = Ended::Rejected {
+                            status,
+                            reason: phrase(status, response),
+                        };
+                        let elsewhere = status == 503
+                            && self.go_on_elsewhere(now, id, invitation.dialog, &cause);
+                        if !elsewhere {
+                            self.end(invitation.dialog, cause);
+                        }
                     }
                     // Hung up before: nobody waits for this answer.
                     InvitationKind::Initial => {}
@@ -186,19 +231,36 @@ impl Endpoint {
     }
 
     /// Nobody answered, or the INVITE couldn't be delivered.
-    pub(super) fn invitation_unanswered(&mut self, now: Instant, invitation: Invitation) {
+    pub(super) fn invitation_unanswered(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        invitation: Invitation,
+    ) {
         if !self.usages.contains_key(&invitation.dialog) {
             return;
         }
         match invitation.kind {
-            InvitationKind::Initial => self.end(invitation.dialog, Ended::TimedOut),
+            InvitationKind::Initial => {
+                if !self.go_on_elsewhere(now, id, invitation.dialog, &Ended::TimedOut) {
+                    self.end(invitation.dialog, Ended::TimedOut);
+                }
+            }
             InvitationKind::Reinvite => self.reinvite_unanswered(now, invitation.dialog),
         }
     }
 
     /// The connection closed while we waited for an answer.
-    pub(super) fn invitation_lost_flow(&mut self, id: TransactionId, invitation: &Invitation) {
+    pub(super) fn invitation_lost_flow(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        invitation: &Invitation,
+    ) {
         let dialog = invitation.dialog;
+        if self.go_on_elsewhere(now, id, dialog, &Ended::FlowLost) {
+            return;
+        }
         match self.usages.get_mut(&dialog).map(|usage| &mut usage.stage) {
             Some(Stage::Inviting(inviting)) if inviting.transaction == id => {
                 self.end(dialog, Ended::FlowLost)
@@ -230,6 +292,7 @@ impl Endpoint {
         if status == 100 {
             return;
         }
+        self.settle_on(dialog);
         let early = self
             .clients
             .get(id)

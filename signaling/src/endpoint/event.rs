@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{DialogId, Flow, LineId, SocketId};
+use super::{DialogId, Flow, LineId, PeerId, Reachability, SocketId, TrunkId};
 use crate::message::{Message, Name, NameAddr, Uri, lossy, unfolded};
 
 /// Something the owner should know, in the order it happened.
@@ -29,6 +29,29 @@ pub enum Event {
         /// Why.
         cause: LineDown,
     },
+    /// A trunk's registrar knows us.
+    TrunkUp {
+        /// Which.
+        trunk: TrunkId,
+        /// What the registrar granted.
+        expires: Duration,
+    },
+    /// A trunk's registrar doesn't know us, or still doesn't. Otherwise like [`Event::LineDown`].
+    TrunkDown {
+        /// Which.
+        trunk: TrunkId,
+        /// Why.
+        cause: LineDown,
+    },
+    /// A watched peer came or went.
+    Peer {
+        /// Which.
+        peer: PeerId,
+        /// How it stands now.
+        reachability: Reachability,
+        /// What the latest ping brought: 408 for silence, 503 for no connection.
+        status: u16,
+    },
     /// Somebody calls. 100 Trying has been sent.
     Invite {
         /// To answer it by.
@@ -37,6 +60,13 @@ pub enum Event {
         source: Source,
         /// What it says.
         invite: IncomingInvite,
+    },
+    /// One of several peers couldn't take our call; the next is being asked.
+    Failover {
+        /// Our call.
+        dialog: DialogId,
+        /// What the one before did.
+        cause: Ended,
     },
     /// A 1xx other than 100 to our INVITE.
     Progress {
@@ -137,7 +167,7 @@ pub enum Ended {
     TimedOut,
     /// We answered, and the ACK never came.
     AckMissing,
-    /// The line's connection closed, and didn't come back in time for an established call.
+    /// The connection closed or couldn't be opened; a line's didn't come back in time for an established call.
     FlowLost,
     /// By command: hung up or rejected.
     LocalHangup,
@@ -295,7 +325,7 @@ pub struct Counts {
     pub client_transactions: usize,
     pub server_transactions: usize,
     pub dialogs: usize,
-    /// Lines that are up.
+    /// Lines and trunks that are registered.
     pub registrations: usize,
     /// Messages sent again because no answer came.
     pub retransmissions_sent: u64,

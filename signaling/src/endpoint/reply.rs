@@ -41,7 +41,9 @@ fn copy_first(response: &mut Builder, name: &str, value: Option<&[u8]>) {
 /// The topmost Via with the address that the request really came from; a peer's own claim about it is replaced.
 fn with_source(line: &[u8], flow: Flow) -> Vec<u8> {
     let mut hops = elements(line);
-    let (Some(first), Flow::Datagram { peer, .. }) = (hops.next(), flow) else {
+    let (Some(first), Flow::Datagram { peer, .. } | Flow::Connection { peer, .. }) =
+        (hops.next(), flow)
+    else {
         return line.to_vec();
     };
     let Some(via) = Via::parse(first) else {

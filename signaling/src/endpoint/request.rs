@@ -106,7 +106,9 @@ impl Endpoint {
     /// The line or socket a request concerns; `None` on a connection that no line uses.
     fn source(&self, flow: Flow, request: &Message) -> Option<Source> {
         match flow {
-            Flow::Datagram { socket, peer } => Some(Source::Socket { socket, peer }),
+            Flow::Datagram { socket, peer } | Flow::Connection { socket, peer } => {
+                Some(Source::Socket { socket, peer })
+            }
             Flow::Stream(stream) => {
                 let lines = &self.streams.get(&stream)?.lines;
                 let called = |line| {
@@ -131,7 +133,8 @@ impl Endpoint {
         let expected = self.flow_of(path)?;
         let usage = self.usages.get_mut(&dialog)?;
         let known = usage.dialog_with(request.tag_in_from()).is_some();
-        (known && !usage.is_leaving() && expected.is_same_peer(flow)).then_some(dialog)
+        (known && !usage.is_leaving() && self.sockets.is_same_peer(expected, flow))
+            .then_some(dialog)
     }
 
     /// 200 to the CANCEL itself, 487 to what it cancels (RFC 3261 §9.2).
@@ -286,7 +289,7 @@ impl Endpoint {
             .get_mut(&dialog)?
             .dialog_with(ack.tag_in_from())
             .is_some();
-        (known && expected.is_same_peer(flow)).then_some(dialog)
+        (known && self.sockets.is_same_peer(expected, flow)).then_some(dialog)
     }
 
     pub(super) fn refuse(&mut self, now: Instant, id: TransactionId, objection: Objection) {

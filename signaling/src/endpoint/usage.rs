@@ -1,10 +1,12 @@
 //! An INVITE usage: what one call is to us from its INVITE on (RFC 5057 §3), whichever side began it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::failover::Alternative;
 use super::transactions::TransactionId;
 use super::{Body, Path, Why};
 use crate::dialog::Dialog;
@@ -49,6 +51,8 @@ pub(super) struct Inviting {
     pub transaction: TransactionId,
     /// One for each To tag that a provisional response had: the call may ring in several places.
     pub early: Vec<Dialog>,
+    /// Whom to ask next if this one can't be reached; none once it rings.
+    pub alternatives: VecDeque<Alternative>,
 }
 
 #[derive(Debug)]
