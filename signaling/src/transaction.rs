@@ -6,6 +6,8 @@ pub(crate) mod invite_server;
 pub(crate) mod server;
 pub(crate) mod timer;
 
+use std::sync::Arc;
+
 use crate::endpoint::Flow;
 use crate::message::{Message, Method};
 
@@ -84,7 +86,8 @@ impl ClientKey {
 /// The source is part of it, so that a CANCEL or ACK from elsewhere finds nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ServerKey {
-    text: Box<[u8]>,
+    /// Shared, since a table holds each key twice.
+    text: Arc<[u8]>,
     class: KeyClass,
 }
 

@@ -182,3 +182,33 @@ fn challenge(more: &str) -> Challenge {
     let value = format!("Digest realm=\"r\",nonce=\"n\",{more}");
     Challenge::parse(value.as_bytes(), Role::UserAgent).expect("a challenge")
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(13), ..Default::default() })]
+
+    #[test]
+    fn a_challenge_is_read_as_it_was_written(
+        realm in "[ -~]{0,20}",
+        nonce in "[ -~]{1,40}",
+        opaque in proptest::option::of("[ -~]{0,20}"),
+        algorithm in 0..ALGORITHMS.len(),
+        stale: bool,
+    ) {
+        let (name, algorithm) = ALGORITHMS[algorithm];
+        let opaque_text = opaque.as_ref().map_or(String::new(), |opaque| format!(", opaque=\"{}\"", escaped(opaque)));
+        let written = format!(
+            "Digest realm=\"{}\", nonce=\"{}\", algorithm={name}, qop=\"auth\"{opaque_text}, stale={stale}",
+            escaped(&realm), escaped(&nonce)
+        );
+        let expected = Challenge {
+            proxy: Role::Proxy,
+            realm: realm.into_bytes(),
+            nonce: nonce.into_bytes(),
+            opaque: opaque.map(String::into_bytes),
+            algorithm,
+            protection: Protection::Auth,
+            stale,
+        };
+        proptest::prop_assert_eq!(Challenge::parse(written.as_bytes(), Role::Proxy), Some(expected));
+    }
+}
