@@ -388,9 +388,22 @@ const NAMES: [&[(&str, Name)]; 20] = [
     ],
     &[("To", Name::To)],
     &[("Via", Name::Via)],
-    &[("From", Name::From), ("CSeq", Name::CSeq)],
-    &[("Route", Name::Route), ("Event", Name::Event)],
-    &[("Accept", Name::Accept), ("Reason", Name::Reason)],
+    &[
+        ("From", Name::From),
+        ("CSeq", Name::CSeq),
+        ("RAck", Name::RAck),
+        ("RSeq", Name::RSeq),
+    ],
+    &[
+        ("Route", Name::Route),
+        ("Event", Name::Event),
+        ("Allow", Name::Allow),
+    ],
+    &[
+        ("Accept", Name::Accept),
+        ("Reason", Name::Reason),
+        ("Min-SE", Name::MinSe),
+    ],
     &[
         ("Call-ID", Name::CallId),
         ("Contact", Name::Contact),
@@ -398,7 +411,7 @@ const NAMES: [&[(&str, Name)]; 20] = [
         ("Expires", Name::Expires),
         ("Subject", Name::Subject),
     ],
-    &[("Refer-To", Name::ReferTo)],
+    &[("Refer-To", Name::ReferTo), ("Replaces", Name::Replaces)],
     &[("Supported", Name::Supported)],
     &[],
     &[
@@ -423,7 +436,10 @@ const NAMES: [&[(&str, Name)]; 20] = [
         ("Content-Encoding", Name::ContentEncoding),
     ],
     &[],
-    &[("Proxy-Authenticate", Name::ProxyAuthenticate)],
+    &[
+        ("Proxy-Authenticate", Name::ProxyAuthenticate),
+        ("Subscription-State", Name::SubscriptionState),
+    ],
     &[("Proxy-Authorization", Name::ProxyAuthorization)],
 ];
 
