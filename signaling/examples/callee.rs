@@ -13,6 +13,7 @@ use signaling::{Body, Endpoint, EndpointConfig, Event, Flow, SocketId};
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:5060".into());
     let socket = UdpSocket::bind(address)?;
+    socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER)?;
     socket.set_read_timeout(Some(TICK))?;
     let own = socket.local_addr()?;
     let mut endpoint = Endpoint::new(config(), [1; 32]);
@@ -124,4 +125,6 @@ fn config() -> EndpointConfig {
 const SOCKET: SocketId = SocketId(0);
 /// Timers of SIP are hundreds of milliseconds; this is exact enough.
 const TICK: Duration = Duration::from_millis(10);
+/// As much of it as the kernel grants: a datagram that is dropped before it is read says nothing about this crate.
+const RECEIVE_BUFFER: usize = 4 << 20;
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";

@@ -9,6 +9,7 @@ use std::net::UdpSocket;
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:5060".into());
     let socket = UdpSocket::bind(address)?;
+    socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
     let own = socket.local_addr()?;
     println!("listening on {own}");
     let mut buffer = [0; 65_536];

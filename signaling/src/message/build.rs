@@ -62,9 +62,9 @@ impl Builder {
         self.header("Content-Length", body.len().to_string());
         self.out.extend_from_slice(b"\r\n");
         self.out.extend_from_slice(body);
-        // Answers are remembered for 32 s, thousands of them.
-        self.out.shrink_to_fit();
-        Bytes::from(self.out)
+        // A copy of the right size: answers are remembered for 32 s, thousands of them. Shrinking where it lies would leave
+        // the allocator with a hole behind each.
+        Bytes::copy_from_slice(&self.out)
     }
 
     fn line(&mut self, name: &[u8], value: &[u8]) -> &mut Builder {
