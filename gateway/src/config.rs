@@ -29,7 +29,7 @@ pub use self::media::{Codec, Media};
 pub use self::ozonetel::{Commands, Ozonetel, Profile, Template};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
-pub use self::trunk::{Listen, Trunk, TrunkPeer};
+pub use self::trunk::{Carrier, Certificate, Listen, Trunk, TrunkPeer};
 
 use self::error::Faults;
 use self::table::{Source, Table};
