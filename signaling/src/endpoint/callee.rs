@@ -1,7 +1,7 @@
 //! Being called: from an INVITE to its final response (RFC 3261 §13.3).
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -216,10 +216,37 @@ impl Endpoint {
         status: u16,
         reason: &str,
     ) -> Result<(), Misuse> {
+        writable([reason])?;
+        self.reject_call(now, dialog, status, reason, None)
+    }
+
+    /// Refuses a caller who may try again after a time (RFC 3261 §20.33).
+    ///
+    /// # Errors
+    ///
+    /// As of [`Endpoint::reject`].
+    pub fn reject_for_now(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        status: u16,
+        retry_after: Duration,
+    ) -> Result<(), Misuse> {
+        self.reject_call(now, dialog, status, "", Some(retry_after))
+    }
+
+    fn reject_call(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        status: u16,
+        reason: &str,
+        retry_after: Option<Duration>,
+    ) -> Result<(), Misuse> {
         if !(300..700).contains(&status) {
             return Err(Misuse::Status(status));
         }
-        self.refuse_call(now, dialog, status, reason)?;
+        self.refuse_call(now, dialog, status, reason, retry_after)?;
         self.end(dialog, Ended::LocalHangup);
         Ok(())
     }
@@ -231,8 +258,8 @@ impl Endpoint {
         dialog: DialogId,
         status: u16,
         reason: &str,
+        retry_after: Option<Duration>,
     ) -> Result<(), Misuse> {
-        writable([reason])?;
         self.incoming(dialog)?;
         self.drop_offer(now, dialog);
         let Incoming {
@@ -252,8 +279,11 @@ impl Endpoint {
             reason
         };
         if let Some(flow) = self.servers.get(id).map(|transaction| transaction.flow) {
-            let response = reply(&request, flow, status, Some(reason), Some(&tag)).finish();
-            self.answer(now, id, status, response);
+            let mut response = reply(&request, flow, status, Some(reason), Some(&tag));
+            if let Some(pause) = retry_after {
+                response.header("Retry-After", pause.as_secs().max(1).to_string());
+            }
+            self.answer(now, id, status, response.finish());
         }
         Ok(())
     }
