@@ -7,12 +7,15 @@ mod established;
 mod event;
 mod failover;
 mod flow;
+mod inside;
 mod line;
 mod offer;
 mod outbound;
 mod path;
 mod ping;
+mod provisional;
 mod random;
+mod refresh;
 mod reply;
 mod request;
 mod transactions;
@@ -22,12 +25,14 @@ mod usage;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 pub use caller::{InviteRequest, Party};
-pub use event::{Address, Body, Counts, Ended, Event, IncomingInvite, LineDown, Source};
+pub use event::{
+    Address, Body, Counts, Description, Ended, Event, IncomingInvite, LineDown, Source,
+};
 pub use line::LineConfig;
 pub use ping::{PeerConfig, PeerId, Reachability};
 pub(crate) use random::Random;
@@ -149,6 +154,10 @@ pub enum Why {
     Acknowledgement,
     /// Our offer collided and is made again.
     Glare,
+    /// A reliable provisional response of ours isn't acknowledged: resend it, or give up.
+    Provisional,
+    /// A session is to be refreshed, or counts as gone.
+    SessionTimer,
     /// A line's connection didn't come back for its calls.
     FlowLost,
     /// A peer is to be asked whether it is there.
@@ -162,6 +171,10 @@ pub struct EndpointConfig {
     pub user_agent: String,
     /// Calls at a time, those that ring included; above, INVITEs get 503.
     pub max_dialogs: usize,
+    /// Which calls ring reliably.
+    pub ringing: Ringing,
+    /// The session interval that our calls to trunks ask for (RFC 4028); `None` asks for nothing.
+    pub session_interval: Option<Duration>,
     /// Requests received and not forgotten yet; above, new ones get a 503 that isn't remembered.
     pub max_server_transactions: usize,
 }
@@ -171,10 +184,21 @@ impl Default for EndpointConfig {
         EndpointConfig {
             user_agent: concat!("Warmline/", env!("CARGO_PKG_VERSION")).to_owned(),
             max_dialogs: 10_000,
+            ringing: Ringing::ReliableWhereRequired,
+            session_interval: None,
             // 2,000 calls a second of three transactions each, remembered for 32 s.
             max_server_transactions: 200_000,
         }
     }
+}
+
+/// When 18x responses of ours are sent until a PRACK comes (RFC 3262).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ringing {
+    /// Only where the caller insists.
+    ReliableWhereRequired,
+    /// Wherever the caller can.
+    ReliableWhereSupported,
 }
 
 /// All SIP of one program: lines, calls and transactions.
@@ -196,6 +220,8 @@ pub struct Endpoint {
     merges: HashMap<MergeKey, TransactionId>,
     usages: BTreeMap<DialogId, InviteUsage>,
     calls: HashMap<CallKey, DialogId>,
+    /// Calls that are over, and our BYE.
+    parted: HashMap<CallKey, TransactionId>,
     next_dialog: u64,
     deadlines: Deadlines<Owner, Why>,
     transmits: VecDeque<Transmit>,
@@ -232,6 +258,7 @@ impl Endpoint {
             merges: HashMap::new(),
             usages: BTreeMap::new(),
             calls: HashMap::new(),
+            parted: HashMap::new(),
             next_dialog: 1,
             deadlines: Deadlines::new(),
             transmits: VecDeque::new(),

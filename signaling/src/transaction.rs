@@ -110,6 +110,9 @@ impl ServerKey {
             | Method::Options
             | Method::Info
             | Method::Update
+            | Method::Prack
+            | Method::Refer
+            | Method::Notify
             | Method::Other => KeyClass::Other,
         };
         Self::with_class(request, flow, class)

@@ -12,6 +12,7 @@ use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
+use super::ledger::Mark;
 use super::{ConnectionId, Input, TrunkWay};
 use crate::agent::Agent;
 use crate::agent::session::Due;
@@ -24,6 +25,7 @@ use crate::clock::Moment;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::prompts::Prompts;
+use crate::store::{Disposition, Store};
 use crate::transport::{Losses, Transports};
 
 /// What the task is made of, in the order in which it is built.
@@ -31,6 +33,7 @@ use crate::transport::{Losses, Transports};
 pub struct Parts {
     pub config: Arc<Config>,
     pub metrics: Metrics,
+    pub store: Store,
     pub transports: Transports,
     pub endpoint: Endpoint,
     pub engine: Engine,
@@ -48,6 +51,7 @@ pub struct Parts {
 pub struct Task {
     pub(super) config: Arc<Config>,
     pub(super) metrics: Metrics,
+    pub(super) store: Store,
     pub(super) transports: Transports,
     pub(super) endpoint: Endpoint,
     pub(super) engine: Engine,
@@ -129,6 +133,10 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
+    /// What the agent, or a back end, said came of it.
+    pub disposition: Option<Disposition>,
+    /// What the store has of it.
+    pub marked: Option<Mark>,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -239,6 +247,8 @@ pub(super) enum Purpose {
     Apply(Age),
     /// A re-INVITE's answer.
     Reoffer(Age),
+    /// An offer that refreshes the session.
+    Refresh(Age),
     /// The answer to a browser's offer.
     Desk {
         connection: ConnectionId,
@@ -262,6 +272,7 @@ impl Task {
         Self {
             config: parts.config,
             metrics: parts.metrics,
+            store: parts.store,
             transports: parts.transports,
             endpoint: parts.endpoint,
             engine: parts.engine,
@@ -466,6 +477,8 @@ impl Task {
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
+            disposition: None,
+            marked: None,
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
@@ -526,6 +539,7 @@ impl Task {
     /// Shows every call that changed, and logs what its story gained.
     fn publish(&mut self, now: Moment) {
         for age in std::mem::take(&mut self.touched) {
+            self.keep(age);
             let Some(placed) = self.calls.get_mut(&age) else {
                 continue;
             };

@@ -115,7 +115,10 @@ pub(super) async fn keep(
 fn resolver() -> TokioResolver {
     let builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
         tracing::warn!(%error, "the system's name servers aren't known; only its hosts file is");
-        TokioResolver::builder_with_config(ResolverConfig::new(), TokioConnectionProvider::default())
+        TokioResolver::builder_with_config(
+            ResolverConfig::new(),
+            TokioConnectionProvider::default(),
+        )
     });
     builder.build()
 }

@@ -9,16 +9,21 @@ use super::callee::writable;
 use super::line::phrase;
 use super::outbound::Departure;
 use super::path::Direction;
+use super::provisional::Arrival;
 use super::reply::ALLOW;
 use super::transactions::{
     Acknowledged, Cancel, Invitation, InvitationKind, Purpose, TransactionId,
 };
-use super::usage::{CallKey, Established, InviteUsage, Inviting, MAX_EARLY_DIALOGS, Phase, Stage};
-use super::{Body, DialogId, Ended, Endpoint, Event, Flow, Path};
+use super::usage::{
+    CallKey, Early, Established, InviteUsage, Inviting, MAX_EARLY_DIALOGS, Modifying, PeerOffer,
+    Phase, Stage,
+};
+use super::{Body, Description, DialogId, Ended, Endpoint, Event, Flow, Path};
 use crate::dialog::Dialog;
+use crate::dialog::session_timer::SessionTimer;
 use crate::digest::Credentials;
 use crate::error::{Malformed, Misuse};
-use crate::message::{Builder, Message, Uri};
+use crate::message::{Builder, Message, Name, Uri};
 use crate::transaction::Class;
 
 /// A call to make.
@@ -114,10 +119,16 @@ impl Endpoint {
         {
             invite.header(name, value);
         }
-        invite
-            .header("Allow", ALLOW)
-            .header("Supported", OUTGOING_SUPPORTED)
-            .header("User-Agent", &stamp.user_agent);
+        invite.header("Allow", ALLOW);
+        match path {
+            Path::Line(_) => {
+                invite.header("Supported", LINE_SUPPORTED);
+            }
+            Path::Datagram { .. } | Path::Connection { .. } => {
+                self.say_trunk_extensions(&mut invite);
+            }
+        }
+        invite.header("User-Agent", &stamp.user_agent);
         Ok(Written {
             path,
             flow: stamp.flow,
@@ -129,6 +140,16 @@ impl Endpoint {
             key: CallKey::new(call_id.as_bytes(), tag.as_bytes()),
             contact,
         })
+    }
+
+    /// Session timers are among them only where they are wanted: who offers them may have to refresh.
+    fn say_trunk_extensions(&self, invite: &mut Builder) {
+        match self.config.session_interval {
+            None => invite.header("Supported", "100rel"),
+            Some(interval) => invite
+                .header("Supported", "100rel,timer")
+                .header("Session-Expires", interval.as_secs().to_string()),
+        };
     }
 
     pub(super) fn send_invite(
@@ -161,17 +182,12 @@ impl Endpoint {
         let transaction = self
             .begin_client(now, bytes, departure)
             .map_err(Misuse::Unwritable)?;
-        let usage = InviteUsage {
-            path,
-            credentials,
-            key,
-            contact,
-            stage: Stage::Inviting(Inviting {
-                transaction,
-                early: Vec::new(),
-                alternatives: VecDeque::new(),
-            }),
-        };
+        let stage = Stage::Inviting(Inviting {
+            transaction,
+            early: Vec::new(),
+            alternatives: VecDeque::new(),
+        });
+        let usage = InviteUsage::new(path, credentials, key, contact, stage);
         Ok((transaction, usage))
     }
 
@@ -208,6 +224,12 @@ impl Endpoint {
                 if wanted && let Some(again) = self.answer_challenge(now, id, status, response) {
                     return self.call_repeated(invitation.dialog, again);
                 }
+                if wanted
+                    && (kind, status) == (InvitationKind::Initial, 422)
+                    && let Some(again) = self.call_with_longer_interval(now, id, response)
+                {
+                    return self.call_repeated(invitation.dialog, again);
+                }
                 match kind {
                     InvitationKind::Initial if self.usages.contains_key(&invitation.dialog) => {
                         let cause = Ended::Rejected {
@@ -223,7 +245,8 @@ impl Endpoint {
                     // Hung up before: nobody waits for this answer.
                     InvitationKind::Initial => {}
                     InvitationKind::Reinvite => {
-                        self.reinvite_refused(now, id, invitation.dialog, status)
+                        let (dialog, modifying) = (invitation.dialog, Modifying::ByReinvite);
+                        self.offer_refused(now, id, dialog, modifying, status, Some(response))
                     }
                 }
             }
@@ -246,7 +269,10 @@ impl Endpoint {
                     self.end(invitation.dialog, Ended::TimedOut);
                 }
             }
-            InvitationKind::Reinvite => self.reinvite_unanswered(now, invitation.dialog),
+            InvitationKind::Reinvite => {
+                let (dialog, modifying) = (invitation.dialog, Modifying::ByReinvite);
+                self.offer_refused(now, id, dialog, modifying, 408, None)
+            }
         }
     }
 
@@ -265,14 +291,10 @@ impl Endpoint {
             Some(Stage::Inviting(inviting)) if inviting.transaction == id => {
                 self.end(dialog, Ended::FlowLost)
             }
-            Some(Stage::Established(established))
+            Some(Stage::Established(_))
                 if invitation.kind == InvitationKind::Reinvite && invitation.acks.is_empty() =>
             {
-                established.gate.settle_ours();
-                self.tell(Event::OfferAnswered {
-                    dialog,
-                    result: Err(503),
-                });
+                self.offer_lost_flow(dialog);
             }
             // It was answered before, or nobody waits any more.
             Some(Stage::Inviting(_) | Stage::Established(_) | Stage::Incoming(_)) | None => {}
@@ -304,10 +326,24 @@ impl Endpoint {
             let known = inviting
                 .early
                 .iter()
-                .any(|known| known.has_remote_tag(response.tag_in_to()));
+                .any(|known| known.dialog.has_remote_tag(response.tag_in_to()));
             if !known && inviting.early.len() < MAX_EARLY_DIALOGS {
-                inviting.early.push(early);
+                inviting.early.push(Early::new(early));
             }
+        }
+        if response.header(Name::Allow).is_some() {
+            usage.modifying = Modifying::of(response);
+        }
+        if self.acknowledge_provisional(now, dialog, response) == Arrival::OutOfOrder {
+            return;
+        }
+        if let Some(early) = self
+            .usages
+            .get_mut(&dialog)
+            .and_then(|usage| usage.early(response.tag_in_to()))
+            && !response.body().is_empty()
+        {
+            early.description = Some(Bytes::copy_from_slice(&response.body()));
         }
         self.tell(Event::Progress {
             dialog,
@@ -347,31 +383,48 @@ impl Endpoint {
             }
             return;
         };
-        self.acknowledge(id, path, &dialog, &request, response);
-        let stage = self
-            .usages
-            .get_mut(&invitation.dialog)
-            .map(|usage| &mut usage.stage);
-        match stage {
-            Some(stage @ Stage::Inviting(_)) => {
+        self.acknowledge(id, path, &dialog, &request, response, None);
+        match self.usages.get_mut(&invitation.dialog) {
+            Some(
+                usage @ InviteUsage {
+                    stage: Stage::Inviting(_),
+                    ..
+                },
+            ) => {
+                let early = usage.early(response.tag_in_to());
+                let description = Description::of(response, early.as_deref());
                 // Numbers that the peer used in the early dialog stay used.
-                if let Stage::Inviting(inviting) = stage
-                    && let Some(early) = inviting
-                        .early
-                        .iter()
-                        .find(|early| early.has_remote_tag(response.tag_in_to()))
-                {
-                    dialog.continue_from(early);
+                if let Some(early) = early {
+                    dialog.continue_from(&early.dialog);
                 }
-                *stage = Stage::Established(Box::new(Established::new(dialog, Phase::Confirmed)));
+                usage.timer = SessionTimer::agreed(now, response);
+                usage.modifying = Modifying::of(response);
+                usage.stage =
+                    Stage::Established(Box::new(Established::new(dialog, Phase::Confirmed)));
+                self.drop_offer_of_others(now, invitation.dialog, response);
                 self.tell(Event::Accepted {
                     dialog: invitation.dialog,
                     body: Body::of(response),
+                    description,
                 });
+                self.arm_usage(invitation.dialog);
             }
-            Some(Stage::Incoming(_) | Stage::Established(_)) | None => {
+            Some(_) | None => {
                 self.say_bye(now, path, credentials, &mut dialog, None);
             }
+        }
+    }
+
+    /// An offer of a place that didn't get the call is nobody's any more.
+    fn drop_offer_of_others(&mut self, now: Instant, dialog: DialogId, response: &Message) {
+        let theirs = self
+            .usages
+            .get(&dialog)
+            .and_then(|usage| usage.offers.gate.theirs());
+        if let Some(PeerOffer::Asked { request, .. }) = theirs
+            && request.tag_in_from() != response.tag_in_to()
+        {
+            self.drop_offer(now, dialog);
         }
     }
 
@@ -397,6 +450,7 @@ impl Endpoint {
         dialog: &Dialog,
         invite: &Message,
         response: &Message,
+        answer: Option<&Body>,
     ) {
         let Some(stamp) = self.stamp(path) else {
             return;
@@ -409,7 +463,8 @@ impl Endpoint {
                 ack.header(name, value);
             }
         }
-        let ack = ack.finish();
+        let answer = answer.map(|body| (body.content_type.as_str(), &body.bytes[..]));
+        let ack = ack.finish_with(answer);
         let flow = stamp.flow.towards(dialog);
         let tag = Bytes::copy_from_slice(response.tag_in_to().unwrap_or_default());
         if let Some(Purpose::Invite(invitation)) = self
@@ -493,13 +548,25 @@ impl InviteRequest {
     }
 }
 
+impl Description {
+    fn of(response: &Message, early: Option<&Early>) -> Description {
+        let body = response.body();
+        match early.and_then(|early| early.description.as_ref()) {
+            _ if body.is_empty() => Description::Absent,
+            None => Description::New,
+            Some(before) if *before == body => Description::Same,
+            Some(_) => Description::Changed,
+        }
+    }
+}
+
 /// A quoted-string (RFC 3261 §25.1).
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Session timers aren't among them: who offers them may have to refresh.
-const OUTGOING_SUPPORTED: &str = "gruu,outbound";
+/// As a browser softphone without session timers.
+const LINE_SUPPORTED: &str = "gruu,outbound";
 /// Headers that the endpoint writes itself, long and compact.
 const RESERVED: &[&str] = &[
     "Via",
@@ -525,4 +592,7 @@ const RESERVED: &[&str] = &[
     "Authorization",
     "Proxy-Authorization",
     "Require",
+    "Session-Expires",
+    "x",
+    "Min-SE",
 ];

@@ -85,6 +85,8 @@ pub enum Event {
         dialog: DialogId,
         /// The answer to our offer.
         body: Option<Body>,
+        /// How it compares with what came while it rang.
+        description: Description,
     },
     /// The ACK to the 200 that accepted a call.
     Confirmed {
@@ -93,14 +95,21 @@ pub enum Event {
         /// The answer, if the 200 carried our offer.
         body: Option<Body>,
     },
-    /// A re-INVITE or an UPDATE wants to change the session: answer or refuse it.
+    /// A re-INVITE, an UPDATE or a PRACK wants to change the session, or the peer offers where we asked it to: answer or
+    /// refuse it.
     Offer {
         /// In which dialog.
         dialog: DialogId,
         /// The offer; `None` if the peer wants one from us.
         body: Option<Body>,
     },
-    /// What became of our offer: of a re-INVITE, or of the one we gave in a 200 when the peer asked for it.
+    /// A session is to be refreshed by an offer (RFC 4028 §7.2): [`Endpoint::reinvite`](super::Endpoint::reinvite) with the
+    /// present description. Without it the peer will end the call.
+    OfferWanted {
+        /// In which dialog.
+        dialog: DialogId,
+    },
+    /// What became of our offer: of a re-INVITE or UPDATE, or of the one we gave in a response when the peer asked for it.
     OfferAnswered {
         /// In which dialog.
         dialog: DialogId,
@@ -167,10 +176,28 @@ pub enum Ended {
     TimedOut,
     /// We answered, and the ACK never came.
     AckMissing,
+    /// Our reliable provisional response wasn't acknowledged; the caller was refused.
+    PrackMissing,
+    /// The peer didn't refresh the session, or didn't let us.
+    SessionExpired,
     /// The connection closed or couldn't be opened; a line's didn't come back in time for an established call.
     FlowLost,
     /// By command: hung up or rejected.
     LocalHangup,
+}
+
+/// A 200's session description beside those of the 18x before it, from the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Description {
+    /// The first one.
+    New,
+    /// What the last 18x said.
+    Same,
+    /// Something else than the last 18x said. After a reliable 18x this breaks the rules (RFC 3261 §13.2.1), but carriers
+    /// that move their media do it.
+    Changed,
+    /// The 200 has none.
+    Absent,
 }
 
 /// Where a call came from.

@@ -9,6 +9,7 @@ use super::transactions::{
     Cancel, ClientMachine, ClientTransaction, InvitationKind, Purpose, TransactionId,
 };
 use super::trunk::Trunk;
+use super::usage::CallKey;
 use super::{Endpoint, Event, Flow, Owner, Path};
 use crate::dialog::Dialog;
 use crate::digest::{Challenge, Credentials};
@@ -67,7 +68,14 @@ impl Endpoint {
             answered,
             give_up: None,
         };
+        let bye = match &transaction.purpose {
+            Purpose::Bye(call) => Some(call.clone()),
+            _ => None,
+        };
         let id = self.clients.insert(key, transaction);
+        if let Some(call) = bye {
+            self.parted.insert(call, id);
+        }
         self.carry_out(now, id, out, None);
         Ok(id)
     }
@@ -129,7 +137,7 @@ impl Endpoint {
             .is_some_and(|give_up| now >= give_up)
         {
             // RFC 3261 §9.1: the INVITE counts as cancelled, answered or not.
-            self.clients.remove(id);
+            self.forget_client(id);
             return;
         }
         if transaction.give_up.take_if(|at| now >= *at).is_some() {
@@ -154,7 +162,7 @@ impl Endpoint {
             .collect();
         for id in ids {
             self.deadlines.set(Owner::Client(id), None);
-            let Some(transaction) = self.clients.remove(id) else {
+            let Some(transaction) = self.forget_client(id) else {
                 continue;
             };
             match transaction.purpose {
@@ -163,7 +171,8 @@ impl Endpoint {
                 Purpose::RegisterTrunk(trunk) => self.trunk_unanswered(now, id, trunk),
                 Purpose::Invite(invitation) => self.invitation_lost_flow(now, id, &invitation),
                 // The registration hears of the connection itself.
-                Purpose::Register(_) | Purpose::Farewell => {}
+                Purpose::Register(_) | Purpose::Cancel | Purpose::Bye(_) => {}
+                Purpose::Inside(dialog, errand) => self.errand_lost_flow(dialog, errand),
             }
         }
     }
@@ -193,11 +202,21 @@ impl Endpoint {
         self.settle_client(id);
     }
 
+    fn forget_client(&mut self, id: TransactionId) -> Option<ClientTransaction> {
+        let transaction = self.clients.remove(id)?;
+        if let Purpose::Bye(key) = &transaction.purpose
+            && self.parted.get(key) == Some(&id)
+        {
+            self.parted.remove(key);
+        }
+        Some(transaction)
+    }
+
     /// Forgets a transaction that ended, else brings its deadline in line with its state.
     pub(super) fn settle_client(&mut self, id: TransactionId) {
         let deadline = match self.clients.get(id) {
             Some(transaction) if transaction.is_terminated() => {
-                self.clients.remove(id);
+                self.forget_client(id);
                 None
             }
             Some(transaction) => transaction.poll_timeout(),
@@ -227,14 +246,19 @@ impl Endpoint {
             | Purpose::RegisterTrunk(_)
             | Purpose::Ping
             | Purpose::Watch(_)
-            | Purpose::Farewell
+            | Purpose::Cancel
+            | Purpose::Bye(_)
+            | Purpose::Inside(..)
                 if class == Class::Provisional => {}
             Purpose::Register(line) => self.register_answered(now, id, line, status, response),
             Purpose::RegisterTrunk(trunk) => self.trunk_answered(now, id, trunk, status, response),
             Purpose::Ping => self.tell(Event::Pong { flow, status }),
             Purpose::Watch(peer) => self.peer_answered(now, peer, status),
-            Purpose::Farewell => {
+            Purpose::Cancel | Purpose::Bye(_) => {
                 self.answer_challenge(now, id, status, response);
+            }
+            Purpose::Inside(dialog, errand) => {
+                self.errand_answered(now, id, dialog, errand, status, response)
             }
         }
     }
@@ -250,10 +274,11 @@ impl Endpoint {
             Purpose::RegisterTrunk(trunk) => self.trunk_unanswered(now, id, trunk),
             Purpose::Ping => self.tell(Event::Pong { flow, status: 408 }),
             Purpose::Watch(peer) => {
-                self.clients.remove(id);
+                self.forget_client(id);
                 self.peer_answered(now, peer, 408);
             }
-            Purpose::Farewell => {}
+            Purpose::Cancel | Purpose::Bye(_) => {}
+            Purpose::Inside(dialog, errand) => self.errand_unanswered(now, id, dialog, errand),
         }
     }
 
@@ -315,7 +340,16 @@ impl Endpoint {
                 .get_mut(&invitation.dialog)
                 .and_then(|usage| usage.dialog_with(request.tag_in_to()))
                 .map(Dialog::next_cseq),
-            Purpose::Invite(_) | Purpose::Ping | Purpose::Watch(_) | Purpose::Farewell => None,
+            Purpose::Inside(dialog, _) => self
+                .usages
+                .get_mut(dialog)
+                .and_then(|usage| usage.dialog_with(request.tag_in_to()))
+                .map(Dialog::next_cseq),
+            Purpose::Invite(_)
+            | Purpose::Ping
+            | Purpose::Watch(_)
+            | Purpose::Cancel
+            | Purpose::Bye(_) => None,
         };
         counted.unwrap_or(cseq + 1)
     }
@@ -341,7 +375,7 @@ impl Endpoint {
         let departure = Departure {
             path,
             flow: stamp.flow.towards(dialog),
-            purpose: Purpose::Farewell,
+            purpose: Purpose::Bye(CallKey::new(dialog.call_id(), dialog.local_tag())),
             credentials,
             answered: 0,
         };
@@ -374,7 +408,7 @@ impl Endpoint {
         let departure = Departure {
             path,
             flow,
-            purpose: Purpose::Farewell,
+            purpose: Purpose::Cancel,
             credentials: None,
             answered: 0,
         };

@@ -1,6 +1,6 @@
 //! The ways that messages take: what we call ourselves on each, and which way a line's next message goes.
 
-use super::{Endpoint, Flow, Path};
+use super::{DialogId, Endpoint, Flow, Path};
 use crate::dialog::Dialog;
 use crate::message::Method;
 use crate::profile::{BranchStyle, Profile};
@@ -78,6 +78,10 @@ impl Endpoint {
                 .is_open(socket)
                 .then_some(Flow::Connection { socket, peer }),
         }
+    }
+
+    pub(super) fn flow_of_call(&self, dialog: DialogId) -> Option<Flow> {
+        self.flow_of(self.usages.get(&dialog)?.path)
     }
 
     /// Our Contact on a path, brackets included.

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::outbound::Departure;
+use super::usage::CallKey;
 use super::{DialogId, Flow, LineId, Path, PeerId, TrunkId, Why};
 use crate::digest::Credentials;
 use crate::message::Message;
@@ -107,9 +109,20 @@ pub(super) enum Purpose {
     Ping,
     /// Of a peer that is watched.
     Watch(PeerId),
-    /// CANCEL or BYE: whatever the answer, it is over.
-    Farewell,
+    /// Whatever the answer, it is over.
+    Cancel,
+    /// The same; until the answer, the peer's own BYE may be on its way.
+    Bye(CallKey),
     Invite(Invitation),
+    /// Another request in a call that goes on.
+    Inside(DialogId, Errand),
+}
+
+/// What a request of ours inside a dialog is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    Prack,
+    Update,
 }
 
 /// An INVITE of ours; outlives its call where answers may still come.
@@ -152,6 +165,17 @@ pub(super) enum Cancel {
 }
 
 impl ClientTransaction {
+    /// The same way again.
+    pub fn departure(&self) -> Departure {
+        Departure {
+            path: self.path,
+            flow: self.flow,
+            purpose: self.purpose.clone(),
+            credentials: self.credentials.clone(),
+            answered: self.answered,
+        }
+    }
+
     pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
         let timer = match &self.machine {
             ClientMachine::Invite(machine) => machine.poll_timeout(),
