@@ -478,7 +478,7 @@ impl Task {
         // A caller that gave up meanwhile has its answer.
         let _ = self
             .endpoint
-            .reject_for_now(now.instant, dialog, 503, too_many.retry_after);
+            .reject_for_now(now.instant, dialog, too_many.retry_after);
         false
     }
 

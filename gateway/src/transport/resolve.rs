@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::ResolverConfig;
+use hickory_resolver::name_server::TokioConnectionProvider;
 use rand::Rng;
 use tokio::time::sleep_until;
 
@@ -77,14 +79,7 @@ pub(super) async fn keep(
     listen: Vec<Listen>,
     registry: Arc<Registry>,
 ) {
-    let resolver = match TokioResolver::builder_tokio() {
-        Ok(builder) => builder.build(),
-        Err(error) => {
-            let targets = Err(format!("the system's name servers aren't known: {error}"));
-            registry.report(Event::Resolved { trunk, targets }).await;
-            return;
-        }
-    };
+    let resolver = resolver();
     loop {
         let mut search = Search {
             names: &resolver,
@@ -115,6 +110,17 @@ pub(super) async fn keep(
         let spread = SPREAD.mul_f64(rand::rng().random::<f64>());
         sleep_until((again + spread).into()).await;
     }
+}
+
+fn resolver() -> TokioResolver {
+    let builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the system's name servers aren't known; only its hosts file is");
+        TokioResolver::builder_with_config(
+            ResolverConfig::new(),
+            TokioConnectionProvider::default(),
+        )
+    });
+    builder.build()
 }
 
 /// One walk through the records.

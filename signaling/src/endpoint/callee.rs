@@ -216,11 +216,15 @@ impl Endpoint {
         status: u16,
         reason: &str,
     ) -> Result<(), Misuse> {
-        writable([reason])?;
-        self.reject_call(now, dialog, status, reason, None)
+        if !(300..700).contains(&status) {
+            return Err(Misuse::Status(status));
+        }
+        self.refuse_call(now, dialog, status, reason, None)?;
+        self.end(dialog, Ended::LocalHangup);
+        Ok(())
     }
 
-    /// Refuses a caller who may try again after a time (RFC 3261 §20.33).
+    /// Refuses a caller with 503, who may try again after a time (RFC 3261 §21.5.4).
     ///
     /// # Errors
     ///
@@ -229,24 +233,9 @@ impl Endpoint {
         &mut self,
         now: Instant,
         dialog: DialogId,
-        status: u16,
         retry_after: Duration,
     ) -> Result<(), Misuse> {
-        self.reject_call(now, dialog, status, "", Some(retry_after))
-    }
-
-    fn reject_call(
-        &mut self,
-        now: Instant,
-        dialog: DialogId,
-        status: u16,
-        reason: &str,
-        retry_after: Option<Duration>,
-    ) -> Result<(), Misuse> {
-        if !(300..700).contains(&status) {
-            return Err(Misuse::Status(status));
-        }
-        self.refuse_call(now, dialog, status, reason, retry_after)?;
+        self.refuse_call(now, dialog, 503, "", Some(retry_after))?;
         self.end(dialog, Ended::LocalHangup);
         Ok(())
     }
@@ -260,6 +249,7 @@ impl Endpoint {
         reason: &str,
         retry_after: Option<Duration>,
     ) -> Result<(), Misuse> {
+        writable([reason])?;
         self.incoming(dialog)?;
         self.drop_offer(now, dialog);
         let Incoming {
