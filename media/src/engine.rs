@@ -81,6 +81,9 @@ pub enum PeerKind {
     WebRtc,
     /// `RTP/AVP`.
     Plain,
+    /// `RTP/SAVP` with the keys in the description (RFC 4568): for trunks whose signalling is
+    /// protected itself.
+    Sdes,
 }
 
 /// Whether what a leg sends is withheld from the other leg.

@@ -251,6 +251,10 @@ fn drawn() -> Drawn {
         timestamp: 1,
         session: 2,
         report_phase: 0,
+        masters: [
+            crate::sdp::crypto::MasterKey([1; 30]),
+            crate::sdp::crypto::MasterKey([2; 30]),
+        ],
     }
 }
 
