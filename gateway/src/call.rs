@@ -2,9 +2,10 @@
 
 pub mod expectation;
 pub mod number;
+pub mod ringing;
 pub mod state;
 pub mod termination;
-mod view;
+pub mod view;
 
 use std::fmt;
 
@@ -32,7 +33,7 @@ impl fmt::Display for CallId {
 }
 
 /// One sentence of a call's story.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// Epoch milliseconds.
     pub at: u64,

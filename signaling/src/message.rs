@@ -13,9 +13,12 @@ use std::fmt;
 
 use bytes::Bytes;
 
-pub(crate) use build::{Builder, ack_of_rejection, cancel_of, reason_phrase, with_credentials};
+pub(crate) use build::{
+    Builder, ack_of_rejection, cancel_of, reason_phrase, with_credentials, with_headers,
+};
 pub(crate) use header::{
-    CSeq, NameAddr, Parameters, Via, elements, trimmed, unfolded, unquoted, without_brackets,
+    CSeq, NameAddr, Parameters, Via, elements, listed, trimmed, unfolded, unquoted,
+    without_brackets,
 };
 pub(crate) use uri::{Scheme as UriScheme, Uri};
 
@@ -50,6 +53,9 @@ pub enum Method {
     Options,
     Info,
     Update,
+    Prack,
+    Refer,
+    Notify,
     /// Any other token: kept, answered 405.
     Other,
 }
@@ -58,6 +64,13 @@ pub enum Method {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Name {
+    Accept,
+    Allow,
+    MinSe,
+    RAck,
+    RSeq,
+    Replaces,
+    SubscriptionState,
     Via,
     From,
     To,
@@ -279,11 +292,25 @@ impl Message {
         if self.request_uri().len() > MAX_URI {
             return Err(Malformed::UriTooLong);
         }
-        self.header(Name::Via).ok_or(Malformed::Missing("Via"))?;
-        if self.elements(Name::Via).nth(MAX_VIAS).is_some() {
-            return Err(Malformed::TooManyVias);
+        let mut hops = 0;
+        for via in self.lines(Name::Via).flat_map(listed) {
+            hops += 1;
+            if hops > MAX_VIAS {
+                return Err(Malformed::TooManyVias);
+            }
+            Via::parse(via)
+                .filter(|via| via.version == b"2.0")
+                .ok_or(Malformed::Header("Via"))?;
         }
-        self.via().ok_or(Malformed::Header("Via"))?;
+        if hops == 0 {
+            return Err(Malformed::Missing("Via"));
+        }
+        if matches!(self.index.start, StartLine::Request { .. })
+            && Uri::parse(self.request_uri()).is_none_or(|uri| !uri.headers.is_empty())
+        {
+            // Headers are for links to click on, not for a request URI (RFC 3261 §19.1.1, table 1).
+            return Err(Malformed::Header("request URI"));
+        }
         for (name, text) in [(Name::From, "From"), (Name::To, "To")] {
             let value = self.header(name).ok_or(Malformed::Missing(text))?;
             NameAddr::parse(value)
@@ -298,6 +325,12 @@ impl Message {
         }
         if self.call_id().is_empty() {
             return Err(Malformed::Missing("Call-ID"));
+        }
+        if self
+            .header(Name::MaxForwards)
+            .is_some_and(|hops| scan::decimal(hops).is_none_or(|hops| hops > MAX_HOPS))
+        {
+            return Err(Malformed::Header("Max-Forwards"));
         }
         self.header(Name::CSeq).ok_or(Malformed::Missing("CSeq"))?;
         let cseq = self.cseq().ok_or(Malformed::Header("CSeq"))?;
@@ -338,6 +371,9 @@ impl Method {
             b"OPTIONS" => Method::Options,
             b"INFO" => Method::Info,
             b"UPDATE" => Method::Update,
+            b"PRACK" => Method::Prack,
+            b"REFER" => Method::Refer,
+            b"NOTIFY" => Method::Notify,
             _ => Method::Other,
         }
     }
@@ -355,6 +391,12 @@ pub(crate) fn lossy(bytes: &[u8]) -> String {
 const MAX_URI: usize = 2048;
 /// The hop count that Max-Forwards starts from (RFC 3261 §8.1.1.6): more Vias can't have happened.
 const MAX_VIAS: usize = 70;
+/// RFC 3261 §20.22.
+const MAX_HOPS: usize = 255;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture;

@@ -9,7 +9,7 @@ use signaling::{
 };
 
 use super::acts::{OVERLOADED, kind_of};
-use super::task::{Age, Purpose, Task, line_of};
+use super::task::{Age, Purpose, Task};
 use crate::agent::ConnectionState;
 use crate::agent::wire::{self, NoticeKind};
 use crate::call::state::{DialogEnd, Input, OZONETEL};
@@ -90,7 +90,7 @@ impl Task {
                 let answer = text(body);
                 self.feed_dialog(now, dialog, Input::Progress { status, answer });
             }
-            Event::Accepted { dialog, body } => {
+            Event::Accepted { dialog, body, .. } => {
                 let answer = text(body);
                 self.feed_dialog(now, dialog, Input::Accepted { answer });
             }
@@ -99,8 +99,9 @@ impl Task {
                 self.feed_dialog(now, dialog, Input::Confirmed { answer });
             }
             Event::Offer { dialog, body } => self.handle_offer(now, dialog, body),
+            Event::OfferWanted { dialog } => self.offer_wanted(dialog),
             Event::OfferAnswered { dialog, result } => {
-                // Only an offerless re-INVITE makes us offer; its answer comes with the ACK.
+                // We offer where the peer asks for it, and to refresh a session.
                 if let (Ok(Some(body)), Some(age)) = (result, self.dialogs.get(&dialog).copied())
                     && let (Some(answer), Some(leg)) =
                         (text(Some(body)), self.calls.get(&age).and_then(|p| p.leg))
@@ -170,6 +171,38 @@ impl Task {
         }
     }
 
+    /// The peer wants its session refreshed: the media engine writes down what is.
+    fn offer_wanted(&mut self, dialog: signaling::DialogId) {
+        let Some(age) = self.dialogs.get(&dialog).copied() else {
+            return;
+        };
+        let found = self
+            .calls
+            .get(&age)
+            .map(|placed| (placed.leg, placed.route));
+        if let Some((Some(leg), route)) = found {
+            // With a full ring the session timer asks again.
+            let _ = self.ask(Purpose::Refresh(age), |engine, request| {
+                engine.offer(leg, request, kind_of(route))
+            });
+        }
+    }
+
+    /// The media engine's offer for a refresh.
+    pub(super) fn refreshed(&mut self, now: Moment, age: Age, result: Result<String, String>) {
+        let Some(dialog) = self.calls.get(&age).and_then(|placed| placed.dialog) else {
+            return;
+        };
+        match result {
+            // Another offer that came meanwhile refreshes as well.
+            Ok(description) => {
+                let body = Body::sdp(description);
+                let _ = self.endpoint.reinvite(now.instant, dialog, body);
+            }
+            Err(words) => tracing::warn!(%dialog, words, "a session was not refreshed"),
+        }
+    }
+
     /// The media engine's answer to a re-offer.
     pub(super) fn reoffered(&mut self, now: Moment, age: Age, result: Result<String, String>) {
         let Some(dialog) = self.calls.get(&age).and_then(|placed| placed.dialog) else {
@@ -195,7 +228,7 @@ impl Task {
     }
 
     fn set_line(&mut self, now: Moment, line: LineId, state: ConnectionState) {
-        let Some(agent) = (0..self.agents.len()).find(|index| line_of(*index) == line) else {
+        let Some(agent) = self.agent_of(line) else {
             return;
         };
         let Some(connection) = &mut self.agents[agent].sip else {
@@ -312,7 +345,7 @@ fn end(cause: Ended) -> DialogEnd {
         Ended::Bye { .. } => DialogEnd::Bye,
         Ended::Cancelled => DialogEnd::Cancelled,
         Ended::Rejected { status, reason } => DialogEnd::Rejected { status, reason },
-        Ended::TimedOut => DialogEnd::TimedOut,
+        Ended::TimedOut | Ended::PrackMissing | Ended::SessionExpired => DialogEnd::TimedOut,
         Ended::AckMissing => DialogEnd::AckMissing,
         Ended::FlowLost => DialogEnd::FlowLost,
         Ended::LocalHangup => DialogEnd::Ours,
