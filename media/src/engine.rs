@@ -27,6 +27,8 @@ use std::time::Duration;
 
 use counters::Counters;
 pub use counters::{Traffic, WorkerCounters};
+#[cfg(any(test, fuzzing))]
+pub(crate) use demux::Protocol;
 pub(crate) use socket::SocketKey;
 use socket::Wake;
 use worker::{Command, Worker};
