@@ -1,6 +1,7 @@
 //! A leg in virtual time: what only the passing of time does.
 
 mod descriptions;
+mod sdes;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

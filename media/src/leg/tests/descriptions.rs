@@ -290,7 +290,7 @@ fn protected(now: Instant) -> Leg {
     leg
 }
 
-fn with_keys(suite: &str, letter: char) -> Description {
+pub fn with_keys(suite: &str, letter: char) -> Description {
     let key: String = std::iter::repeat_n(letter, 40).collect();
     format!(
         "v=0\r\no=- 1 1 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n\
