@@ -11,7 +11,7 @@ const AGENT_HZ = 1700;
 const CUSTOMER_HZ = 1000;
 const FIRST_TONE_MS = 100;
 // Short pauses only, so that the first tone tells when the agent is heard.
-const BRISK = { tone: 0.19, period: 0.25 };
+const BRISK = { tone: 0.21, period: 0.25 };
 
 async function begin(stage, more = {}) {
   const port = await stage.ports.take(1);

@@ -162,6 +162,9 @@ impl Task {
             agent = self.agents[agent].config.id,
             "the agent did not come back"
         );
+        for age in self.asking_for(agent) {
+            self.leave_lost(now, age, agent);
+        }
         let live: Vec<(Age, bool)> = self
             .live_calls(agent)
             .map(|(age, placed)| (age, placed.call.rings_at_desk()))

@@ -330,8 +330,20 @@ impl Task {
             }
             None => return,
         };
-        if let Some(bridged) = self.calls.get(&age).and_then(|placed| placed.bridged) {
-            self.metrics.first_audio(towards, now.instant - bridged);
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
+        };
+        let Some(bridged) = placed.bridged else {
+            return;
+        };
+        let waited = now.instant.saturating_duration_since(bridged);
+        // A hold and a reload join the legs again; only the first time is the answer's.
+        if placed.unheard.contains(&towards) {
+            placed.unheard.retain(|side| *side != towards);
+            self.metrics.first_audio(towards, waited);
+        }
+        if towards == Side::Agent && placed.call.is_connected() {
+            self.metrics.dead_air(towards, waited);
         }
     }
 }
