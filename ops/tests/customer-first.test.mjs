@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Sipp } from './peers/sipp.mjs';
-import { firstTone, hearsPrompt } from './prompts.mjs';
+import { firstTone, hearsPrompt, longestGap } from './prompts.mjs';
 import { hears, staged, until } from './stage.mjs';
 
 const NUMBER = '+919000000002';
@@ -56,6 +56,9 @@ staged('the customer is greeted, hears music, and the agent within 100 ms of the
   console.log(`the agent's first tone: ${(tone - answered_at).toFixed(1)} ms after the answer`);
   assert.ok(tone - answered_at <= FIRST_TONE_MS, `${tone - answered_at} ms`);
   await hears('the agent', CUSTOMER_HZ, () => desk.heard());
+  const gap = longestGap(customer);
+  console.log(`the longest time without a packet: ${gap.toFixed(1)} ms`);
+  assert.ok(gap < 250, `${gap} ms`);
   await desk.click('end');
   await customer.done();
   await desk.card('wrap-up');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Sipp } from './peers/sipp.mjs';
-import { hearsPrompt } from './prompts.mjs';
+import { hearsPrompt, longestGap } from './prompts.mjs';
 import { isTone } from './audio.mjs';
 import { hears, staged, until } from './stage.mjs';
 
@@ -90,8 +90,7 @@ staged('the page is reloaded in a talk: music or the agent all the while, and no
   await desk.reload();
   await desk.part('ready-light', '[data-ready="true"]').waitFor();
   await hears('the customer', AGENT_HZ, () => customer.heard());
-  const arrivals = customer.capture.arrivals.filter(({ at }) => at > began - 500).map(({ at }) => at);
-  const gap = Math.max(...arrivals.slice(1).map((at, n) => at - arrivals[n]));
+  const gap = longestGap(customer, began - 500);
   console.log(`the longest time without a packet: ${gap.toFixed(1)} ms`);
   assert.ok(gap < 250, `${gap} ms`);
   const id = await desk.card('connected');

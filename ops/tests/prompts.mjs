@@ -77,3 +77,9 @@ function energy(samples, start) {
   for (let n = start; n < start + WINDOW; n++) sum += samples[n] ** 2;
   return sum;
 }
+
+/** The longest time that the customer got no packet since it had one, ms. */
+export function longestGap(customer, since = 0) {
+  const arrivals = customer.capture.arrivals.map(({ at }) => at).filter((at) => at > since);
+  return Math.max(...arrivals.slice(1).map((at, n) => at - arrivals[n]));
+}
