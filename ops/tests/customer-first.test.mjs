@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Sipp } from './peers/sipp.mjs';
-import { firstTone, hearsPrompt, longestGap } from './prompts.mjs';
+import { firstTone, hearsPrompt, longestGap, neverSilent } from './prompts.mjs';
 import { hears, staged, until } from './stage.mjs';
 
 const NUMBER = '+919000000002';
@@ -36,12 +36,6 @@ dial_via = "carrier"
   assert.equal(state, 'ringing-out');
   const call = () => gateway.api(desk.token, `/v1/calls/${id}`);
   return { customer, gateway, desk, call };
-}
-
-async function neverSilent(gateway) {
-  const air = await gateway.deadAir();
-  console.log(`dead air: ${JSON.stringify(air)}`);
-  assert.equal(air.short, air.times, 'nobody was up without agent and prompt for more than 250 ms');
 }
 
 staged('the customer is greeted, hears music, and the agent within 100 ms of the answer', async (stage) => {

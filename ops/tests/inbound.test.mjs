@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Sipp } from './peers/sipp.mjs';
-import { firstTone, hearsPrompt } from './prompts.mjs';
+import { firstTone, hearsPrompt, neverSilent } from './prompts.mjs';
 import { hears, staged, until } from './stage.mjs';
 
 const CALLED = '+919000000001';
@@ -43,12 +43,6 @@ async function begin(stage, route, agents = ['agent7']) {
   for (const agent of agents) desks.push(await Desk.open(stage, gateway, { agent, hz: AGENT_HZ, spoken: BRISK }));
   const call = (hz) => Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz });
   return { gateway, desks, call, customer: await call(CUSTOMER_HZ) };
-}
-
-async function neverSilent(gateway) {
-  const air = await gateway.deadAir();
-  console.log(`dead air: ${JSON.stringify(air)}`);
-  assert.equal(air.short, air.times, 'nobody was up without agent and prompt for more than 250 ms');
 }
 
 const over = (gateway, desk) => until('the call is over', async () => (await gateway.api(desk.token, '/v1/calls')).calls.find((call) => call.ended)?.ended);

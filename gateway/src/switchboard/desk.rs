@@ -1,5 +1,7 @@
 //! What an agent's browser asks for.
 
+use std::time::Duration;
+
 use media::{LegId, Tones, TonesError};
 use serde_json::json;
 
@@ -152,7 +154,7 @@ impl Task {
                 agent = self.agents[agent].config.id,
                 "the agent's browser is gone; it is waited for"
             );
-            self.doubt(now, agent);
+            self.doubt(now, agent, Duration::ZERO);
         }
     }
 

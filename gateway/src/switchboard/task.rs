@@ -89,7 +89,7 @@ pub struct Task {
     pub(super) freed: bool,
     call_deadlines: Agenda<Age>,
     session_deadlines: Agenda<usize>,
-    /// Agents whose socket closed in a talk: until when their audio may show that they are there.
+    /// Agents in a talk who may be gone: until when their audio may show that they are there.
     pub(super) doubts: Agenda<usize>,
     /// Agents whose session may have got another deadline.
     stirred: BTreeSet<usize>,
@@ -379,8 +379,7 @@ impl Task {
             self.close_leg(leg);
         }
         for agent in self.doubts.due(now.instant) {
-            self.doubts.set(agent, None);
-            self.doom(now, agent);
+            self.believe(now, agent);
         }
         for agent in self.session_deadlines.due(now.instant) {
             self.session_due(now, agent);
