@@ -13,7 +13,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
-pub(crate) use build::{Builder, ack_of_rejection, cancel_of, reason_phrase, with_credentials};
+pub(crate) use build::{
+    Builder, ack_of_rejection, cancel_of, reason_phrase, with_credentials, with_headers,
+};
 pub(crate) use header::{
     CSeq, NameAddr, Parameters, Via, elements, listed, trimmed, unfolded, unquoted,
     without_brackets,
@@ -51,6 +53,9 @@ pub enum Method {
     Options,
     Info,
     Update,
+    Prack,
+    Refer,
+    Notify,
     /// Any other token: kept, answered 405.
     Other,
 }
@@ -60,6 +65,12 @@ pub enum Method {
 #[allow(missing_docs)]
 pub enum Name {
     Accept,
+    Allow,
+    MinSe,
+    RAck,
+    RSeq,
+    Replaces,
+    SubscriptionState,
     Via,
     From,
     To,
@@ -281,16 +292,18 @@ impl Message {
         if self.request_uri().len() > MAX_URI {
             return Err(Malformed::UriTooLong);
         }
-        self.header(Name::Via).ok_or(Malformed::Missing("Via"))?;
-        if self.elements(Name::Via).nth(MAX_VIAS).is_some() {
-            return Err(Malformed::TooManyVias);
+        let mut hops = 0;
+        for via in self.lines(Name::Via).flat_map(listed) {
+            hops += 1;
+            if hops > MAX_VIAS {
+                return Err(Malformed::TooManyVias);
+            }
+            Via::parse(via)
+                .filter(|via| via.version == b"2.0")
+                .ok_or(Malformed::Header("Via"))?;
         }
-        if !self
-            .lines(Name::Via)
-            .flat_map(listed)
-            .all(|via| Via::parse(via).is_some_and(|via| via.version == b"2.0"))
-        {
-            return Err(Malformed::Header("Via"));
+        if hops == 0 {
+            return Err(Malformed::Missing("Via"));
         }
         if matches!(self.index.start, StartLine::Request { .. })
             && Uri::parse(self.request_uri()).is_none_or(|uri| !uri.headers.is_empty())
@@ -358,6 +371,9 @@ impl Method {
             b"OPTIONS" => Method::Options,
             b"INFO" => Method::Info,
             b"UPDATE" => Method::Update,
+            b"PRACK" => Method::Prack,
+            b"REFER" => Method::Refer,
+            b"NOTIFY" => Method::Notify,
             _ => Method::Other,
         }
     }
