@@ -363,8 +363,13 @@ impl Task {
         };
         let state = placed.call.view().state;
         let rings = placed.call.rings_at_desk();
-        let wrong = |what: &str| Problem::conflict(format!("The call is {}; {what}", words(state)));
         use crate::agent::wire::CallState as S;
+        let stands = match (state, rings) {
+            // The customer hears the last words.
+            (S::RingingIn, false) => "about to end",
+            _ => words(state),
+        };
+        let wrong = |what: &str| Problem::conflict(format!("The call is {stands}; {what}"));
         let input = match action {
             Action::Answer if rings => {
                 self.answer_at(now, age, agent)?;

@@ -21,6 +21,7 @@ impl Task {
         placed.desks = Desks::One;
         placed.agent = agent;
         placed.call.agent = self.agents[agent].config.id.clone();
+        self.at_desk[agent].insert(age);
         if rung.len() > 1 {
             placed.call.tell(now, format!("{name} answered."));
         }
