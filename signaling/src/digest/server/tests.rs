@@ -39,7 +39,7 @@ fn a_wrong_password_and_a_stranger_are_refused_alike() {
     assert_eq!(desk.verify(&stranger), Err(Refusal::Wrong));
     // The decoy's own password opens nothing either.
     let decoy = hexadecimal(&[9; 32]);
-    let guess = desk.request(&challenge, &decoy, 1);
+    let guess = desk.request_as("", &challenge, &decoy, 1);
     assert_eq!(desk.verify(&guess), Err(Refusal::Wrong));
 }
 
@@ -301,8 +301,15 @@ impl Desk {
 
     /// A REGISTER with our client's answer to a challenge.
     fn request(&self, challenge: &str, password: &str, count: u32) -> String {
-        let (name, value) =
-            parsed(challenge).answer(&credentials(password), "REGISTER", URI, "cafe", count);
+        self.request_as("1001", challenge, password, count)
+    }
+
+    fn request_as(&self, user: &str, challenge: &str, password: &str, count: u32) -> String {
+        let credentials = Credentials {
+            user: user.to_owned(),
+            ..credentials(password)
+        };
+        let (name, value) = parsed(challenge).answer(&credentials, "REGISTER", URI, "cafe", count);
         format!(
             "REGISTER {URI} SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:1001@pbx.test>;tag=1\r\n\
              To: <sip:1001@pbx.test>\r\nCall-ID: c\r\nCSeq: 1 REGISTER\r\n{name}: {value}\r\n\r\n"
