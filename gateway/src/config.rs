@@ -9,6 +9,7 @@ mod limits;
 mod meaning;
 mod media;
 mod ozonetel;
+mod prompts;
 mod route;
 mod scalar;
 mod secret;
@@ -28,6 +29,7 @@ pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
 pub use self::media::{Codec, Media};
 pub use self::ozonetel::{Commands, Ozonetel, Profile, Template};
+pub use self::prompts::{Prompts, Saying};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::store::Store;
@@ -42,6 +44,7 @@ pub struct Config {
     pub http: Http,
     pub auth: Auth,
     pub media: Media,
+    pub prompts: Prompts,
     /// The agents' telephony provider; absent when only trunks are used.
     pub ozonetel: Option<Ozonetel>,
     pub trunks: Vec<Trunk>,
@@ -102,6 +105,10 @@ impl Config {
         let http = faults.keep(root.section("http", Http::KEYS).and_then(Http::read));
         let auth = faults.keep(root.section("auth", Auth::KEYS).and_then(Auth::read));
         let media = faults.keep(root.section("media", Media::KEYS).and_then(Media::read));
+        let prompts = faults.keep(
+            root.section("prompts", Prompts::KEYS)
+                .and_then(Prompts::read),
+        );
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
         let ozonetel = faults.keep(
@@ -112,10 +119,16 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, limits, store, ozonetel) {
-            (Some(http), Some(auth), Some(media), Some(limits), Some(store), Some(ozonetel))
-                if faults.is_empty() =>
-            {
+        match (http, auth, media, prompts, limits, store, ozonetel) {
+            (
+                Some(http),
+                Some(auth),
+                Some(media),
+                Some(prompts),
+                Some(limits),
+                Some(store),
+                Some(ozonetel),
+            ) if faults.is_empty() => {
                 meaning::check(
                     &http,
                     &media,
@@ -132,6 +145,7 @@ impl Config {
                     http,
                     auth,
                     media,
+                    prompts,
                     ozonetel,
                     trunks: trunks.into_iter().map(|t| t.value).collect(),
                     agents: agents.into_iter().map(|a| a.value).collect(),
@@ -147,5 +161,5 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "ozonetel", "trunk", "agent", "route", "limits", "store",
+    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store",
 ];

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod http;
 pub mod metrics;
 pub mod ozonetel;
+pub mod prompts;
 pub mod store;
 pub mod switchboard;
 pub mod transport;

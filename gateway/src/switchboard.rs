@@ -3,6 +3,8 @@
 //! One task owns everything behind a bounded queue; [`Switchboard`] is the way in.
 
 mod acts;
+mod agenda;
+mod announcing;
 mod api;
 mod desk;
 mod dialling;
@@ -11,6 +13,7 @@ mod ledger;
 mod legs;
 mod lines;
 mod provider;
+mod ringing;
 mod sample;
 mod task;
 
@@ -116,6 +119,10 @@ pub enum Action {
     },
     /// Declines what rings.
     Reject,
+    /// Puts the customer on hold, or takes the talk up again.
+    Hold {
+        on: bool,
+    },
     Mute {
         on: bool,
     },

@@ -10,9 +10,9 @@ import { Process } from './process.mjs';
 
 const TEST_DEADLINE_MS = 180_000;
 
-/** A test with a stage; everything on it ends with it, in the reverse order of its coming. */
+/** A test with a stage; everything on it ends with it, in the reverse order of its coming. What it tests within itself may run at once. */
 export function staged(name, play) {
-  test(name, { timeout: TEST_DEADLINE_MS }, async (context) => {
+  test(name, { timeout: TEST_DEADLINE_MS, concurrency: true }, async (context) => {
     const stage = await Stage.open();
     // The runner's own deadline leaves no time to tell anything, so an earlier one of ours fails the play.
     let timer;

@@ -1,5 +1,6 @@
 //! What HTTP asks.
 
+use super::dialling::Asker;
 use super::task::Task;
 use super::{Api, Health, LineKind, LineView, Usage};
 use crate::agent::Connection;
@@ -15,7 +16,7 @@ impl Task {
         match api {
             Api::Dial { agent, dial, reply } => {
                 let result = match self.agent_index(&agent) {
-                    Some(agent) => self.dial_and_keep(now, agent, dial),
+                    Some(agent) => self.dial_and_keep(now, agent, dial, Asker::BackEnd),
                     None => Err(Problem::not_found(format!("There is no agent {agent:?}."))),
                 };
                 let _ = reply.send(result);

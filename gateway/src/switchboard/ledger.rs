@@ -1,6 +1,7 @@
 //! What is kept of every call: handed to the store as the call changes, and read back for questions.
 
 use super::CallFilter;
+use super::dialling::Asker;
 use super::task::{Age, Placed, Task};
 use crate::agent::wire::{CallState, CallView, Dial, Direction, Peer, Recording};
 use crate::call::state::{Input, OZONETEL};
@@ -51,9 +52,14 @@ impl Task {
         now: Moment,
         agent: usize,
         dial: Dial,
+        asker: Asker,
     ) -> Result<CallView, Problem> {
+        // A page repeats a dial that it got no answer to, and its call is over with the process that had it.
+        if self.store.ended_at_start(&dial.call) {
+            return Err(Problem::conflict(Termination::restarted().detail));
+        }
         let asked = dial.clone();
-        let result = self.dial_for(now, agent, dial);
+        let result = self.dial_by(now, agent, dial, asker);
         if let Err(problem) = &result
             && !self.ages.contains_key(&asked.call)
         {

@@ -1,31 +1,28 @@
 // An agent's desk in Chromium, with a WAV as the microphone. The page is worked by its roles and test ids and heard by its own AudioContext.
-import path from 'node:path';
-import { chromium } from 'playwright-core';
-import { peak, tone, wav, BROWSER_RATE } from '../audio.mjs';
+import { heardIn, launch } from './browser.mjs';
 
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required', '--disable-features=WebRtcHideLocalIpsWithMdns',
-];
-// The browser's noise suppression takes an endless tone for a fan; one with pauses passes for speech.
-const SPOKEN_SECONDS = 1.6;
-const PERIOD_SECONDS = 2;
-const EAR = 16_384; // samples a measurement: a third of a second, bins of 3 Hz
+const EAR_SETTLES_MS = 600; // the browser's jitter buffer and the measurement's own window
+const SILENCE_DB = -60;
 const DEADLINE_MS = 15_000;
 
 export class Desk {
   /** Opens the gateway's desk in an agent's name, the microphone saying `hz`, and waits until it is ready for calls. */
-  static async open(stage, gateway, { agent, hz }) {
-    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz });
+  static async open(stage, gateway, { agent, hz, spoken }) {
+    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken });
   }
 
-  /** The same for a desk's whole address. */
-  static async at(stage, address, { hz }) {
-    const voice = tone(hz, { rate: BROWSER_RATE, seconds: PERIOD_SECONDS }).map((sample, n) => (n < SPOKEN_SECONDS * BROWSER_RATE ? sample : 0));
-    const microphone = await stage.write('microphone.wav', wav(voice, BROWSER_RATE));
-    const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`] });
-    stage.leaves(() => browser.close());
+  /** Several agents' desks in one browser, all with the same voice; each is a person of its own to the gateway. */
+  static async floor(stage, gateway, { agents, hz }) {
+    const browser = await launch(stage, hz);
+    return Promise.all(agents.map(async (agent) => Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`)));
+  }
+
+  /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. */
+  static async at(stage, address, { hz, spoken }) {
+    return Desk.#in(stage, await launch(stage, hz, spoken), address);
+  }
+
+  static async #in(stage, browser, address) {
     const page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(DEADLINE_MS);
     const desk = new Desk(page, new URL(address).hash.replace('#token=', ''));
@@ -54,6 +51,15 @@ export class Desk {
     await this.part('number').fill(number);
     await this.part('call').click();
     return this.part('card').getAttribute('data-call');
+  }
+
+  /** The browser is closed, as by its window's cross or a crash. */
+  close() {
+    return this.page.context().browser().close();
+  }
+
+  reload() {
+    return this.page.reload();
   }
 
   click(id) {
@@ -103,24 +109,33 @@ export class Desk {
     return this.page.evaluate(() => globalThis.stageSeen);
   }
 
+  /** Whether silence comes out of the loudspeaker for a while. */
+  async hearsNothing({ during = 700 } = {}) {
+    const end = Date.now() + during;
+    await this.page.waitForTimeout(EAR_SETTLES_MS);
+    do {
+      const heard = await this.heard();
+      if (heard && heard.level > SILENCE_DB) return false;
+      await this.page.waitForTimeout(100);
+    } while (Date.now() < end);
+    return true;
+  }
+
+  /** Ends whatever call there still is. */
+  async leave() {
+    await this.page.evaluate(() => globalThis.warmline.agent.calls.forEach((call) => call.hangup().catch(() => undefined)));
+  }
+
+  /** Puts the card of a call that is over away, if there is one, so that the next call may come. */
+  async clear() {
+    if ((await this.part('card').count()) === 0) return;
+    await this.click('done');
+    await this.cardGone();
+  }
+
   /** What comes out of the agent's loudspeaker right now. */
-  async heard() {
-    const ear = await this.page.evaluate(async (size) => {
-      const stream = globalThis.warmline.agent.audio.remoteStream;
-      if (!stream) return undefined;
-      if (globalThis.stageEar?.stream !== stream) {
-        await globalThis.stageEar?.context.close();
-        const context = new AudioContext();
-        const analyser = new AnalyserNode(context, { fftSize: size });
-        context.createMediaStreamSource(stream).connect(analyser);
-        globalThis.stageEar = { stream, context, analyser };
-      }
-      const { context, analyser } = globalThis.stageEar;
-      const samples = new Float32Array(size);
-      analyser.getFloatTimeDomainData(samples);
-      return { samples: Array.from(samples), rate: context.sampleRate };
-    }, EAR);
-    return ear && peak(ear.samples, ear.rate);
+  heard() {
+    return heardIn(this.page, 'globalThis.warmline.agent.audio.remoteStream');
   }
 
   async tell() {

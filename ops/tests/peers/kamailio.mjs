@@ -9,7 +9,8 @@ const PASSWORD = 'example-secret';
 const RTP_PORTS = 40;
 
 export class Kamailio {
-  static async start(stage) {
+  /** `algorithm` is the digest's: MD5, as browser softphones want it, or SHA-256. */
+  static async start(stage, { algorithm = 'MD5' } = {}) {
     const directory = path.join(stage.directory, 'kamailio');
     await mkdir(directory);
     await certify(directory);
@@ -21,7 +22,7 @@ export class Kamailio {
       '--num-threads=1', '--foreground', '--log-stderr', '--log-level=6',
     ]);
     await kamailio.rtpengine.line(/Startup complete/);
-    const fill = { UDP: kamailio.udp, WSS: kamailio.wss, RTPENGINE: control, DOMAIN, PASSWORD, DIRECTORY: directory };
+    const fill = { UDP: kamailio.udp, WSS: kamailio.wss, RTPENGINE: control, ALGORITHM: algorithm, DOMAIN, PASSWORD, DIRECTORY: directory };
     const file = await stage.write('kamailio/kamailio.cfg', await template('kamailio.cfg', fill));
     await stage.write('kamailio/tls.cfg', await template('tls.cfg', fill));
     kamailio.process = stage.process('Kamailio', 'kamailio', ['-f', file, '-DD', '-E', '-m', '128', '-M', '16', '-Y', directory, '-w', directory]);
@@ -39,6 +40,24 @@ export class Kamailio {
     this.authority = path.join(directory, 'authority.pem');
     /** Where carriers call. */
     this.trunk = `127.0.0.1:${udp}`;
+  }
+
+  /** The gateway's sections for an agent's extension here; `registrar` is where it connects to, if that isn't Kamailio itself. */
+  line({ agent, extension, registrar = this.registrar }) {
+    return `
+[ozonetel]
+customer = "acme_clinic"
+registrar = "${registrar}"
+domain = "${this.domain}"
+tls_ca = "${this.authority}"
+
+[[agent]]
+id = "${agent}"
+name = "Asha"
+extension = "${extension}"
+password = "${this.password}"
+auto_answer = "none"
+`;
   }
 
   registered(extension) {

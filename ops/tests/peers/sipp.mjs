@@ -10,6 +10,9 @@ const SCENARIOS = path.join(import.meta.dirname, '..', 'scenarios');
 const ADDRESS = '127.0.0.1';
 const MEDIA_PORTS = 8; // SIPp takes the first free one from its start on
 
+let ladders = 0;
+let started = 0;
+
 export class Sipp {
   /** Calls `called` at `target` (host:port); `domain` is the Request-URI's host, the target's when absent. */
   static async calls(stage, { target, called, domain = target, caller = '+919000000001', hz }) {
@@ -25,10 +28,24 @@ export class Sipp {
     return sipp;
   }
 
-  static async #start(stage, name, scenario, { domain, caller, hz }, toWhom) {
-    const port = await stage.ports.take(1);
-    const media = await stage.ports.take(MEDIA_PORTS);
-    const own = `sipp-${port}`;
+  /** Goes by a ladder, a call of its own making or one that it gets; `target` is whom it calls. */
+  static async plays(stage, ladder, { target, called = '-', domain = target ?? '-', caller = '+919000000001', hz, transport = 'u1', ports }) {
+    const name = `SIPp that ${ladder.role}`;
+    const scenario = await stage.write(`ladder-${(ladders += 1)}.xml`, ladder.scenario());
+    const sipp = await Sipp.#start(stage, name, scenario, { domain, caller, hz, ports }, ['-t', transport, ...(target ? [target, '-s', called] : [])]);
+    sipp.target = target;
+    if (!target) await until('SIPp listens', () => isBound(sipp.port));
+    return sipp;
+  }
+
+  /** Ports of one SIPp; they may be another's after it. */
+  static async ports(stage) {
+    return { port: await stage.ports.take(1), media: await stage.ports.take(MEDIA_PORTS), control: await stage.ports.take(1) };
+  }
+
+  static async #start(stage, name, scenario, { domain, caller, hz, ports }, toWhom) {
+    const { port, media, control } = ports ?? (await Sipp.ports(stage));
+    const own = `sipp-${port}-${(started += 1)}`;
     const capture = await Capture.start(stage, name, media, media + MEDIA_PORTS - 1);
     await stage.write(`${own}/tone.ulaw`, ulaw(tone(hz, { rate: TELEPHONE_RATE, seconds: 1 })));
     await stage.write(`${own}/fields.csv`, `SEQUENTIAL\n${domain};${caller}\n`);
@@ -36,11 +53,13 @@ export class Sipp {
     const messages = path.join(directory, 'messages');
     const errors = path.join(directory, 'errors');
     const process = stage.process(name, 'sipp', [
-      '-sf', path.join(SCENARIOS, scenario), '-inf', 'fields.csv', '-m', '1', '-cid_str', `${own}-%u`,
-      '-i', ADDRESS, '-p', String(port), '-mi', ADDRESS, '-mp', String(media), '-cp', String(await stage.ports.take(1)), '-nostdin',
-      '-trace_msg', '-message_file', messages, '-trace_err', '-error_file', errors, ...toWhom,
+      '-sf', path.resolve(SCENARIOS, scenario), '-inf', 'fields.csv', '-m', '1', '-cid_str', `${own}-%u`,
+      '-i', ADDRESS, '-p', String(port), '-mi', ADDRESS, '-mp', String(media), '-cp', String(control), '-nostdin',
+      '-trace_msg', '-message_file', messages, '-trace_err', '-error_file', errors, '-trace_logs', '-log_file', path.join(directory, 'reached'), ...toWhom,
     ], { cwd: directory });
     const sipp = new Sipp(process, capture, port, messages, `${own}-1`);
+    sipp.media = media;
+    sipp.places = path.join(directory, 'reached');
     stage.tells(async () => `--- ${name}, messages:\n${await sipp.ladder()}${await readFile(errors, 'utf8').catch(() => '')}`);
     return sipp;
   }
@@ -61,11 +80,37 @@ export class Sipp {
     return readFile(this.messages, 'utf8').catch(() => '');
   }
 
+  /** The messages of it whose text matches, the ones received or the ones sent. */
+  async messagesLike(way, pattern) {
+    const blocks = (await this.ladder()).split(/^-{20,}.*$/m);
+    return blocks.filter((block) => block.includes(`message ${way} `) && pattern.test(block));
+  }
+
+  /** Waits until the ladder has come to that place. */
+  reached(place, { within = 20_000 } = {}) {
+    return until(`${this.process.name} reaches ${place}`, async () => {
+      if ((await readFile(this.places, 'utf8').catch(() => '')).includes(`reached ${place}\n`)) return true;
+      if (this.process.end) throw new Error(`${this.process.name} ended before it reached ${place}`);
+      return false;
+    }, { within });
+  }
+
+  /** Whether nothing but silence, or nothing at all, arrives for a while. */
+  hearsNothing() {
+    return this.capture.isStill();
+  }
+
+  /** Gives the cue for which the ladder waits. */
+  goOn() {
+    return this.hangUp();
+  }
+
   /** Gives the cue for which the calling scenario waits: it sends BYE. */
   async hangUp() {
+    const callId = this.target ? this.callId : /^Call-ID: *(\S+)/mi.exec(await this.ladder())?.[1];
     const cue = [
       `NOTIFY sip:trunk@${this.address} SIP/2.0`, `Via: SIP/2.0/UDP ${ADDRESS};branch=z9hG4bKcue`, 'From: <sip:stage@example.com>;tag=cue',
-      `To: <sip:trunk@${this.address}>`, `Call-ID: ${this.callId}`, 'CSeq: 1 NOTIFY', 'Max-Forwards: 70', 'Content-Length: 0', '', '',
+      `To: <sip:trunk@${this.address}>`, `Call-ID: ${callId}`, 'CSeq: 1 NOTIFY', 'Max-Forwards: 70', 'Content-Length: 0', '', '',
     ].join('\r\n');
     const socket = dgram.createSocket('udp4');
     await new Promise((resolve, reject) => socket.send(cue, this.port, ADDRESS, (error) => (error ? reject(error) : resolve())));

@@ -1,0 +1,94 @@
+// baresip as a telephone of its own, straight on a trunk: G.711, a WAV as its microphone, remote-controlled over its TCP interface.
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { peak, tone, wav, TELEPHONE_RATE } from '../audio.mjs';
+import { Capture } from '../capture.mjs';
+import { until } from '../stage.mjs';
+
+const ADDRESS = '127.0.0.1';
+const RTP_PORTS = 8;
+const MODULES = '/usr/lib/baresip/modules';
+
+export class Baresip {
+  /** Starts a telephone with that number and voice; it answers every call at once. */
+  static async start(stage, { number, hz }) {
+    const [port, control, rtp] = [await stage.ports.take(1), await stage.ports.take(1), await stage.ports.take(RTP_PORTS)];
+    const directory = path.join(stage.directory, `baresip-${port}`);
+    await mkdir(directory);
+    const own = `baresip-${port}`;
+    // aufile doesn't resample: the file's rate has to be the codec's.
+    await stage.write(`${own}/voice.wav`, wav(tone(hz, { rate: TELEPHONE_RATE, seconds: 60 }), TELEPHONE_RATE));
+    await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=pcmu,pcma\n`);
+    await stage.write(`${own}/config`, [
+      `sip_listen ${ADDRESS}:${port}`, `rtp_ports ${rtp}-${rtp + RTP_PORTS - 1}`, 'poll_method epoll', `audio_source aufile,${directory}/voice.wav`,
+      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, 'module g711.so', 'module aufile.so', 'module_tmp uuid.so',
+      'module_tmp account.so', 'module_app menu.so', 'module_app ctrl_tcp.so', `ctrl_tcp_listen ${ADDRESS}:${control}`, '',
+    ].join('\n'));
+    await stage.write(`${own}/contacts`, '');
+    const capture = await Capture.start(stage, 'baresip', rtp, rtp + RTP_PORTS - 1);
+    const process = stage.process('baresip', 'baresip', ['-f', directory, '-s']);
+    const baresip = new Baresip(process, capture, port);
+    await until('baresip takes orders', () => baresip.#connect(control));
+    stage.leaves(() => baresip.control.destroy());
+    stage.tells(() => `--- baresip's events:\n${baresip.events.map((event) => JSON.stringify(event)).join('\n')}`);
+    return baresip;
+  }
+
+  events = [];
+
+  constructor(process, capture, port) {
+    Object.assign(this, { process, capture, address: `${ADDRESS}:${port}` });
+  }
+
+  dial(uri) {
+    this.#order('dial', uri);
+  }
+
+  hangUp() {
+    this.#order('hangup');
+  }
+
+  /** Holds its call, or takes it back. */
+  hold(on) {
+    this.#order(on ? 'hold' : 'resume');
+  }
+
+  /** The first event of that type, such as `CALL_ESTABLISHED`. */
+  event(type) {
+    return until(`baresip tells ${type}`, () => this.events.find((event) => event.type === type));
+  }
+
+  /** What it hears right now. */
+  heard() {
+    const samples = this.capture.heard();
+    return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);
+  }
+
+  async #connect(port) {
+    const socket = net.connect(port, ADDRESS);
+    const [error] = await Promise.race([once(socket, 'connect'), once(socket, 'error').then(([error]) => [error])]).catch((error) => [error]);
+    if (error) return false;
+    this.control = socket.on('error', () => undefined);
+    let rest = Buffer.alloc(0);
+    socket.on('data', (bytes) => {
+      rest = Buffer.concat([rest, bytes]);
+      for (;;) {
+        const colon = rest.indexOf(':');
+        const length = Number(rest.subarray(0, Math.max(colon, 0)).toString());
+        if (colon < 0 || rest.length < colon + 2 + length) return;
+        const frame = JSON.parse(rest.subarray(colon + 1, colon + 1 + length));
+        if (frame.event) this.events.push(frame);
+        rest = rest.subarray(colon + 2 + length);
+      }
+    });
+    return true;
+  }
+
+  // A netstring (https://cr.yp.to/proto/netstrings.txt) of JSON.
+  #order(command, params = '') {
+    const text = JSON.stringify({ command, params });
+    this.control.write(`${Buffer.byteLength(text)}:${text},`);
+  }
+}
