@@ -139,6 +139,8 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
+    /// When the INVITE came that the dial was for.
+    pub invited: Option<Instant>,
     /// What the agent, or a back end, said came of it.
     pub disposition: Option<Disposition>,
     /// What the store has of it.
@@ -488,6 +490,7 @@ impl Task {
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
+            invited: None,
             disposition: None,
             marked: None,
         };
