@@ -72,6 +72,11 @@ auto_answer = "none"
 `;
   }
 
+  /** How often that extension has registered since the registrar started. */
+  registrations(extension) {
+    return this.process.lines.filter((line) => line.includes(`registered ${extension} over`)).length;
+  }
+
   registered(extension) {
     return this.process.line(new RegExp(`registered ${extension} over`));
   }
