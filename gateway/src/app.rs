@@ -18,6 +18,7 @@ use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, TokenAgent};
+use crate::prompts::Prompts;
 use crate::switchboard::{Input, Parts, Switchboard, Task, TrunkWay, line_of};
 use crate::transport::{LineTarget, Transports, client_config};
 
@@ -60,6 +61,10 @@ impl Gateway {
         let metrics = Metrics::new();
         let codecs = audio_codecs(&config.media);
         let engine = engine(&config.media, codecs.clone(), media_events)?;
+        let prompts = Prompts::load(&config.prompts)?;
+        let of_route = |route| prompts.of_route(route);
+        let route_prompts = config.routes.iter().map(of_route);
+        let route_prompts = route_prompts.collect::<Result<_, _>>()?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
         let transports = Transports::new(inputs.clone());
         let trunks = trunks(&config, &transports, &mut endpoint).await?;
@@ -83,6 +88,8 @@ impl Gateway {
             agents,
             trunks,
             codecs,
+            prompts,
+            route_prompts,
         };
         let (stop_calls, calls_stopped) = oneshot::channel();
         let calls =

@@ -2,9 +2,10 @@
 
 pub mod expectation;
 pub mod number;
+pub mod ringing;
 pub mod state;
 pub mod termination;
-mod view;
+pub mod view;
 
 use std::fmt;
 

@@ -9,6 +9,7 @@ mod limits;
 mod meaning;
 mod media;
 mod ozonetel;
+mod prompts;
 mod route;
 mod scalar;
 mod secret;
@@ -27,6 +28,7 @@ pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
 pub use self::media::{Codec, Media};
 pub use self::ozonetel::{Commands, Ozonetel, Profile, Template};
+pub use self::prompts::{Prompts, Saying};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::trunk::{Listen, Trunk, TrunkPeer};
@@ -40,6 +42,7 @@ pub struct Config {
     pub http: Http,
     pub auth: Auth,
     pub media: Media,
+    pub prompts: Prompts,
     /// The agents' telephony provider; absent when only trunks are used.
     pub ozonetel: Option<Ozonetel>,
     pub trunks: Vec<Trunk>,
@@ -99,6 +102,10 @@ impl Config {
         let http = faults.keep(root.section("http", Http::KEYS).and_then(Http::read));
         let auth = faults.keep(root.section("auth", Auth::KEYS).and_then(Auth::read));
         let media = faults.keep(root.section("media", Media::KEYS).and_then(Media::read));
+        let prompts = faults.keep(
+            root.section("prompts", Prompts::KEYS)
+                .and_then(Prompts::read),
+        );
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let ozonetel = faults.keep(
             root.optional_section("ozonetel", Ozonetel::KEYS)
@@ -108,8 +115,8 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, limits, ozonetel) {
-            (Some(http), Some(auth), Some(media), Some(limits), Some(ozonetel))
+        match (http, auth, media, prompts, limits, ozonetel) {
+            (Some(http), Some(auth), Some(media), Some(prompts), Some(limits), Some(ozonetel))
                 if faults.is_empty() =>
             {
                 meaning::check(
@@ -128,6 +135,7 @@ impl Config {
                     http,
                     auth,
                     media,
+                    prompts,
                     ozonetel,
                     trunks: trunks.into_iter().map(|t| t.value).collect(),
                     agents: agents.into_iter().map(|a| a.value).collect(),
@@ -142,5 +150,5 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "ozonetel", "trunk", "agent", "route", "limits",
+    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits",
 ];

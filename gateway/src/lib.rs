@@ -10,5 +10,6 @@ pub mod dev;
 pub mod http;
 pub mod metrics;
 pub mod ozonetel;
+pub mod prompts;
 pub mod switchboard;
 pub mod transport;

@@ -34,6 +34,9 @@ struct Registered {
     /// Seconds from the answer to the first packet of audio towards a `side` (agent, customer).
     answer_to_audio_seconds: HistogramVec,
 
+    /// Silence of a call that is up. `side` (customer).
+    dead_air_seconds: HistogramVec,
+
     /// SIP requests but for retransmissions. `method`, `direction` (in, out), `transport` (udp, tcp, tls, ws, wss).
     sip_requests_total: IntCounterVec,
     /// SIP responses received and sent. `method` of their request, `class` (1xx to 6xx).
@@ -109,6 +112,12 @@ impl Metrics {
                 "warmline_answer_to_audio_seconds",
                 "From the answer to the first audio towards a side.",
                 AUDIO_BUCKETS,
+            ),
+            dead_air_seconds: histograms(
+                &registry,
+                "warmline_dead_air_seconds",
+                "For how long a customer who was up heard neither agent nor prompt.",
+                DEAD_AIR_BUCKETS,
             ),
             sip_requests_total: counters(
                 &registry,
@@ -203,6 +212,14 @@ impl Metrics {
 
     pub fn call_set_up(&self, after: Duration) {
         self.0.call_setup_seconds.observe(after.as_secs_f64());
+    }
+
+    /// How long a side of a call that was up heard nobody and nothing.
+    pub fn dead_air(&self, side: Side, silent: Duration) {
+        self.0
+            .dead_air_seconds
+            .with_label_values(&[side_word(side)])
+            .observe(silent.as_secs_f64());
     }
 
     pub fn first_audio(&self, side: Side, after_answer: Duration) {
@@ -408,6 +425,9 @@ const SETUP_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 
 
 /// Seconds. The aim is 50 ms; past half a second people say "hello?" twice.
 const AUDIO_BUCKETS: &[f64] = &[0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+
+/// Seconds. A quarter is what nobody notices; past two people hang up.
+const DEAD_AIR_BUCKETS: &[f64] = &[0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0];
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,8 @@
 //! One task owns everything behind a bounded queue; [`Switchboard`] is the way in.
 
 mod acts;
+mod agenda;
+mod announcing;
 mod api;
 mod desk;
 mod dialling;
@@ -10,6 +12,7 @@ mod invites;
 mod legs;
 mod lines;
 mod provider;
+mod ringing;
 mod sample;
 mod task;
 
@@ -118,6 +121,10 @@ pub enum Action {
     },
     /// Declines what rings.
     Reject,
+    /// Puts the customer on hold, or takes the talk up again.
+    Hold {
+        on: bool,
+    },
     Mute {
         on: bool,
     },

@@ -33,7 +33,10 @@ use worker::{Command, Worker};
 
 use crate::codec::AudioCodec;
 use crate::dtls;
-use crate::sdp::SdpError;
+use crate::leg::meter::{Level, Passed};
+use crate::prompt::{Prompt, Repeat};
+use crate::quality::Mos;
+use crate::sdp::{Direction, SdpError};
 use crate::tones::Tones;
 
 /// One worker thread.
@@ -147,6 +150,28 @@ pub enum Event {
         jitter: Duration,
         /// From the peer's reports; `None` until one came.
         rtt: Option<Duration>,
+        /// What the last 5 s of it sounded like to us; `None` when nothing came.
+        mos_received: Option<Mos>,
+        /// What we sent sounded like to the peer, by its last report; `None` when there is none of
+        /// the last 15 s.
+        mos_sent: Option<Mos>,
+    },
+    /// Every 5 s for a described leg, bridged or not: whether audio flows, and whether it is more
+    /// than silence.
+    Audio {
+        /// Whose.
+        leg: LegId,
+        /// From the peer.
+        received: Passed,
+        /// To the peer: relayed and played.
+        sent: Passed,
+    },
+    /// How loud a browser's microphone is: once a second at most, when it changed by 3 dB.
+    Level {
+        /// Whose.
+        leg: LegId,
+        /// The loudest of the last second.
+        level: Level,
     },
     /// A digit was pressed (RFC 4733); it is relayed too.
     Digit {
@@ -157,6 +182,9 @@ pub enum Event {
         /// How long.
         duration: Duration,
     },
+    /// A prompt that is played once came to its end: neither stopped nor replaced.
+    #[allow(missing_docs)]
+    Played { leg: LegId },
     /// A command that has no description to answer with couldn't be done, or not to its end.
     #[allow(missing_docs)]
     Failed { leg: LegId, failure: Failure },
@@ -330,7 +358,8 @@ impl Engine {
         )
     }
 
-    /// Makes our own offer to a SIP peer.
+    /// Makes our own offer to a SIP peer. On a leg that is described already it describes the leg
+    /// as it is (same port, same keys): what a re-INVITE without an offer asks for.
     ///
     /// # Errors
     ///
@@ -339,7 +368,31 @@ impl Engine {
         self.send(leg, Command::Offer { leg, request, kind })
     }
 
-    /// Takes the answer to our offer.
+    /// Makes an offer of another direction, as seen from us, to a SIP peer that was described:
+    /// `SendOnly` puts it on hold with our music, `Inactive` without any, `SendRecv` ends that.
+    /// Nothing changes until the answer is accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn reoffer(
+        &self,
+        leg: LegId,
+        request: RequestId,
+        direction: Direction,
+    ) -> Result<(), Full> {
+        self.send(
+            leg,
+            Command::ReOffer {
+                leg,
+                request,
+                direction,
+            },
+        )
+    }
+
+    /// Takes an answer to our last offer; another one of the same offer replaces it: a 200 after a
+    /// 183, or another branch of a forked INVITE.
     ///
     /// # Errors
     ///
@@ -398,6 +451,32 @@ impl Engine {
     /// [`Full`]
     pub fn digits(&self, leg: LegId, tones: Tones) -> Result<(), Full> {
         self.send(leg, Command::Digits { leg, tones })
+    }
+
+    /// Plays a prompt to the leg's peer in place of what is relayed to it; another one that plays
+    /// is replaced. A leg that can't send yet (no keys, no address, on hold) begins when it can.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn play(&self, leg: LegId, prompt: Prompt, repeat: Repeat) -> Result<(), Full> {
+        self.send(
+            leg,
+            Command::Play {
+                leg,
+                prompt,
+                repeat,
+            },
+        )
+    }
+
+    /// Back to what is relayed, with its next packet. Does nothing where nothing plays.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn stop_playing(&self, leg: LegId) -> Result<(), Full> {
+        self.send(leg, Command::StopPlaying { leg })
     }
 
     /// Says BYE by RTCP and ends the leg. Closing twice is no error.

@@ -6,7 +6,9 @@
 pub mod description;
 mod digits;
 pub mod keypad;
+pub mod meter;
 pub mod path;
+mod player;
 mod report;
 
 use std::net::SocketAddr;
@@ -25,7 +27,9 @@ use crate::srtp::{Receiver, Refused, Sender};
 use description::Session;
 use digits::Digits;
 use keypad::Keypad;
+use meter::{Display, Level, Meter, Passed};
 use path::Path;
+use player::Player;
 use report::Reports;
 
 /// What kind of peer a leg has.
@@ -59,11 +63,12 @@ pub enum Discard {
     NotNegotiated,
     Stale,
     DuringDigit,
+    DuringPrompt,
     SendFailed,
 }
 
 impl Discard {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Malformed,
         Self::UnknownSource,
         Self::NoKeys,
@@ -77,6 +82,7 @@ impl Discard {
         Self::NotNegotiated,
         Self::Stale,
         Self::DuringDigit,
+        Self::DuringPrompt,
         Self::SendFailed,
     ];
 
@@ -96,6 +102,7 @@ impl Discard {
             Self::NotNegotiated => "not_negotiated",
             Self::Stale => "stale",
             Self::DuringDigit => "during_digit",
+            Self::DuringPrompt => "during_prompt",
             Self::SendFailed => "send_failed",
         }
     }
@@ -124,6 +131,8 @@ pub enum Notice {
     Lost(LegLost),
     Recovered,
     Digit { digit: char, duration: Duration },
+    Level(Level),
+    Played,
     Failed(Failure),
 }
 
@@ -147,6 +156,7 @@ pub struct Leg {
     ingress: Ingress,
     egress: Egress,
     keypad: Keypad,
+    player: Player,
     reports: Reports,
     session: Session,
     liveness: Liveness,
@@ -176,6 +186,8 @@ struct Ingress {
     encodings: [Option<Encoding>; 128],
     reception: Reception,
     digits: Digits,
+    meter: Meter,
+    display: Display,
     mute: Mute,
     heard: Heard,
 }
@@ -191,6 +203,7 @@ enum Heard {
 struct Egress {
     ssrc: Ssrc,
     numbering: Numbering,
+    meter: Meter,
     agreed: Option<Agreed>,
     /// Since the leg was made, for sender reports.
     packets: u32,
@@ -228,6 +241,8 @@ impl Leg {
                 encodings: [None; 128],
                 reception: Reception::default(),
                 digits: Digits::default(),
+                meter: Meter::default(),
+                display: Display::default(),
                 mute: Mute::Off,
                 heard: Heard::NotYet,
             },
@@ -236,11 +251,13 @@ impl Leg {
                 // In the lower half, so that a late first packet can't fall before a wrap that
                 // the receiver never saw (RFC 3711 §3.3.1).
                 numbering: Numbering::new(drawn.sequence & 0x7fff, drawn.timestamp),
+                meter: Meter::default(),
                 agreed: None,
                 packets: 0,
                 octets: 0,
             },
             keypad: Keypad::default(),
+            player: Player::default(),
             reports: Reports::new(now, drawn.report_phase),
             session: Session::new(drawn.session),
             liveness: Liveness {
@@ -281,13 +298,18 @@ impl Leg {
             self.notices.push(Notice::Heard);
         }
         self.ingress.reception.count(&header, now);
-        match encoding {
-            Encoding::Audio(_) => {}
-            Encoding::TelephoneEvent => {
-                let event = &packet[payload.clone()];
-                self.notices
-                    .extend(self.ingress.digits.handle_event(header.timestamp, event));
-            }
+        let content = &packet[payload.clone()];
+        let digits = &mut self.ingress.digits;
+        self.notices.extend(match encoding {
+            Encoding::Audio(_) => digits.handle_audio(&header),
+            Encoding::TelephoneEvent => digits.handle_event(&header, content, now),
+        });
+        if let Encoding::Audio(codec) = encoding
+            && let Some(power) = self.ingress.meter.count(codec, content, now)
+            && self.kind == LegKind::Agent
+        {
+            let level = self.ingress.display.show(power, now);
+            self.notices.extend(level.map(Notice::Level));
         }
         Ok(Opened {
             header,
@@ -332,11 +354,19 @@ impl Leg {
             self.egress.numbering.resume();
             return Err(Discard::DuringDigit);
         }
+        if self.player.withholds() {
+            self.egress.numbering.resume();
+            return Err(Discard::DuringPrompt);
+        }
         let placed = self
             .egress
             .numbering
             .place(&opened.header, now)
             .map_err(|_| Discard::Stale)?;
+        if event.is_none() {
+            let payload = &slot[opened.payload.clone()];
+            self.egress.meter.count(agreed.codec, payload, now);
+        }
         // The header slides up against the payload, which never moves.
         let start = opened.payload.start - Header::FIXED;
         let length = opened.payload.end - start;
@@ -396,6 +426,13 @@ impl Leg {
         self.ingress.heard = Heard::NotYet;
     }
 
+    /// What was received and what was sent since the last call; `None` before there is anything
+    /// to expect.
+    pub fn audio(&mut self, now: Instant) -> Option<(Passed, Passed)> {
+        self.egress.agreed?;
+        Some((self.ingress.meter.take(now), self.egress.meter.take(now)))
+    }
+
     /// Takes the keys of a finished handshake; a later handshake's replace them.
     pub fn set_keys(&mut self, keys: &KeyingMaterial, now: Instant) {
         self.security = Security::Keyed(Box::new((Receiver::new(keys), Sender::new(keys))));
@@ -438,8 +475,9 @@ impl Leg {
         }
     }
 
-    /// Checks what time alone can end: the setup and the silence.
+    /// Checks what time alone can end: the setup, the silence, a digit.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.notices.extend(self.ingress.digits.handle_timeout(now));
         if let Some(until) = self.path.setup_deadline()
             && now >= until
         {
@@ -456,17 +494,33 @@ impl Leg {
         }
     }
 
-    /// When [`Leg::handle_timeout`], [`Leg::poll_event`], the path or a report is due.
+    /// When [`Leg::handle_timeout`], [`Leg::poll_event`], [`Leg::poll_prompt`], the path or a
+    /// report is due.
     pub fn deadline(&self) -> Instant {
         [
             self.path.peer_deadline(),
             self.path.setup_deadline(),
             self.silence_deadline(),
-            self.keypad.due(),
+            self.frame_due(),
+            self.digit_due(),
         ]
         .into_iter()
         .flatten()
         .fold(self.reports.due(), Instant::min)
+    }
+
+    /// When a digit of the peer, should its end be lost, is over. A packet can bring it forward,
+    /// so the leg is to be armed anew after each while there is one.
+    pub fn digit_due(&self) -> Option<Instant> {
+        self.ingress.digits.due()
+    }
+
+    /// When a packet of our own is due: a digit's or a prompt's.
+    pub fn frame_due(&self) -> Option<Instant> {
+        [self.keypad.due(), self.player.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// `None` while the peer isn't to send: before a description, on hold, or once lost.

@@ -8,6 +8,8 @@ mod dtls;
 mod engine;
 mod leg;
 mod peer;
+pub mod prompt;
+pub mod quality;
 mod rtcp;
 pub mod rtp;
 pub mod sdp;
@@ -20,5 +22,8 @@ pub use engine::{
     Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute, PeerKind,
     RequestId, Traffic, WorkerCounters, WorkerId,
 };
-pub use sdp::SdpError;
+pub use leg::meter::{Level, Passed};
+pub use prompt::{Prompt, PromptError, Repeat};
+pub use quality::Mos;
+pub use sdp::{Direction, SdpError};
 pub use tones::{Tones, TonesError};

@@ -162,6 +162,19 @@ impl Direction {
         }
     }
 
+    /// What is left of it where no more than `limit` is wanted.
+    pub fn within(self, limit: Self) -> Self {
+        match (
+            self.sends() && limit.sends(),
+            self.receives() && limit.receives(),
+        ) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
     /// Whether who wrote it sends.
     pub fn sends(self) -> bool {
         matches!(self, Self::SendRecv | Self::SendOnly)

@@ -6,6 +6,7 @@ const FILE_HEADER = 24;
 const ETHERNET = 14;
 const PAYLOAD_TYPES = { 0: decodeUlaw, 8: decodeAlaw };
 const KEPT_SAMPLES = 16_384;
+const KEPT_PACKETS = 500;
 const SETTLING_MS = 150; // what was on its way when the call changed
 const LISTENING_MS = 1000; // dumpcap tells what it has about twice a second
 const SILENCE_DB = -60;
@@ -29,6 +30,8 @@ export class Capture {
   since = 0;
   ports = new Map(); // packets of audio by the port that they went to
   samples = [];
+  /** When each packet of the last seconds came, epoch milliseconds, and its samples. */
+  arrivals = [];
 
   /** The last seconds heard, samples at 8 kHz. Gaps in the RTP are not filled. */
   heard(seconds = 1) {
@@ -38,6 +41,7 @@ export class Capture {
   /** Forgets what came before, also what dumpcap still holds of it, so that a measurement is of now. */
   forget() {
     this.samples = [];
+    this.arrivals = [];
     this.since = Date.now();
   }
 
@@ -59,13 +63,13 @@ export class Capture {
     while (this.rest.length >= RECORD_HEADER) {
       const length = this.rest.readUInt32LE(8);
       if (this.rest.length < RECORD_HEADER + length) return;
-      const arrived = this.rest.readUInt32LE(0) * 1000 + this.rest.readUInt32LE(4) / 1000;
-      if (arrived >= this.since) this.#frame(this.rest.subarray(RECORD_HEADER, RECORD_HEADER + length));
+      const at = this.rest.readUInt32LE(0) * 1000 + this.rest.readUInt32LE(4) / 1000;
+      if (at >= this.since) this.#frame(this.rest.subarray(RECORD_HEADER, RECORD_HEADER + length), at);
       this.rest = this.rest.subarray(RECORD_HEADER + length);
     }
   }
 
-  #frame(frame) {
+  #frame(frame, at) {
     const ip = frame.subarray(ETHERNET);
     const udp = ip.subarray((ip[0] & 0x0f) * 4);
     const rtp = udp.subarray(8);
@@ -75,7 +79,10 @@ export class Capture {
     this.packets += 1;
     const port = udp.readUInt16BE(2);
     this.ports.set(port, (this.ports.get(port) ?? 0) + 1);
-    for (const byte of rtp.subarray(12 + (rtp[0] & 0x0f) * 4)) this.samples.push(decode(byte));
+    const samples = Array.from(rtp.subarray(12 + (rtp[0] & 0x0f) * 4), decode);
+    this.samples.push(...samples);
+    this.arrivals.push({ at, samples });
+    if (this.arrivals.length > 2 * KEPT_PACKETS) this.arrivals.splice(0, this.arrivals.length - KEPT_PACKETS);
     if (this.samples.length > 2 * KEPT_SAMPLES) this.samples.splice(0, this.samples.length - KEPT_SAMPLES);
   }
 }

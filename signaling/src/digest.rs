@@ -1,4 +1,6 @@
-//! Digest authentication, the answering side (RFC 2617, RFC 7616, RFC 8760).
+//! Digest authentication, the answering side (RFC 2617, RFC 7616, RFC 8760); [`server`] is the asking one.
+
+pub mod server;
 
 use std::fmt;
 
@@ -98,19 +100,8 @@ impl Challenge {
     }
 
     fn parse(value: &[u8], proxy: Role) -> Option<Challenge> {
-        let value = trimmed(value);
-        let (scheme, rest) = value.split_at(value.iter().position(u8::is_ascii_whitespace)?);
-        if !scheme.eq_ignore_ascii_case(b"Digest") {
-            return None;
-        }
-        let parameter = |name: &[u8]| {
-            elements(rest).find_map(|pair| {
-                let equals = memchr::memchr(b'=', pair)?;
-                trimmed(&pair[..equals])
-                    .eq_ignore_ascii_case(name)
-                    .then(|| unquoted(trimmed(&pair[equals + 1..])).into_owned())
-            })
-        };
+        let rest = after_scheme(value)?;
+        let parameter = |name| parameter(rest, name);
         let protection = match parameter(b"qop") {
             None => Protection::None,
             Some(list) if elements(&list).any(|word| word.eq_ignore_ascii_case(b"auth")) => {
@@ -171,7 +162,6 @@ impl Challenge {
         }
     }
 
-    /// RFC 7616 §3.4.1.
     fn response(
         &self,
         credentials: &Credentials,
@@ -180,28 +170,67 @@ impl Challenge {
         cnonce: &str,
         count: u32,
     ) -> String {
-        let hash = |parts: &[&[u8]]| self.algorithm.hash.of(parts);
-        let mut secret = hash(&[
+        let hash = self.algorithm.hash;
+        let mut secret = hash.of(&[
             credentials.user.as_bytes(),
             &self.realm,
             credentials.password.as_bytes(),
         ]);
         if self.algorithm.session {
-            secret = hash(&[secret.as_bytes(), &self.nonce, cnonce.as_bytes()]);
+            secret = hash.of(&[secret.as_bytes(), &self.nonce, cnonce.as_bytes()]);
         }
-        let request = hash(&[method.as_bytes(), uri.as_bytes()]);
+        let request = hash.of(&[method.as_bytes(), uri.as_bytes()]);
         match self.protection {
-            Protection::None => hash(&[secret.as_bytes(), &self.nonce, request.as_bytes()]),
-            Protection::Auth => hash(&[
-                secret.as_bytes(),
-                &self.nonce,
-                format!("{count:08x}").as_bytes(),
-                cnonce.as_bytes(),
-                b"auth",
-                request.as_bytes(),
-            ]),
+            Protection::None => hash.of(&[secret.as_bytes(), &self.nonce, request.as_bytes()]),
+            Protection::Auth => {
+                let count = format!("{count:08x}");
+                protected(
+                    hash,
+                    &secret,
+                    &self.nonce,
+                    count.as_bytes(),
+                    cnonce.as_bytes(),
+                    &request,
+                )
+            }
         }
     }
+}
+
+/// The response with `qop=auth` (RFC 7616 §3.4.1) from its parts: `secret` and `request` are hashes already.
+fn protected(
+    hash: Hash,
+    secret: &str,
+    nonce: &[u8],
+    count: &[u8],
+    cnonce: &[u8],
+    request: &str,
+) -> String {
+    hash.of(&[
+        secret.as_bytes(),
+        nonce,
+        count,
+        cnonce,
+        b"auth",
+        request.as_bytes(),
+    ])
+}
+
+/// What follows `Digest` in a challenge or in credentials.
+fn after_scheme(value: &[u8]) -> Option<&[u8]> {
+    let value = trimmed(value);
+    let (scheme, rest) = value.split_at(value.iter().position(u8::is_ascii_whitespace)?);
+    scheme.eq_ignore_ascii_case(b"Digest").then_some(rest)
+}
+
+/// The first parameter of that name, without quotes.
+fn parameter(list: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    elements(list).find_map(|pair| {
+        let equals = memchr::memchr(b'=', pair)?;
+        trimmed(&pair[..equals])
+            .eq_ignore_ascii_case(name)
+            .then(|| unquoted(trimmed(&pair[equals + 1..])).into_owned())
+    })
 }
 
 impl Algorithm {
@@ -287,117 +316,4 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 7616 §3.9.1: the same exchange in SHA-256 and MD5.
-    #[test]
-    fn published_examples_come_out() {
-        let mufasa = Credentials {
-            user: "Mufasa".into(),
-            password: "Circle of Life".into(),
-            realm: None,
-        };
-        for (algorithm, response) in [
-            ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
-            (
-                "SHA-256",
-                "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
-            ),
-        ] {
-            let value = format!(
-                "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm={algorithm}, \
-                 nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""
-            );
-            let challenge =
-                Challenge::parse(value.as_bytes(), Role::UserAgent).expect("a challenge");
-            let (name, answer) = challenge.answer(
-                &mufasa,
-                "GET",
-                "/dir/index.html",
-                "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
-                1,
-            );
-            assert_eq!(name, "Authorization");
-            assert!(
-                answer.contains(&format!("response=\"{response}\"")),
-                "{answer}"
-            );
-            assert!(answer.ends_with("nc=00000001"), "{answer}");
-        }
-    }
-
-    /// RFC 2617 §3.5 without qop falls back to RFC 2069.
-    #[test]
-    fn challenge_without_qop_gets_no_cnonce() {
-        let challenge =
-            Challenge::parse(b"Digest realm=\"r\",nonce=\"n\"", Role::Proxy).expect("a challenge");
-        let (name, answer) = challenge.answer(&credentials(), "REGISTER", "sip:pbx.test", "c", 1);
-        assert_eq!(name, "Proxy-Authorization");
-        assert!(
-            !answer.contains("cnonce")
-                && !answer.contains("qop")
-                && answer.contains("algorithm=MD5"),
-            "{answer}"
-        );
-    }
-
-    #[test]
-    fn session_variant_hashes_differently() {
-        let of = |algorithm: &str| {
-            let value =
-                format!("Digest realm=\"r\",nonce=\"n\",qop=\"auth\",algorithm={algorithm}");
-            Challenge::parse(value.as_bytes(), Role::UserAgent).map(|challenge| {
-                challenge.response(&credentials(), "REGISTER", "sip:pbx.test", "c", 1)
-            })
-        };
-        assert_ne!(of("MD5"), of("MD5-sess"));
-        assert_eq!(of("MD5-SESS"), of("MD5-sess"));
-        assert_eq!(of("SHA-256").map(|hash| hash.len()), Some(64));
-    }
-
-    #[test]
-    fn what_we_can_not_answer_is_no_challenge() {
-        for value in [
-            "Basic realm=\"r\"",
-            "Digest realm=\"r\"",
-            "Digest realm=\"r\",nonce=\"n\",qop=\"auth-int\"",
-            "Digest realm=\"r\",nonce=\"n\",algorithm=AKAv1-MD5",
-            "Digest realm=\"r\",nonce=\"n\",algorithm=MD5-sess",
-            "Digest",
-        ] {
-            assert_eq!(
-                Challenge::parse(value.as_bytes(), Role::UserAgent),
-                None,
-                "{value}"
-            );
-        }
-    }
-
-    #[test]
-    fn strongest_of_several_is_taken_and_other_realms_are_not() {
-        let text = "SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:a@h>\r\n\
-                    Call-ID: c\r\nCSeq: 1 REGISTER\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"1\", algorithm=MD5\r\n\
-                    WWW-Authenticate: Digest realm=\"a\", nonce=\"2\", algorithm=SHA-256\r\n\
-                    WWW-Authenticate: Digest realm=\"b\", nonce=\"3\", algorithm=SHA-512-256\r\n\r\n";
-        let response = Message::parse(text.into(), 4096).expect("a response");
-        let nonce = |realm: Option<&str>| {
-            let credentials = Credentials {
-                realm: realm.map(str::to_owned),
-                ..credentials()
-            };
-            Challenge::strongest(&response, &credentials).map(|challenge| challenge.nonce)
-        };
-        assert_eq!(nonce(Some("a")), Some(b"2".to_vec()));
-        assert_eq!(nonce(None), Some(b"3".to_vec()));
-        assert_eq!(nonce(Some("c")), None);
-    }
-
-    fn credentials() -> Credentials {
-        Credentials {
-            user: "1001".into(),
-            password: "secret1001".into(),
-            realm: None,
-        }
-    }
-}
+mod tests;

@@ -314,12 +314,8 @@ impl Endpoint {
         else {
             return;
         };
-        let answerable = request.via().is_some()
-            && request.from().is_some()
-            && request.to().is_some()
-            && request.cseq().is_some()
-            && !request.call_id().is_empty();
-        if !answerable {
+        // Whatever else is wrong, its sender knows the answer by the branch in its Via and stops repeating itself.
+        if request.via().is_none() {
             return;
         }
         let tag = self.random.token(self.trunk_profile.tag_length);

@@ -15,7 +15,8 @@ use bytes::Bytes;
 
 pub(crate) use build::{Builder, ack_of_rejection, cancel_of, reason_phrase, with_credentials};
 pub(crate) use header::{
-    CSeq, NameAddr, Parameters, Via, elements, trimmed, unfolded, unquoted, without_brackets,
+    CSeq, NameAddr, Parameters, Via, elements, listed, trimmed, unfolded, unquoted,
+    without_brackets,
 };
 pub(crate) use uri::{Scheme as UriScheme, Uri};
 
@@ -58,6 +59,7 @@ pub enum Method {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Name {
+    Accept,
     Via,
     From,
     To,
@@ -283,7 +285,19 @@ impl Message {
         if self.elements(Name::Via).nth(MAX_VIAS).is_some() {
             return Err(Malformed::TooManyVias);
         }
-        self.via().ok_or(Malformed::Header("Via"))?;
+        if !self
+            .lines(Name::Via)
+            .flat_map(listed)
+            .all(|via| Via::parse(via).is_some_and(|via| via.version == b"2.0"))
+        {
+            return Err(Malformed::Header("Via"));
+        }
+        if matches!(self.index.start, StartLine::Request { .. })
+            && Uri::parse(self.request_uri()).is_none_or(|uri| !uri.headers.is_empty())
+        {
+            // Headers are for links to click on, not for a request URI (RFC 3261 §19.1.1, table 1).
+            return Err(Malformed::Header("request URI"));
+        }
         for (name, text) in [(Name::From, "From"), (Name::To, "To")] {
             let value = self.header(name).ok_or(Malformed::Missing(text))?;
             NameAddr::parse(value)
@@ -298,6 +312,12 @@ impl Message {
         }
         if self.call_id().is_empty() {
             return Err(Malformed::Missing("Call-ID"));
+        }
+        if self
+            .header(Name::MaxForwards)
+            .is_some_and(|hops| scan::decimal(hops).is_none_or(|hops| hops > MAX_HOPS))
+        {
+            return Err(Malformed::Header("Max-Forwards"));
         }
         self.header(Name::CSeq).ok_or(Malformed::Missing("CSeq"))?;
         let cseq = self.cseq().ok_or(Malformed::Header("CSeq"))?;
@@ -355,6 +375,12 @@ pub(crate) fn lossy(bytes: &[u8]) -> String {
 const MAX_URI: usize = 2048;
 /// The hop count that Max-Forwards starts from (RFC 3261 §8.1.1.6): more Vias can't have happened.
 const MAX_VIAS: usize = 70;
+/// RFC 3261 §20.22.
+const MAX_HOPS: usize = 255;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torture;

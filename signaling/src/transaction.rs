@@ -6,6 +6,8 @@ pub(crate) mod invite_server;
 pub(crate) mod server;
 pub(crate) mod timer;
 
+use std::sync::Arc;
+
 use crate::endpoint::Flow;
 use crate::message::{Message, Method};
 
@@ -84,7 +86,8 @@ impl ClientKey {
 /// The source is part of it, so that a CANCEL or ACK from elsewhere finds nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ServerKey {
-    text: Box<[u8]>,
+    /// Shared, since a table holds each key twice.
+    text: Arc<[u8]>,
     class: KeyClass,
 }
 
@@ -129,12 +132,12 @@ impl ServerKey {
             text.extend_from_slice(bytes);
         };
         match via.branch() {
-            Some(branch) if branch.starts_with(MAGIC_COOKIE) => {
+            Some(branch) if branch.starts_with(MAGIC_COOKIE) && branch != MAGIC_COOKIE => {
                 part(branch);
                 part(&via.host.to_ascii_lowercase());
                 part(&via.port.unwrap_or(5060).to_be_bytes());
             }
-            // A peer from before RFC 3261. The To tag is left out: the ACK has ours, the INVITE had none.
+            // A peer from before RFC 3261, or the cookie alone, which tells no two requests apart. The To tag is left out: the ACK has ours, the INVITE had none.
             Some(_) | None => {
                 part(request.request_uri());
                 part(via.head);

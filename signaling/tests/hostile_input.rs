@@ -88,7 +88,10 @@ fn drain(endpoint: &mut Endpoint, now: Instant, owner: &mut Owner) {
         }
     }
     while let Some(transmit) = endpoint.poll_transmit() {
-        if transmit.bytes.starts_with(b"SIP/2.0 4") || &transmit.bytes[..] == b"\r\n" {
+        let refusal = [&b"SIP/2.0 4"[..], b"SIP/2.0 505"]
+            .iter()
+            .any(|start| transmit.bytes.starts_with(start));
+        if refusal || &transmit.bytes[..] == b"\r\n" {
             // A refusal repeats what was wrong; a pong is no message.
             continue;
         }

@@ -150,6 +150,22 @@ pub struct Dial {
     pub via: Option<String>,
     #[serde(default)]
     pub context: Option<Value>,
+    #[serde(default)]
+    pub order: Order,
+    /// How long the agent may be rung after the customer has answered; `customer-first` only.
+    #[serde(default)]
+    pub ring_timeout_s: Option<u32>,
+}
+
+/// Who is called first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// The agent's leg is there before the customer is dialled.
+    #[default]
+    AgentFirst,
+    /// The customer is greeted, then the agent is asked.
+    CustomerFirst,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

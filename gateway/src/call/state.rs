@@ -2,14 +2,23 @@
 //!
 //! Pure: no socket, no clock. The owner feeds [`Call::handle`], carries out what lands in `out`,
 //! and calls [`Call::handle_timeout`] no later than [`Call::poll_timeout`]. An action's outcome
-//! comes back as an input.
+//! comes back as an input. At whose desks it rings is [`super::ringing`]'s; here it only rings.
 //!
 //! ```text
 //!  dial ──► Expecting ──INVITE──► Answering ──► CustomerRinging ──busyAgent──► Connected
 //!  dial ──► Offering ──► Inviting ──200──────────────────────────────────────► Connected
+//!                          └─200, customer first──► Waiting ──answer─────────► Connected
 //!  INVITE ─► RingingIn ──answer──► Answering ────────────────────────────────► Connected
+//!  INVITE ─► Answering, greeted ──────────────────► Waiting ──answer─────────► Connected
+//!            RingingIn or Waiting, nobody answers ──► Farewell ──played──► Closed
+//!            Connected, the agent is lost ──────────► Farewell ──played──► WrapUp
 //!                                  hang-up, from anywhere ──► WrapUp (if it was connected) ──► Closed
 //! ```
+
+mod ending;
+mod inbound;
+mod outbound;
+mod talk;
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +26,14 @@ use serde_json::Value;
 
 use super::termination::{Reason, Termination};
 use super::{CallId, Told};
-use crate::agent::wire::{Direction, EndedBy, Peer, Progress};
+use crate::agent::wire::{Direction, EndedBy, Order, Peer, Progress};
 use crate::clock::Moment;
 
 /// One call of one agent.
 #[derive(Debug)]
 pub struct Call {
     pub id: CallId,
-    /// The agent's id.
+    /// The agent's id; while it rings at several desks, the first one's.
     pub agent: String,
     pub direction: Direction,
     pub peer: Peer,
@@ -41,6 +50,7 @@ pub struct Call {
     pub(super) state: State,
     pub(super) ended: Option<Ended>,
     windows: Windows,
+    manner: Manner,
     story: Vec<Told>,
 }
 
@@ -53,6 +63,36 @@ pub struct Windows {
     pub ring: Duration,
     /// From the end of the talk to the end of the wrap-up.
     pub wrap_up: Duration,
+}
+
+/// Who is called first, and what the customer hears of us where no agent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    pub order: Order,
+    /// An incoming call is answered at once and greeted; a customer who is dialled first always is.
+    pub greeting: Spoken,
+    /// Said before the end when nobody answers.
+    pub fallback: Spoken,
+}
+
+/// Whether a sentence is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoken {
+    Aloud,
+    Not,
+}
+
+/// What is played to a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announcement {
+    /// Once, at the beginning.
+    Greeting,
+    /// For ever, while the customer is to wait.
+    Hold,
+    /// Once: nobody answers.
+    Fallback,
+    /// Once: the agent did not come back.
+    AgentLost,
 }
 
 /// The end, and when it came.
@@ -75,7 +115,9 @@ pub(super) enum State {
         until: Instant,
     },
     /// The platform has the agent's leg and rings the customer.
-    CustomerRinging,
+    CustomerRinging {
+        agent: Presence,
+    },
     /// The platform took its leg away before the customer was there; a push may still say why.
     Unexplained {
         until: Instant,
@@ -90,12 +132,25 @@ pub(super) enum State {
         early: EarlyMedia,
         until: Instant,
     },
-    /// Rings at the desk.
+    /// Rings at the desk; the caller's network says so to the caller.
     RingingIn {
         until: Instant,
         offer: Option<String>,
     },
-    Connected,
+    /// The customer is up and hears greeting and music; it rings at the desk.
+    Waiting {
+        until: Instant,
+    },
+    Connected {
+        hold: Hold,
+        agent: Presence,
+    },
+    /// No agent will come; the customer hears that to its end.
+    Farewell {
+        ended: Termination,
+        after: Before,
+        until: Instant,
+    },
     WrapUp {
         until: Instant,
     },
@@ -114,13 +169,17 @@ pub(super) enum Command {
     Unanswered,
 }
 
-/// Whose turn it is once we have answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What follows once we have answered.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum AfterAnswer {
     /// The platform rings the customer (a dial of ours).
     CustomerRings,
-    /// The customer is there already.
+    /// The customer is there already, and so is the agent.
     Talk,
+    /// The caller is greeted and waits for an agent.
+    Greet,
+    /// The caller is told that nobody answers.
+    Farewell(Termination),
 }
 
 /// Whether the answer to our offer came before the 200.
@@ -128,6 +187,27 @@ pub(super) enum AfterAnswer {
 pub(super) enum EarlyMedia {
     None,
     Applied,
+}
+
+/// Whether the customer has been put on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    On,
+    Off,
+}
+
+/// Whether audio from and to the agent works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Here,
+    Away,
+}
+
+/// What was before the last words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    Ringing,
+    Talk,
 }
 
 /// What can happen to a call.
@@ -149,13 +229,16 @@ pub enum Input {
     },
     /// The agent ends it.
     HangUp,
-    /// The agent declines what rings.
+    /// The agent declines what rings; of several, the last.
     Reject,
     Mute(bool),
+    Hold(bool),
     /// The media engine wrote our description, or can't.
     Described(Result<String, String>),
     /// The media engine took the peer's answer, or can't.
     Applied(Result<(), String>),
+    /// What was to be heard once has been heard.
+    Played,
     /// A 1xx to our INVITE.
     Progress {
         status: u16,
@@ -174,8 +257,14 @@ pub enum Input {
     Push(Push),
     /// The customer's media failed, in words.
     MediaLost(String),
-    /// The agent was gone for longer than the grace, in words.
-    AgentLost(&'static str),
+    /// Audio from and to the agent is interrupted; it is waited for.
+    AgentAway,
+    AgentBack,
+    /// The agent was gone for longer than the grace, in words; whether the customer is told.
+    AgentLost {
+        words: &'static str,
+        told: Spoken,
+    },
     /// Ends the wrap-up.
     Dispose {
         code: String,
@@ -261,6 +350,10 @@ pub enum Action {
     Apply { answer: String },
     /// 180 to the INVITE.
     Ring,
+    /// The customer who was dialled first is there: now the agent is asked.
+    AskAgent,
+    /// It is over for whoever it rings at, though the customer still hears our last words.
+    Dismiss { ended: Termination },
     /// 200 to the INVITE.
     Accept { description: String },
     /// A final rejection of the INVITE.
@@ -269,8 +362,14 @@ pub enum Action {
     Invite { offer: String },
     /// End the dialog, whatever its state.
     HangUp,
-    /// Let audio pass between the customer and the agent.
+    /// Let audio pass between the customer and the agent, in place of whatever is played.
     Bridge,
+    /// No audio passes any more between the two.
+    Part,
+    /// Play to the customer in place of whatever is heard there now.
+    Play(Announcement),
+    /// The customer hears music, and the agent nothing; or talk again.
+    Hold { on: bool },
     /// Stop or resume what the agent says.
     Mute(bool),
     /// The customer's media leg is done.
@@ -280,68 +379,14 @@ pub enum Action {
 }
 
 impl Call {
-    /// A dial that the platform turns into an INVITE on the agent's line.
-    pub fn dial_expected(made: Made, now: Moment, windows: Windows, out: &mut Vec<Action>) -> Self {
-        let until = now.instant + windows.invite;
-        out.push(Action::Dial {
-            number: made.peer.number.clone(),
-            until,
-        });
-        let command = Command::Sent;
-        let mut call = Self::new(
-            made,
-            Direction::Outbound,
-            State::Expecting { until, command },
-            now,
-            windows,
-        );
-        call.tell(
-            now,
-            "The dial command goes to the platform; its INVITE is expected.",
-        );
-        call
-    }
-
-    /// A dial straight to a trunk.
-    pub fn dial_trunk(made: Made, now: Moment, windows: Windows, out: &mut Vec<Action>) -> Self {
-        out.push(Action::Describe { offer: None });
-        let told = format!("The call goes out over the trunk {}.", made.via);
-        let mut call = Self::new(
-            made,
-            Direction::Outbound,
-            State::Offering {
-                until: now.instant + DESCRIPTION,
-            },
-            now,
-            windows,
-        );
-        call.tell(now, told);
-        call
-    }
-
-    /// An INVITE that no dial caused; it rings at the desk.
-    pub fn ringing(
+    fn new(
         made: Made,
-        offer: Option<String>,
+        direction: Direction,
+        state: State,
         now: Moment,
         windows: Windows,
-        out: &mut Vec<Action>,
+        manner: Manner,
     ) -> Self {
-        out.push(Action::Ring);
-        let until = now.instant + windows.ring;
-        let told = format!("An INVITE came in over {}; it rings at the desk.", made.via);
-        let mut call = Self::new(
-            made,
-            Direction::Inbound,
-            State::RingingIn { until, offer },
-            now,
-            windows,
-        );
-        call.tell(now, told);
-        call
-    }
-
-    fn new(made: Made, direction: Direction, state: State, now: Moment, windows: Windows) -> Self {
         Self {
             id: made.id,
             agent: made.agent,
@@ -357,6 +402,7 @@ impl Call {
             state,
             ended: None,
             windows,
+            manner,
             story: Vec::new(),
         }
     }
@@ -378,8 +424,10 @@ impl Call {
             Input::HangUp => self.handle_hang_up(now, out),
             Input::Reject => self.handle_reject(now, out),
             Input::Mute(on) => self.handle_mute(now, on, out),
+            Input::Hold(on) => self.handle_hold(now, on, out),
             Input::Described(result) => self.handle_described(now, result, out),
             Input::Applied(result) => self.handle_applied(now, result, out),
+            Input::Played => self.handle_played(now, out),
             Input::Progress { status, answer } => self.handle_progress(now, status, answer, out),
             Input::Accepted { answer } => self.handle_accepted(now, answer, out),
             Input::Confirmed { answer } => {
@@ -388,10 +436,9 @@ impl Call {
             Input::DialogEnded(end) => self.handle_dialog_end(now, end, out),
             Input::Push(push) => self.handle_push(now, push, out),
             Input::MediaLost(words) => self.handle_media_lost(now, &words, out),
-            Input::AgentLost(words) => {
-                let ended = Termination::new(EndedBy::Gateway, Reason::AgentLost, words);
-                self.end(now, ended, out);
-            }
+            Input::AgentAway => self.handle_agent_away(now, out),
+            Input::AgentBack => self.handle_agent_back(now, out),
+            Input::AgentLost { words, told } => self.handle_agent_lost(now, words, told, out),
             Input::Dispose { code, notes } => {
                 let notes = notes.map(|notes| format!(": {notes}")).unwrap_or_default();
                 let told = format!("The agent closed the call with the disposition {code}{notes}.");
@@ -411,23 +458,17 @@ impl Call {
 
     /// Advances whatever is due at `now`.
     pub fn handle_timeout(&mut self, now: Moment, out: &mut Vec<Action>) {
+        if self.poll_timeout().is_none_or(|until| now.instant < until) {
+            // Not due yet, or nothing armed: an early call is always allowed.
+            return;
+        }
         match &self.state {
-            State::Expecting { until, command } if now.instant >= *until => {
+            State::Expecting { command, .. } => {
                 let ended = no_invite(*command, self.windows.invite);
                 self.end(now, ended, out);
             }
-            State::RingingIn { until, .. } if now.instant >= *until => {
-                let ended = Termination::new(
-                    EndedBy::Agent,
-                    Reason::Missed,
-                    format!(
-                        "Nobody answered at the desk within {}.",
-                        seconds(self.windows.ring)
-                    ),
-                );
-                self.end(now, ended, out);
-            }
-            State::Answering { until, .. } | State::Offering { until } if now.instant >= *until => {
+            State::RingingIn { .. } | State::Waiting { .. } => self.handle_nobody(now, out),
+            State::Answering { .. } | State::Offering { .. } => {
                 let ended = Termination::new(
                     EndedBy::Gateway,
                     Reason::MediaRefused,
@@ -435,7 +476,7 @@ impl Call {
                 );
                 self.end(now, ended, out);
             }
-            State::Inviting { until, .. } if now.instant >= *until => {
+            State::Inviting { .. } => {
                 let ended = Termination::new(
                     EndedBy::Customer,
                     Reason::NoAnswer,
@@ -443,25 +484,20 @@ impl Call {
                 );
                 self.end(now, ended, out);
             }
-            State::Unexplained { until } if now.instant >= *until => {
+            State::Unexplained { .. } => {
                 let ended = Termination::dropped(None, None);
                 self.end(now, ended, out);
             }
-            State::WrapUp { until } if now.instant >= *until => {
+            State::Farewell { ended, .. } => {
+                let ended = ended.clone();
+                self.end(now, ended, out);
+            }
+            State::WrapUp { .. } => {
                 self.tell(now, "The wrap-up time is over.");
                 self.close(out);
             }
-            // Not due yet, or nothing armed: an early call is always allowed.
-            State::Expecting { .. }
-            | State::Answering { .. }
-            | State::CustomerRinging
-            | State::Unexplained { .. }
-            | State::Offering { .. }
-            | State::Inviting { .. }
-            | State::RingingIn { .. }
-            | State::Connected
-            | State::WrapUp { .. }
-            | State::Closed => {}
+            // They arm nothing.
+            State::CustomerRinging { .. } | State::Connected { .. } | State::Closed => {}
         }
     }
 
@@ -473,20 +509,42 @@ impl Call {
             | State::Offering { until }
             | State::Inviting { until, .. }
             | State::RingingIn { until, .. }
+            | State::Waiting { until }
             | State::Unexplained { until }
+            | State::Farewell { until, .. }
             | State::WrapUp { until } => Some(*until),
             // The platform's leg is up: its BYE or its media end it.
-            State::CustomerRinging | State::Connected | State::Closed => None,
+            State::CustomerRinging { .. } | State::Connected { .. } | State::Closed => None,
         }
     }
 
-    /// Whether it still occupies the agent: anything before its end.
+    /// Whether it is anything before its end.
     pub fn is_up(&self) -> bool {
         self.ended.is_none()
     }
 
+    /// Customer and agent talk, or the customer is on hold.
     pub fn is_connected(&self) -> bool {
-        matches!(self.state, State::Connected)
+        matches!(self.state, State::Connected { .. })
+    }
+
+    /// Connected, and not on hold.
+    pub fn is_talking(&self) -> bool {
+        let hold = Hold::Off;
+        matches!(&self.state, State::Connected { hold: now, .. } if *now == hold)
+    }
+
+    /// Waits for an agent's answer.
+    pub fn rings_at_desk(&self) -> bool {
+        matches!(self.state, State::RingingIn { .. } | State::Waiting { .. })
+    }
+
+    /// The customer has answered, or has been answered: silence is dead air from here on.
+    pub fn customer_is_up(&self) -> bool {
+        matches!(
+            self.state,
+            State::Waiting { .. } | State::Connected { .. } | State::Farewell { .. }
+        )
     }
 
     pub fn is_closed(&self) -> bool {
@@ -513,138 +571,6 @@ impl Call {
         }
     }
 
-    fn handle_dial_reply(&mut self, now: Moment, reply: DialReply, out: &mut Vec<Action>) {
-        let State::Expecting { command, .. } = &mut self.state else {
-            match reply {
-                // The INVITE overtook the reply, or the call is over; only the UCID is news.
-                DialReply::Queued { ucid: Some(ucid) } => {
-                    self.ucid.get_or_insert(ucid);
-                }
-                // Nothing is on its way any more.
-                DialReply::Refused(_) | DialReply::NotSent(_) => out.push(Action::CloseExpectation),
-                DialReply::Queued { ucid: None } | DialReply::Unknown | DialReply::NoReply => {}
-            }
-            return;
-        };
-        let ended = match reply {
-            DialReply::Queued { ucid } => {
-                *command = Command::Taken;
-                let told = match &ucid {
-                    Some(ucid) => format!("The platform queued the dial as {ucid}."),
-                    None => "The platform queued the dial.".to_owned(),
-                };
-                self.ucid = ucid.or(self.ucid.take());
-                self.tell(now, told);
-                return;
-            }
-            DialReply::Unknown => {
-                *command = Command::Unclear;
-                self.tell(now, "It is unclear whether the platform took the dial.");
-                return;
-            }
-            DialReply::NoReply => {
-                *command = Command::Unanswered;
-                self.tell(now, "The platform did not reply to the dial in time.");
-                return;
-            }
-            DialReply::Refused(words) => Termination::new(
-                EndedBy::Provider,
-                Reason::DialRefused,
-                format!("The platform refused the dial: {words}"),
-            ),
-            DialReply::NotSent(words) => Termination::new(
-                EndedBy::Gateway,
-                Reason::DialNotSent,
-                format!("The dial could not be sent to the platform: {words}"),
-            ),
-        };
-        self.end(now, ended, out);
-    }
-
-    fn handle_expected(&mut self, now: Moment, offer: Option<String>, out: &mut Vec<Action>) {
-        let State::Expecting { .. } = self.state else {
-            return;
-        };
-        self.tell(
-            now,
-            "The expected INVITE came; it is answered onto the agent's warm leg.",
-        );
-        self.auto_answered = true;
-        self.state = State::Answering {
-            then: AfterAnswer::CustomerRings,
-            until: now.instant + DESCRIPTION,
-        };
-        out.extend([Action::CloseExpectation, Action::Describe { offer }]);
-    }
-
-    fn handle_answer(&mut self, now: Moment, how: Answered, out: &mut Vec<Action>) {
-        let State::RingingIn { offer, .. } = &mut self.state else {
-            return;
-        };
-        let offer = offer.take();
-        self.auto_answered = how == Answered::ByPolicy;
-        self.tell(
-            now,
-            match how {
-                Answered::ByAgent => "The agent answered.",
-                Answered::ByPolicy => "The agent's auto-answer setting answered.",
-            },
-        );
-        self.state = State::Answering {
-            then: AfterAnswer::Talk,
-            until: now.instant + DESCRIPTION,
-        };
-        out.push(Action::Describe { offer });
-    }
-
-    fn handle_hang_up(&mut self, now: Moment, out: &mut Vec<Action>) {
-        let ended = match &self.state {
-            State::Connected => {
-                Termination::new(EndedBy::Agent, Reason::Hangup, "The agent hung up.")
-            }
-            State::RingingIn { .. } => return self.handle_reject(now, out),
-            State::WrapUp { .. } | State::Closed => return,
-            State::Expecting { .. }
-            | State::Answering { .. }
-            | State::CustomerRinging
-            | State::Unexplained { .. }
-            | State::Offering { .. }
-            | State::Inviting { .. } => Termination::new(
-                EndedBy::Agent,
-                Reason::Cancelled,
-                "The agent ended the call before it was answered.",
-            ),
-        };
-        self.end(now, ended, out);
-    }
-
-    fn handle_reject(&mut self, now: Moment, out: &mut Vec<Action>) {
-        if let State::RingingIn { .. } = self.state {
-            let ended = Termination::new(
-                EndedBy::Agent,
-                Reason::Declined,
-                "The agent declined the call.",
-            );
-            self.end(now, ended, out);
-        }
-    }
-
-    fn handle_mute(&mut self, now: Moment, on: bool, out: &mut Vec<Action>) {
-        if self.ended.is_some() || self.muted == on {
-            return;
-        }
-        self.muted = on;
-        self.tell(
-            now,
-            if on {
-                "The agent muted."
-            } else {
-                "The agent unmuted."
-            },
-        );
-        out.push(Action::Mute(on));
-    }
-
     fn handle_described(
         &mut self,
         now: Moment,
@@ -662,13 +588,10 @@ impl Call {
                 return self.end(now, ended, out);
             }
         };
-        match self.state {
+        match &self.state {
             State::Answering { then, .. } => {
-                out.extend([Action::Accept { description }, Action::Bridge]);
-                match then {
-                    AfterAnswer::CustomerRings => self.state = State::CustomerRinging,
-                    AfterAnswer::Talk => self.connect(now),
-                }
+                let then = then.clone();
+                self.accept(now, description, then, out);
             }
             State::Offering { .. } => {
                 out.push(Action::Invite { offer: description });
@@ -680,13 +603,40 @@ impl Call {
             }
             // The call ended while the engine was writing.
             State::Expecting { .. }
-            | State::CustomerRinging
+            | State::CustomerRinging { .. }
             | State::Unexplained { .. }
             | State::Inviting { .. }
             | State::RingingIn { .. }
-            | State::Connected
+            | State::Waiting { .. }
+            | State::Connected { .. }
+            | State::Farewell { .. }
             | State::WrapUp { .. }
             | State::Closed => {}
+        }
+    }
+
+    fn accept(
+        &mut self,
+        now: Moment,
+        description: String,
+        then: AfterAnswer,
+        out: &mut Vec<Action>,
+    ) {
+        out.push(Action::Accept { description });
+        match then {
+            AfterAnswer::CustomerRings => {
+                out.push(Action::Bridge);
+                let agent = Presence::Here;
+                self.state = State::CustomerRinging { agent };
+            }
+            AfterAnswer::Talk => {
+                out.push(Action::Bridge);
+                self.connect(now);
+            }
+            AfterAnswer::Greet => self.wait(now, out),
+            AfterAnswer::Farewell(ended) => {
+                self.say_farewell(now, ended, Before::Ringing, Announcement::Fallback, out);
+            }
         }
     }
 
@@ -701,255 +651,29 @@ impl Call {
         }
     }
 
-    fn handle_progress(
-        &mut self,
-        now: Moment,
-        status: u16,
-        answer: Option<String>,
-        out: &mut Vec<Action>,
-    ) {
-        let State::Inviting {
-            progress, early, ..
-        } = &mut self.state
-        else {
-            return;
-        };
-        let before = *progress;
-        match (answer, *early) {
-            (Some(answer), EarlyMedia::None) => {
-                *early = EarlyMedia::Applied;
-                *progress = Progress::EarlyMedia;
-                out.extend([Action::Apply { answer }, Action::Bridge]);
-            }
-            (Some(_) | None, _) if status == 180 => *progress = before.max(Progress::Alerting),
-            (Some(_) | None, _) => {}
-        }
-        if *progress != before {
-            let told = match progress {
-                Progress::EarlyMedia => {
-                    "The network plays to the agent before the customer answers."
-                }
-                _ => "The customer's phone rings.",
-            };
-            self.tell(now, told);
-        }
-    }
-
-    fn handle_accepted(&mut self, now: Moment, answer: Option<String>, out: &mut Vec<Action>) {
-        let State::Inviting { early, .. } = self.state else {
-            return;
-        };
-        match (answer, early) {
-            (Some(answer), EarlyMedia::None) => {
-                out.extend([Action::Apply { answer }, Action::Bridge])
-            }
-            // The early answer was the answer (RFC 3261 §13.2.1); the 200 repeats it.
-            (Some(_) | None, EarlyMedia::Applied) => {}
-            (None, EarlyMedia::None) => {
-                let ended = Termination::new(
-                    EndedBy::Provider,
-                    Reason::MediaRefused,
-                    "The trunk accepted the call without an audio description.",
-                );
-                return self.end(now, ended, out);
-            }
-        }
-        self.connect(now);
-    }
-
-    fn handle_dialog_end(&mut self, now: Moment, end: DialogEnd, out: &mut Vec<Action>) {
-        let ended = match (&self.state, end) {
-            (State::WrapUp { .. } | State::Closed, _) | (_, DialogEnd::Ours) => return,
-            (State::CustomerRinging, DialogEnd::Bye) => {
-                self.tell(
-                    now,
-                    "The platform ended the agent's leg before the customer was there.",
-                );
-                self.state = State::Unexplained {
-                    until: now.instant + EXPLANATION,
-                };
-                return;
-            }
-            (State::Connected, DialogEnd::Bye) => {
-                Termination::new(EndedBy::Customer, Reason::Hangup, "The customer hung up.")
-            }
-            (_, DialogEnd::Bye | DialogEnd::Cancelled) => match self.direction {
-                Direction::Inbound => abandoned(),
-                Direction::Outbound => Termination::new(
-                    EndedBy::Provider,
-                    Reason::Rejected,
-                    format!(
-                        "{} ended the call before the customer was reached.",
-                        capital(&self.far_end())
-                    ),
-                ),
-            },
-            (_, DialogEnd::Rejected { status, reason }) => Termination::refused(status, &reason),
-            (_, DialogEnd::TimedOut) => Termination::new(
-                EndedBy::Provider,
-                Reason::TimedOut,
-                format!(
-                    "{} did not answer our signalling.",
-                    capital(&self.far_end())
-                ),
-            ),
-            (_, DialogEnd::AckMissing) => Termination::new(
-                EndedBy::Provider,
-                Reason::TimedOut,
-                format!(
-                    "{} did not confirm our answer (no ACK within 32 s).",
-                    capital(&self.far_end())
-                ),
-            ),
-            (_, DialogEnd::FlowLost) => Termination::new(
-                EndedBy::Provider,
-                Reason::LineDown,
-                format!("The connection to {} was lost.", self.far_end()),
-            ),
-        };
-        self.end(now, ended, out);
-    }
-
-    fn handle_push(&mut self, now: Moment, push: Push, out: &mut Vec<Action>) {
-        match (&mut self.state, push) {
-            (State::WrapUp { .. } | State::Closed, _) => {}
-            (State::Expecting { command, .. }, Push::NewCall { ucid }) => {
-                *command = Command::Taken;
-                self.ucid = ucid.or(self.ucid.take());
-                self.tell(now, "The platform announced the call.");
-            }
-            (_, Push::NewCall { ucid }) => self.ucid = self.ucid.take().or(ucid),
-            (State::CustomerRinging, Push::BusyAgent) => self.connect(now),
-            // A push that overtakes the end of our answer is told again by the talk itself.
-            (State::Answering { then, .. }, Push::BusyAgent) => *then = AfterAnswer::Talk,
-            (State::Connected, Push::BusyAgent) => {}
-            // A release follows talk only, whether or not the push that told of it was lost.
-            (State::Connected | State::CustomerRinging, Push::Release { wrap_up }) => {
-                self.state = State::Connected;
-                self.end(now, reported(), out);
-                if wrap_up == WrapUp::Skipped {
-                    self.wrap_up_done(now, "The platform leaves no time for wrap-up.", out);
-                }
-            }
-            (State::Connected, Push::Drop { .. }) => self.end(now, reported(), out),
-            (State::RingingIn { .. }, Push::Drop { .. }) => {
-                let ended = abandoned();
+    fn handle_played(&mut self, now: Moment, out: &mut Vec<Action>) {
+        match &self.state {
+            // Never silence.
+            State::Waiting { .. } => out.push(Action::Play(Announcement::Hold)),
+            State::Farewell { ended, .. } => {
+                let ended = ended.clone();
                 self.end(now, ended, out);
             }
-            (
-                _,
-                Push::Drop {
-                    call_status,
-                    dial_status,
-                },
-            ) => {
-                let ended = Termination::dropped(call_status.as_deref(), dial_status.as_deref());
-                self.end(now, ended, out);
-            }
-            (State::Unexplained { .. }, Push::Release { .. }) => {
-                let ended = Termination::dropped(None, None);
-                self.end(now, ended, out);
-            }
-            // Nothing of ours is up yet that these could speak of.
-            (
-                State::Expecting { .. }
-                | State::Offering { .. }
-                | State::Inviting { .. }
-                | State::RingingIn { .. }
-                | State::Unexplained { .. },
-                Push::BusyAgent,
-            )
-            | (
-                State::Expecting { .. }
-                | State::Answering { .. }
-                | State::Offering { .. }
-                | State::Inviting { .. }
-                | State::RingingIn { .. },
-                Push::Release { .. },
-            ) => {}
-        }
-    }
-
-    fn handle_media_lost(&mut self, now: Moment, words: &str, out: &mut Vec<Action>) {
-        if self.ended.is_none() {
-            let ended = Termination::new(
-                EndedBy::Gateway,
-                Reason::MediaFailed,
-                format!("The audio connection to {} failed: {words}", self.far_end()),
-            );
-            self.end(now, ended, out);
-        }
-    }
-
-    fn wrap_up_done(&mut self, now: Moment, told: impl Into<String>, out: &mut Vec<Action>) {
-        if let State::WrapUp { .. } = self.state {
-            self.tell(now, told);
-            self.close(out);
-        }
-    }
-
-    /// Customer and agent talk from here on.
-    fn connect(&mut self, now: Moment) {
-        self.answered_at = Some(now.epoch_ms);
-        self.state = State::Connected;
-        self.tell(now, "Customer and agent are connected.");
-    }
-
-    /// Ends what is up, in the way its state asks for, and remembers why.
-    fn end(&mut self, now: Moment, termination: Termination, out: &mut Vec<Action>) {
-        let next = match &self.state {
-            State::WrapUp { .. } | State::Closed => return,
-            State::Connected => State::WrapUp {
-                until: now.instant + self.windows.wrap_up,
-            },
+            // The end of a greeting may overtake the answer that cut it short.
             State::Expecting { .. }
             | State::Answering { .. }
-            | State::CustomerRinging
+            | State::CustomerRinging { .. }
             | State::Unexplained { .. }
             | State::Offering { .. }
             | State::Inviting { .. }
-            | State::RingingIn { .. } => State::Closed,
-        };
-        match &self.state {
-            State::Expecting { .. } => out.push(match termination.reason {
-                // No INVITE will come, or has been met.
-                Reason::DialRefused
-                | Reason::DialNotSent
-                | Reason::DialUnanswered
-                | Reason::NoInvite
-                | Reason::AgentNotReady => Action::CloseExpectation,
-                // There is no command that takes a dial back, so its INVITE is met and refused.
-                _ => Action::RefuseExpected,
-            }),
-            State::RingingIn { .. } | State::Answering { .. } => {
-                let (status, phrase) = refusal(termination.reason);
-                out.extend([Action::Refuse { status, phrase }, Action::CloseMedia]);
-            }
-            State::CustomerRinging
-            | State::Unexplained { .. }
-            | State::Inviting { .. }
-            | State::Connected => {
-                out.extend([Action::HangUp, Action::CloseMedia]);
-            }
-            State::Offering { .. } => out.push(Action::CloseMedia),
-            State::WrapUp { .. } | State::Closed => {}
-        }
-        self.tell(now, termination.detail.clone());
-        self.ended = Some(Ended {
-            at: now.epoch_ms,
-            termination,
-        });
-        self.state = next;
-        if let State::Closed = self.state {
-            out.push(Action::ReleaseAgent);
+            | State::RingingIn { .. }
+            | State::Connected { .. }
+            | State::WrapUp { .. }
+            | State::Closed => {}
         }
     }
 
-    fn close(&mut self, out: &mut Vec<Action>) {
-        self.state = State::Closed;
-        out.push(Action::ReleaseAgent);
-    }
-
+    /// Whom we speak of when it isn't the customer who failed.
     fn far_end(&self) -> String {
         if self.via == OZONETEL {
             "the platform".to_owned()
@@ -969,6 +693,15 @@ pub struct Made {
     pub context: Option<Value>,
 }
 
+impl Manner {
+    /// The agent's leg is there first, and nobody is told anything by us.
+    pub const PLAIN: Self = Self {
+        order: Order::AgentFirst,
+        greeting: Spoken::Not,
+        fallback: Spoken::Not,
+    };
+}
+
 /// The way out that is the agent's own line.
 pub const OZONETEL: &str = "ozonetel";
 
@@ -981,35 +714,11 @@ const DESCRIPTION: Duration = Duration::from_secs(10);
 /// How long a customer's phone rings before we give up; networks do so after about a minute.
 const RING_OUT: Duration = Duration::from_secs(120);
 
+/// How long last words may take where nobody says that they have been heard.
+const LAST_WORDS: Duration = Duration::from_secs(60);
+
 /// A story that goes on for longer tells of something that flaps.
 const SENTENCES_AT_MOST: usize = 500;
-
-fn reported() -> Termination {
-    Termination::new(
-        EndedBy::Customer,
-        Reason::Hangup,
-        "The platform reported the end of the call.",
-    )
-}
-
-fn abandoned() -> Termination {
-    Termination::new(
-        EndedBy::Customer,
-        Reason::Abandoned,
-        "The caller hung up before the call was answered.",
-    )
-}
-
-/// The SIP status that tells a caller why nobody answered.
-fn refusal(reason: Reason) -> (u16, &'static str) {
-    match reason {
-        Reason::Declined => (603, "Decline"),
-        Reason::Busy => (486, "Busy Here"),
-        Reason::MediaRefused => (488, "Not Acceptable Here"),
-        Reason::Shutdown => (503, "Service Unavailable"),
-        _ => (480, "Temporarily Unavailable"),
-    }
-}
 
 fn no_invite(command: Command, window: Duration) -> Termination {
     let because = match command {

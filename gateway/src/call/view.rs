@@ -1,7 +1,7 @@
 //! What others see of a call: a whole snapshot, derived from the machine's state.
 
-use super::state::{Call, State};
-use crate::agent::wire::{CallState, CallView, Progress, Recording};
+use super::state::{AfterAnswer, Before, Call, Command, Hold, State};
+use crate::agent::wire::{CallState, CallView, Direction, EndedView, Progress, Recording};
 
 impl Call {
     /// The snapshot that goes to the desk, the API and the events.
@@ -32,31 +32,55 @@ impl Call {
 
     /// The state's public name. An expected call never rings at the desk.
     fn visible(&self) -> (CallState, Option<Progress>) {
-        use super::state::{AfterAnswer, Command};
         let ringing_out = |progress| (CallState::RingingOut, Some(progress));
         match &self.state {
             State::Expecting { command, .. } => ringing_out(match command {
                 Command::Sent | Command::Unclear | Command::Unanswered => Progress::Requested,
                 Command::Taken => Progress::Dialing,
             }),
-            State::Answering {
-                then: AfterAnswer::CustomerRings,
-                ..
-            } => ringing_out(Progress::Dialing),
-            State::Answering {
-                then: AfterAnswer::Talk,
-                ..
-            } => match self.direction {
-                crate::agent::wire::Direction::Outbound => ringing_out(Progress::Alerting),
-                crate::agent::wire::Direction::Inbound => (CallState::RingingIn, None),
+            State::Answering { then, .. } => match (then, self.direction) {
+                (AfterAnswer::CustomerRings, _) => ringing_out(Progress::Dialing),
+                (AfterAnswer::Talk, Direction::Outbound) => ringing_out(Progress::Alerting),
+                (AfterAnswer::Talk, Direction::Inbound)
+                | (AfterAnswer::Greet | AfterAnswer::Farewell(_), _) => {
+                    (CallState::RingingIn, None)
+                }
             },
-            State::CustomerRinging | State::Unexplained { .. } => ringing_out(Progress::Alerting),
+            State::CustomerRinging { .. } | State::Unexplained { .. } => {
+                ringing_out(Progress::Alerting)
+            }
             State::Offering { .. } => ringing_out(Progress::Requested),
             State::Inviting { progress, .. } => ringing_out(*progress),
-            State::RingingIn { .. } => (CallState::RingingIn, None),
-            State::Connected => (CallState::Connected, None),
+            State::RingingIn { .. }
+            | State::Waiting { .. }
+            | State::Farewell {
+                after: Before::Ringing,
+                ..
+            } => (CallState::RingingIn, None),
+            State::Connected { hold: Hold::On, .. } => (CallState::Held, None),
+            State::Connected {
+                hold: Hold::Off, ..
+            }
+            // The agent may still come back.
+            | State::Farewell {
+                after: Before::Talk,
+                ..
+            } => (CallState::Connected, None),
             State::WrapUp { .. } => (CallState::WrapUp, None),
             State::Closed => (CallState::Closed, None),
         }
+    }
+}
+
+/// The call as it stands at the desk of an agent for whom it is over: another one answered it, or
+/// the customer is being told that nobody did.
+pub fn over_for(view: CallView, agent: &str, at: u64, ended: EndedView) -> CallView {
+    CallView {
+        agent: agent.to_owned(),
+        state: CallState::Closed,
+        progress: None,
+        ended_at: Some(at),
+        ended: Some(ended),
+        ..view
     }
 }

@@ -32,11 +32,8 @@ impl Limits {
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
         let default = Self::default();
         let calls_per_agent = table.or("calls_per_agent", default.calls_per_agent)?;
-        if calls_per_agent != CALLS_PER_AGENT {
-            return Err(table.fault(
-                "calls_per_agent",
-                "must be 1: a second call needs hold, which is not available in this version",
-            ));
+        if calls_per_agent == 0 {
+            return Err(table.fault("calls_per_agent", "must be at least 1"));
         }
         Ok(Self {
             calls: table.or("calls", default.calls)?,
@@ -63,7 +60,7 @@ impl Default for Limits {
 /// About what one small machine relays; an operator with more cores raises it.
 const CALLS: usize = 2_000;
 
-/// Talking is to one, and nobody waits in a queue of an agent's own.
+/// Talking is to one; with more, answering another call puts the first on hold.
 const CALLS_PER_AGENT: usize = 1;
 
 const WRAP_UP: Duration = Duration::from_secs(30);

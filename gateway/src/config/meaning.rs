@@ -35,7 +35,13 @@ pub(super) fn check(
     let agent_ids: Vec<&str> = agents.iter().map(|a| a.value.id.as_str()).collect();
     for route in routes {
         named("trunk", route, &route.value.trunk, &trunk_names, faults);
-        named("agent", route, &route.value.agent, &agent_ids, faults);
+        let key = match route.value.agents.len() {
+            1 => "agent",
+            _ => "agents",
+        };
+        for agent in &route.value.agents {
+            named(key, route, agent, &agent_ids, faults);
+        }
     }
     for trunk in trunks {
         if trunk.value.name == OZONETEL {

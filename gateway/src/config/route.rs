@@ -1,18 +1,28 @@
-//! `[[route]]`: which agent rings for a called number.
+//! `[[route]]`: which agents ring for a called number, and what the caller hears meanwhile.
 
 use std::time::Duration;
 
 use super::error::Fault;
+use super::prompts::Saying;
 use super::scalar::Scalar;
 use super::table::Table;
+use crate::call::ringing::Strategy;
 
-/// Calls that come in by a trunk and ring at an agent. The first route that matches is taken.
+/// Calls that come in by a trunk and ring at agents. The first route that matches is taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     pub trunk: String,
     pub called: Pattern,
-    pub agent: String,
+    /// One or more, in the order in which they are rung.
+    pub agents: Vec<String>,
+    pub strategy: Strategy,
+    /// How long each rings where they do so in turn.
+    pub turn: Duration,
     pub ring_timeout: Duration,
+    /// Said at once after answering; [`Saying::Nothing`]: answered with the agent only.
+    pub greeting: Saying,
+    /// Said when nobody answers.
+    pub fallback: Saying,
 }
 
 /// A called number: exact, or with a `*` at one end, or `*` for all.
@@ -24,15 +34,57 @@ pub enum Pattern {
 }
 
 impl Route {
-    pub(super) const KEYS: &[&str] = &["trunk", "called", "agent", "ring_timeout"];
+    pub(super) const KEYS: &[&str] = &[
+        "trunk",
+        "called",
+        "agent",
+        "agents",
+        "strategy",
+        "turn",
+        "ring_timeout",
+        "greeting",
+        "fallback",
+    ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
         Ok(Self {
             trunk: table.required("trunk")?,
             called: table.required("called")?,
-            agent: table.required("agent")?,
+            agents: agents(&table)?,
+            strategy: table.or("strategy", Strategy::All)?,
+            turn: table.or("turn", TURN)?,
             ring_timeout: table.or("ring_timeout", RING_TIMEOUT)?,
+            greeting: Saying::read(&table, "greeting", Saying::Nothing)?,
+            fallback: Saying::read(&table, "fallback", Saying::Usual)?,
         })
+    }
+}
+
+/// `agent` or `agents`: one of the two.
+fn agents(table: &Table<'_>) -> Result<Vec<String>, Fault> {
+    let agents = match table.list::<String>("agents")? {
+        None => vec![table.required("agent")?],
+        Some(_) if table.entry("agent").is_some() => {
+            return Err(table.fault("agent", "and agents are both given; only one can be meant"));
+        }
+        Some(agents) => agents,
+    };
+    let twice = |(place, id): (usize, &String)| agents[..place].contains(id);
+    if agents.is_empty() || agents.iter().enumerate().any(twice) {
+        return Err(table.fault("agents", "must name at least one agent, and none twice"));
+    }
+    Ok(agents)
+}
+
+impl Scalar for Strategy {
+    const SHAPE: &'static str = "one of \"all\", \"in-turn\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "all" => Some(Self::All),
+            "in-turn" => Some(Self::InTurn),
+            _ => None,
+        }
     }
 }
 
@@ -67,3 +119,6 @@ impl Scalar for Pattern {
 
 /// As long as most carriers let a phone ring.
 const RING_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// Three or four rings.
+const TURN: Duration = Duration::from_secs(15);

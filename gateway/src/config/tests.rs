@@ -232,6 +232,44 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 6: route[1].agent: \"nobody\" isn't configured; known are agent7",
         ),
         (
+            &format!("{trunk}{agent}[[route]]\ntrunk = \"carrier\"\ncalled = \"*\""),
+            "line 6: route[1].agent: is missing",
+        ),
+        (
+            &format!(
+                "{trunk}{agent}[[route]]\ntrunk = \"carrier\"\ncalled = \"*\"\nagents = [\"agent7\", \"agent7\"]"
+            ),
+            "line 9: route[1].agents: must name at least one agent, and none twice",
+        ),
+        (
+            &format!(
+                "{trunk}{agent}[[route]]\ntrunk = \"carrier\"\ncalled = \"*\"\nagent = \"agent7\"\nagents = [\"agent7\"]"
+            ),
+            "line 9: route[1].agent: and agents are both given",
+        ),
+        (
+            &format!(
+                "{trunk}{agent}[[route]]\ntrunk = \"carrier\"\ncalled = \"*\"\nagents = [\"agent7\", \"agent9\"]"
+            ),
+            "line 6: route[1].agents: \"agent9\" isn't configured",
+        ),
+        (
+            &format!(
+                "{trunk}{agent}[[route]]\ntrunk = \"carrier\"\ncalled = \"*\"\nagent = \"agent7\"\ngreeting = 1"
+            ),
+            "line 10: route[1].greeting: must be true, false or a WAV file",
+        ),
+        (
+            &format!(
+                "{trunk}{agent}[[route]]\ntrunk = \"carrier\"\ncalled = \"*\"\nagent = \"agent7\"\nstrategy = \"random\""
+            ),
+            "line 10: route[1].strategy: must be one of",
+        ),
+        (
+            "[prompts]\ngreetings = \"a.wav\"",
+            "line 2: prompts.greetings: unknown key; did you mean \"greeting\"?",
+        ),
+        (
             &format!(
                 "{trunk}{agent}[[route]]\ntrunk = \"carrier\"\ncalled = \"+9*0*\"\nagent = \"agent7\""
             ),

@@ -18,7 +18,7 @@ use super::auth::{Caller, Reach, Scope};
 use super::idempotency::{Known, Name};
 use super::problem::Problem;
 use super::request::{Asked, Json};
-use crate::agent::wire::{CallState, CallView, Dial};
+use crate::agent::wire::{CallState, CallView, Dial, Order};
 use crate::call::CallId;
 use crate::switchboard::{Action, CallFilter, Told};
 
@@ -28,6 +28,8 @@ pub(super) fn routes() -> Router<Arc<Public>> {
         .route("/v1/calls/{call}", get(show))
         .route("/v1/calls/{call}/answer", post(answer))
         .route("/v1/calls/{call}/hangup", post(hangup))
+        .route("/v1/calls/{call}/hold", post(hold))
+        .route("/v1/calls/{call}/resume", post(resume))
         .route("/v1/calls/{call}/mute", post(mute))
         .route("/v1/calls/{call}/unmute", post(unmute))
         .route("/v1/calls/{call}/digits", post(digits))
@@ -50,26 +52,14 @@ struct Placing {
     ring_timeout_s: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Order {
-    #[default]
-    AgentFirst,
-    CustomerFirst,
-}
-
 impl Placing {
     fn refuse_what_is_not_built(&self) -> Result<(), Problem> {
-        let detail = if self.order == Order::CustomerFirst {
-            "The order \"customer-first\" isn't available in this version; \"agent-first\" is."
-        } else if self.record == Some(true) {
-            "Recording isn't available in this version."
-        } else if self.ring_timeout_s.is_some() {
-            "A \"ring_timeout_s\" belongs to the order \"customer-first\", which isn't available in this version."
-        } else {
-            return Ok(());
-        };
-        Err(Problem::not_available(detail))
+        if self.record == Some(true) {
+            return Err(Problem::not_available(
+                "Recording isn't available in this version.",
+            ));
+        }
+        Ok(())
     }
 
     fn into_dial(self, call: CallId) -> (String, Dial) {
@@ -79,6 +69,8 @@ impl Placing {
             from: self.from,
             via: self.via,
             context: self.context.map(Value::Object),
+            order: self.order,
+            ring_timeout_s: self.ring_timeout_s,
         };
         (self.agent, dial)
     }
@@ -292,6 +284,24 @@ async fn hangup(
     Json(HangingUp { reason }): Json<HangingUp>,
 ) -> Result<axum::Json<CallView>, Problem> {
     act(&public, &caller, &call, Action::Hangup { reason }).await
+}
+
+async fn hold(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Hold { on: true }).await
+}
+
+async fn resume(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Hold { on: false }).await
 }
 
 async fn mute(

@@ -3,11 +3,11 @@
 use media::{Engine, Full, LegId, Mute, PeerKind, RequestId};
 use signaling::{Body, Credentials, InviteRequest, Party, Path};
 
-use super::task::{Age, Owner, Purpose, Route, Task};
+use super::task::{Age, Owner, Purpose, Route, Task, WhenAsked};
 use crate::agent::readiness;
 use crate::call::expectation::{Expectation, Fate};
 use crate::call::number::Number;
-use crate::call::state::{Action, DialReply, DialogEnd, Input};
+use crate::call::state::{Action, Answered, DialReply, DialogEnd, Input};
 use crate::clock::Moment;
 
 impl Task {
@@ -62,16 +62,24 @@ impl Task {
             }
             Action::Invite { offer } => return self.invite(now, age, offer),
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
-            Action::Bridge => {
-                placed.bridged = Some(now.instant);
-                self.join(agent);
-                // The leg may have been lost while the call was answered.
-                if self.agents[agent].media.warm().is_none() {
-                    self.doom(now, agent);
+            Action::AskAgent => {
+                let answers = placed.when_asked == WhenAsked::Answer;
+                if answers && readiness::can_talk(&self.agents[agent]).is_ok() {
+                    let how = Answered::ByPolicy;
+                    return Some(Input::Answer { how });
                 }
             }
+            Action::Dismiss { ended } => self.dismiss(now, age, &ended),
+            Action::Bridge => self.bridge(now, age),
+            Action::Part => self.part(age),
+            Action::Play(announcement) => return self.play(now, age, announcement),
+            Action::Hold { on } => return self.hold(now, age, on),
             Action::Mute(_) => self.join(agent),
-            Action::CloseMedia => self.close_media(age),
+            Action::CloseMedia => {
+                // What nobody came to break was dead air to the end.
+                self.audible(now, age);
+                self.close_media(age);
+            }
             Action::ReleaseAgent => {
                 // The platform knows nothing of a trunk's calls.
                 if let Route::Line(_) = placed.route {
@@ -253,6 +261,7 @@ impl Task {
             return;
         };
         placed.bridged = None;
+        placed.played_from = None;
         placed.without_agent = None;
         placed.without_customer = None;
         let (agent, leg) = (placed.agent, placed.leg.take());

@@ -4,13 +4,15 @@ use media::{LegId, Tones, TonesError};
 use serde_json::json;
 
 use super::acts::OVERLOADED;
-use super::task::{Age, Owner, Purpose, Task};
+use super::dialling::Asker;
+use super::task::{Age, Owner, Placed, Purpose, Task};
 use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
-use crate::agent::wire::{CallView, Event, Frame, Operation};
+use crate::agent::wire::{CallView, EndedBy, EndedView, Event, Frame, Operation};
 use crate::agent::{AVAILABLE, ConnectionId, readiness, wire};
 use crate::call::CallId;
-use crate::call::state::{Answered, Input};
+use crate::call::state::{Answered, Input, Spoken};
+use crate::call::termination::Reason;
 use crate::clock::Moment;
 use crate::http::problem::Problem;
 
@@ -60,10 +62,11 @@ impl Task {
                 connection,
                 token_expires,
             } => {
-                if let Some(agent) = self.connections.get(&connection)
-                    && let Some(session) = &mut self.agents[*agent].session
+                if let Some(agent) = self.connections.get(&connection).copied()
+                    && let Some(session) = &mut self.agents[agent].session
                 {
                     session.renew(now, connection, token_expires);
+                    self.stir(agent);
                 }
             }
             Desk::Closed { connection } => self.close(now, connection),
@@ -72,11 +75,12 @@ impl Task {
 
     pub(super) fn reply(&mut self, now: Moment, connection: ConnectionId, frame: Frame) {
         let grace = self.config.limits.grace;
-        if let Some(agent) = self.connections.get(&connection)
-            && let Some(session) = &mut self.agents[*agent].session
+        if let Some(agent) = self.connections.get(&connection).copied()
+            && let Some(session) = &mut self.agents[agent].session
             && session.connection() == Some(connection)
         {
             session.reply(now, grace, frame);
+            self.stir(agent);
         }
     }
 
@@ -138,6 +142,7 @@ impl Task {
         let Some(agent) = self.connections.remove(&connection) else {
             return;
         };
+        self.stir(agent);
         let grace = self.config.limits.grace;
         if let Some(session) = &mut self.agents[agent].session
             && session.connection() == Some(connection)
@@ -147,6 +152,7 @@ impl Task {
                 agent = self.agents[agent].config.id,
                 "the agent's browser is gone; it is waited for"
             );
+            self.doubt(now, agent);
         }
     }
 
@@ -156,13 +162,19 @@ impl Task {
             agent = self.agents[agent].config.id,
             "the agent did not come back"
         );
-        let live: Vec<Age> = self.live_calls(agent).map(|(age, _)| age).collect();
-        for age in live {
-            self.feed(
-                now,
-                age,
-                Input::AgentLost("The agent's browser was gone for too long."),
-            );
+        let live: Vec<(Age, bool)> = self
+            .live_calls(agent)
+            .map(|(age, placed)| (age, placed.call.rings_at_desk()))
+            .collect();
+        for (age, rings) in live {
+            let told = self.told_when_lost(agent);
+            match rings {
+                true => self.leave_lost(now, age, agent),
+                false => {
+                    let words = "The agent's browser was gone for too long.";
+                    self.feed(now, age, Input::AgentLost { words, told });
+                }
+            }
         }
         let media = std::mem::take(&mut self.agents[agent].media);
         let legs = media
@@ -173,6 +185,7 @@ impl Task {
             self.close_leg(leg);
         }
         self.agents[agent].session = None;
+        self.stir(agent);
     }
 
     /// Does what the browser asks; `None`: the reply follows when the media engine has answered.
@@ -191,7 +204,7 @@ impl Task {
             Operation::Media { sdp, restart } => {
                 self.handle_offer_of_desk(agent, connection, re, sdp, restart)
             }
-            Operation::Dial(dial) => acted(self.dial_for(now, agent, dial)),
+            Operation::Dial(dial) => acted(self.dial_by(now, agent, dial, Asker::Agent)),
             Operation::Answer { call } => acted(self.act_for(now, agent, &call, Action::Answer)),
             Operation::Reject { call, .. } => {
                 acted(self.act_for(now, agent, &call, Action::Reject))
@@ -209,7 +222,9 @@ impl Task {
                 call, code, notes, ..
             } => acted(self.act_for(now, agent, &call, Action::Dispose { code, notes })),
             Operation::Status { name, reason } => Some(self.set_status(now, agent, name, reason)),
-            Operation::Hold { .. } => Some(Err(not_built("Hold"))),
+            Operation::Hold { call, on } => {
+                acted(self.act_for(now, agent, &call, Action::Hold { on }))
+            }
             Operation::Transfer { .. } | Operation::Complete { .. } => {
                 Some(Err(not_built("Transfer")))
             }
@@ -296,16 +311,17 @@ impl Task {
     ) -> Result<CallView, Problem> {
         let age = self.ages.get(call).copied();
         let own = age.filter(|age| {
-            self.calls
-                .get(age)
-                .is_some_and(|placed| placed.agent == agent)
+            let placed = self.calls.get(age);
+            self.at_desk[agent].contains(age)
+                || placed.is_some_and(|placed| placed.agent == agent && !placed.call.is_up())
         });
         match own {
-            Some(age) => self.act_on(now, age, action),
+            Some(age) => self.act_as(now, agent, age, action),
             None => Err(Problem::not_found("You have no such call.")),
         }
     }
 
+    /// In the name of the agent whose call it is.
     pub(super) fn act_on(
         &mut self,
         now: Moment,
@@ -315,36 +331,44 @@ impl Task {
         let Some(placed) = self.calls.get(&age) else {
             return Err(Problem::not_found("There is no such call."));
         };
-        let agent = placed.agent;
+        let agent = placed.desks().first().copied().unwrap_or(placed.agent);
+        self.act_as(now, agent, age, action)
+    }
+
+    fn act_as(
+        &mut self,
+        now: Moment,
+        agent: usize,
+        age: Age,
+        action: Action,
+    ) -> Result<CallView, Problem> {
+        let Some(placed) = self.calls.get(&age) else {
+            return Err(Problem::not_found("There is no such call."));
+        };
         let state = placed.call.view().state;
+        let rings = placed.call.rings_at_desk();
         let wrong = |what: &str| Problem::conflict(format!("The call is {}; {what}", words(state)));
         use crate::agent::wire::CallState as S;
         let input = match action {
-            Action::Answer => {
-                if state != S::RingingIn {
-                    return Err(wrong("only one that rings can be answered."));
-                }
-                if self
-                    .live_calls(agent)
-                    .any(|(other, placed)| other != age && placed.bridged.is_some())
-                {
-                    return Err(Problem::conflict(
-                        "The agent talks on another call; end it first.",
-                    ));
-                }
-                readiness::can_talk(&self.agents[agent]).map_err(|because| {
-                    Problem::new("agent-not-ready", "The agent is not ready", 409, because)
-                })?;
-                Input::Answer {
-                    how: Answered::ByAgent,
-                }
+            Action::Answer if rings => {
+                self.answer_at(now, age, agent)?;
+                return self.view(age);
             }
+            Action::Answer => return Err(wrong("only one that rings can be answered.")),
+            Action::Reject | Action::Hangup { .. } if rings => {
+                self.decline(now, age, agent);
+                return self.view(age);
+            }
+            Action::Reject => return Err(wrong("only one that rings can be declined.")),
             Action::Hangup { .. } => Input::HangUp,
-            Action::Reject => {
-                if state != S::RingingIn {
-                    return Err(wrong("only one that rings can be declined."));
+            Action::Hold { on } => {
+                if !placed.call.is_connected() {
+                    return Err(wrong("only a talk can be put on hold."));
                 }
-                Input::Reject
+                if !on {
+                    self.hold_talks(now, age, agent);
+                }
+                Input::Hold(on)
             }
             Action::Mute { on } => {
                 if matches!(state, S::WrapUp | S::Closed) {
@@ -374,6 +398,63 @@ impl Task {
         };
         self.feed(now, age, input);
         self.view(age)
+    }
+
+    /// The agent takes what rings; whoever the agent talks to meanwhile is put on hold.
+    fn answer_at(&mut self, now: Moment, age: Age, agent: usize) -> Result<(), Problem> {
+        let between = |(other, placed): (Age, &Placed)| {
+            other != age && placed.bridged.is_some() && !placed.call.is_connected()
+        };
+        if self.live_calls(agent).any(between) {
+            return Err(Problem::conflict(
+                "The agent is about to talk on another call; end it first.",
+            ));
+        }
+        readiness::can_talk(&self.agents[agent]).map_err(|because| {
+            Problem::new("agent-not-ready", "The agent is not ready", 409, because)
+        })?;
+        self.hold_talks(now, age, agent);
+        self.answer(now, age, agent, Answered::ByAgent);
+        Ok(())
+    }
+
+    /// One talk at a time: the others' customers are put on hold.
+    fn hold_talks(&mut self, now: Moment, age: Age, agent: usize) {
+        let talks = |(other, placed): &(Age, &Placed)| *other != age && placed.call.is_talking();
+        let others: Vec<Age> = self
+            .live_calls(agent)
+            .filter(talks)
+            .map(|(age, _)| age)
+            .collect();
+        for other in others {
+            self.feed(now, other, Input::Hold(true));
+        }
+    }
+
+    fn decline(&mut self, now: Moment, age: Age, agent: usize) {
+        let told = EndedView {
+            by: EndedBy::Agent,
+            reason: Reason::Declined.label(),
+            detail: "The agent declined the call.".to_owned(),
+            sip: None,
+        };
+        self.leave(now, age, agent, told, Input::Reject);
+    }
+
+    /// The agent's browser is gone for good while it rings there.
+    fn leave_lost(&mut self, now: Moment, age: Age, agent: usize) {
+        let words = "The agent's browser was closed while the call rang.";
+        let told = EndedView {
+            by: EndedBy::Gateway,
+            reason: Reason::AgentLost.label(),
+            detail: words.to_owned(),
+            sip: None,
+        };
+        let lost = Input::AgentLost {
+            words,
+            told: Spoken::Aloud,
+        };
+        self.leave(now, age, agent, told, lost);
     }
 
     pub(super) fn view(&self, age: Age) -> Result<CallView, Problem> {

@@ -1,21 +1,35 @@
 //! A dial, from an agent's click or a back end's request: whether it may go out, and by which way.
 
+use std::time::Duration;
+
 use super::invites::RING;
-use super::task::{Age, Route, Task, line_of};
-use crate::agent::wire::{CallView, Dial, Peer};
+use super::task::{Age, Desks, Entry, Route, Task, WhenAsked, line_of};
+use crate::agent::wire::{CallView, Dial, Order, Peer};
 use crate::agent::{AVAILABLE, readiness};
 use crate::call::number::Number;
-use crate::call::state::{Call, Input, Made, OZONETEL};
+use crate::call::state::{Call, Input, Made, Manner, OZONETEL, Spoken};
 use crate::clock::Moment;
+use crate::config::AutoAnswer;
 use crate::http::problem::Problem;
 
 impl Task {
-    /// Places a call in the agent's name, by whatever way is asked for or configured.
+    /// Places a call in the agent's name, for a back end.
     pub(super) fn dial_for(
         &mut self,
         now: Moment,
         agent: usize,
         dial: Dial,
+    ) -> Result<CallView, Problem> {
+        self.dial_by(now, agent, dial, Asker::BackEnd)
+    }
+
+    /// Places a call in the agent's name, by whatever way is asked for or configured.
+    pub(super) fn dial_by(
+        &mut self,
+        now: Moment,
+        agent: usize,
+        dial: Dial,
+        asker: Asker,
     ) -> Result<CallView, Problem> {
         if let Some(placed) = self
             .ages
@@ -40,12 +54,23 @@ impl Task {
                 "Choosing the number that is shown is not available in this version.",
             ));
         }
-        self.may_dial(now, agent)?;
+        let ring = ring_timeout(&dial)?;
+        self.may_dial(now, agent, dial.order)?;
         let via = dial
             .via
             .or_else(|| self.agents[agent].config.dial_via.clone());
         let via = via.unwrap_or_else(|| self.only_way(agent));
         let (route, expected) = self.way_out(agent, &via)?;
+        let manner = match (dial.order, route) {
+            (Order::AgentFirst, _) => Manner::PLAIN,
+            (Order::CustomerFirst, Route::Trunk(_)) => CUSTOMER_FIRST,
+            (Order::CustomerFirst, Route::Line(_)) => {
+                return Err(Problem::unprocessable(
+                    "The order \"customer-first\" goes out over a trunk; the platform calls its agent first.",
+                ));
+            }
+        };
+        self.hold_others(now, agent, via == OZONETEL)?;
         // Dialling again is the agent's word that the last call's wrap-up is done.
         let wrapping: Vec<Age> = self.open_calls(agent).map(|(age, _)| age).collect();
         for age in wrapping {
@@ -62,16 +87,57 @@ impl Task {
             context: dial.context,
         };
         let mut actions = Vec::new();
-        let windows = self.windows(RING);
+        let windows = self.windows(ring);
         let call = match expected {
             true => Call::dial_expected(made, now, windows, &mut actions),
-            false => Call::dial_trunk(made, now, windows, &mut actions),
+            false => Call::dial_trunk(made, manner, now, windows, &mut actions),
         };
-        let age = self.place(now, agent, route, None, call, actions);
+        let entry = Entry {
+            agent,
+            desks: Desks::One,
+            when_asked: self.when_asked(agent, asker),
+            route,
+            dialog: None,
+            prompts: self.prompts.clone(),
+        };
+        let age = self.place(now, entry, call, actions);
         self.view(age)
     }
 
-    fn may_dial(&self, now: Moment, agent: usize) -> Result<(), Problem> {
+    /// What the agent does once a customer who was called first is there.
+    fn when_asked(&self, agent: usize, asker: Asker) -> WhenAsked {
+        match (self.agents[agent].config.auto_answer, asker) {
+            (AutoAnswer::All, _) | (AutoAnswer::Outbound, Asker::Agent) => WhenAsked::Answer,
+            (AutoAnswer::Outbound, Asker::BackEnd)
+            | (AutoAnswer::None | AutoAnswer::Inbound, _) => WhenAsked::Ring,
+        }
+    }
+
+    /// Whoever the agent talks to is put on hold before another is called.
+    fn hold_others(&mut self, now: Moment, agent: usize, by_platform: bool) -> Result<(), Problem> {
+        let live: Vec<(Age, Route, bool)> = self
+            .live_calls(agent)
+            .map(|(age, placed)| (age, placed.route, placed.call.is_connected()))
+            .collect();
+        let room = live.len() < self.config.limits.calls_per_agent;
+        let platforms = |(_, route, _): &(Age, Route, bool)| matches!(route, Route::Line(_));
+        // The platform has one call for an agent at a time.
+        let taken = by_platform && live.iter().any(platforms);
+        if !room || taken || live.iter().any(|(_, _, connected)| !connected) {
+            return Err(Problem::new(
+                "agent-busy",
+                "The agent has a call",
+                409,
+                "The agent has a call already; end it first.",
+            ));
+        }
+        for (age, _, _) in live {
+            self.feed(now, age, Input::Hold(true));
+        }
+        Ok(())
+    }
+
+    fn may_dial(&self, now: Moment, agent: usize, order: Order) -> Result<(), Problem> {
         if self.open.len() >= self.config.limits.calls {
             return Err(Problem::unavailable(
                 "The gateway's limit of calls is reached.",
@@ -79,7 +145,16 @@ impl Task {
         }
         let refused =
             |detail: String| Problem::new("agent-not-ready", "The agent is not ready", 409, detail);
-        readiness::can_talk(&self.agents[agent]).map_err(refused)?;
+        match (order, &self.agents[agent].session) {
+            (Order::AgentFirst, _) => {
+                readiness::can_talk(&self.agents[agent]).map_err(refused)?;
+            }
+            // The agent's audio is needed when the customer is there.
+            (Order::CustomerFirst, Some(_)) => {}
+            (Order::CustomerFirst, None) => {
+                return Err(refused("The agent is not signed in at a desk.".to_owned()));
+            }
+        }
         let status = &self.agents[agent].status.name;
         if status != AVAILABLE {
             return Err(refused(format!("The agent's status is {status}.")));
@@ -91,14 +166,6 @@ impl Task {
         {
             return Err(refused(
                 "The token of the agent's browser has expired; calls in progress go on.".to_owned(),
-            ));
-        }
-        if self.live_calls(agent).next().is_some() {
-            return Err(Problem::new(
-                "agent-busy",
-                "The agent has a call",
-                409,
-                "The agent has a call already; end it first.",
             ));
         }
         Ok(())
@@ -150,5 +217,71 @@ impl Task {
             )));
         }
         Ok((Route::Line(line_of(agent)), shown.token.is_some()))
+    }
+}
+
+/// Who wants the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    Agent,
+    BackEnd,
+}
+
+/// How long the agent is rung once the customer has answered.
+fn ring_timeout(dial: &Dial) -> Result<Duration, Problem> {
+    match (dial.order, dial.ring_timeout_s) {
+        (_, None) => Ok(RING),
+        (Order::AgentFirst, Some(_)) => Err(Problem::unprocessable(
+            "A \"ring_timeout_s\" belongs to the order \"customer-first\".",
+        )),
+        (Order::CustomerFirst, Some(seconds)) if (1..=RING_AT_MOST).contains(&seconds) => {
+            Ok(Duration::from_secs(u64::from(seconds)))
+        }
+        (Order::CustomerFirst, Some(_)) => Err(Problem::unprocessable(format!(
+            "A \"ring_timeout_s\" is 1 to {RING_AT_MOST}: a customer waits meanwhile."
+        ))),
+    }
+}
+
+/// The customer is greeted, and told when nobody answers.
+const CUSTOMER_FIRST: Manner = Manner {
+    order: Order::CustomerFirst,
+    greeting: Spoken::Aloud,
+    fallback: Spoken::Aloud,
+};
+
+/// Seconds. Nobody who is called waits longer for whoever called.
+const RING_AT_MOST: u32 = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::CallId;
+
+    #[test]
+    fn only_a_customer_who_comes_first_waits_and_not_for_ever() {
+        for (order, seconds, expected) in [
+            (Order::AgentFirst, None, Some(RING)),
+            (Order::AgentFirst, Some(20), None),
+            (Order::CustomerFirst, None, Some(RING)),
+            (
+                Order::CustomerFirst,
+                Some(20),
+                Some(Duration::from_secs(20)),
+            ),
+            (Order::CustomerFirst, Some(0), None),
+            (Order::CustomerFirst, Some(301), None),
+        ] {
+            let dial = Dial {
+                call: CallId::fresh(),
+                to: "+919000000001".to_owned(),
+                from: None,
+                via: None,
+                context: None,
+                order,
+                ring_timeout_s: seconds,
+            };
+            assert_eq!(ring_timeout(&dial).ok(), expected, "{order:?} {seconds:?}");
+        }
     }
 }

@@ -7,14 +7,15 @@ use media::sdp::negotiate::examine_offer;
 use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
-use super::task::{Route, Task, line_of};
+use super::task::{Desks, Entry, Route, Task, WhenAsked};
 use crate::agent::readiness;
-use crate::agent::wire::Peer;
+use crate::agent::wire::{Order, Peer};
 use crate::call::CallId;
 use crate::call::expectation::{Evidence, Expectation, Fate};
-use crate::call::state::{Answered, Call, Input, Made, OZONETEL, Windows};
+use crate::call::ringing::Ringing;
+use crate::call::state::{Answered, Call, Input, Made, Manner, OZONETEL, Spoken, Windows};
 use crate::clock::Moment;
-use crate::config::AutoAnswer;
+use crate::config::{self, AutoAnswer};
 
 /// Why an INVITE is refused before it becomes a call.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,7 @@ impl Task {
         dialog: DialogId,
         invite: &IncomingInvite,
     ) {
-        let Some(agent) = (0..self.agents.len()).find(|index| line_of(*index) == line) else {
+        let Some(agent) = self.agent_of(line) else {
             return self.refuse(now, dialog, UNKNOWN_LINE);
         };
         let headers: Vec<(String, String)> = invite.headers().collect();
@@ -51,16 +52,16 @@ impl Task {
             AutoAnswer::All | AutoAnswer::Inbound => true,
             AutoAnswer::None | AutoAnswer::Outbound => false,
         };
-        let ring = RING;
-        self.ring(
-            now,
+        let entry = Entry {
             agent,
-            Route::Line(line),
-            OZONETEL.to_owned(),
-            dialog,
-            invite,
-            ring,
-        );
+            desks: Desks::One,
+            when_asked: WhenAsked::Ring,
+            route: Route::Line(line),
+            dialog: Some(dialog),
+            prompts: self.prompts.clone(),
+        };
+        let windows = self.windows(RING);
+        self.ring(now, entry, Manner::PLAIN, windows, invite);
         if auto && let Some(age) = self.dialogs.get(&dialog).copied() {
             let how = Answered::ByPolicy;
             self.feed(now, age, Input::Answer { how });
@@ -82,24 +83,90 @@ impl Task {
         let Some(trunk) = found else {
             return self.refuse(now, dialog, NO_ROUTE);
         };
-        let name = self.trunks[trunk].config.name.clone();
+        let name = self.trunks[trunk].config.name.as_str();
         let called = invite.called_user();
-        let route = self
-            .config
+        let matches = |route: &&config::Route| route.trunk == name && route.called.matches(&called);
+        let config = self.config.clone();
+        let Some((place, route)) = config
             .routes
             .iter()
-            .find(|route| route.trunk == name && route.called.matches(&called));
-        let Some(route) = route else {
+            .enumerate()
+            .find(|(_, route)| matches(route))
+        else {
             return self.refuse(now, dialog, NO_ROUTE);
         };
-        let ring = route.ring_timeout;
-        let Some(agent) = self.agent_index(&route.agent) else {
+        let (asked, refusal) = self.askable(route);
+        let refusal = match asked.is_empty() {
+            true => Some(refusal.unwrap_or(NO_ROUTE)),
+            false => None,
+        };
+        // Somebody's call it is, even if nobody can be asked.
+        let first = self.agent_index(&route.agents[0]);
+        let Some(agent) = asked.first().copied().or(first) else {
             return self.refuse(now, dialog, NO_ROUTE);
         };
-        if let Err(refusal) = self.admit(agent) {
+        let ringing = Ringing::new(route.strategy, route.turn, &asked, now.instant);
+        let entry = Entry {
+            agent,
+            desks: match refusal {
+                None => Desks::Ringing(ringing),
+                Some(_) => Desks::None,
+            },
+            when_asked: WhenAsked::Ring,
+            route: Route::Trunk(trunk),
+            dialog: Some(dialog),
+            prompts: self.route_prompts[place].clone(),
+        };
+        let manner = Manner {
+            order: Order::AgentFirst,
+            greeting: spoken(&route.greeting),
+            fallback: spoken(&route.fallback),
+        };
+        let windows = self.windows(route.ring_timeout);
+        match refusal {
+            None => self.ring(now, entry, manner, windows, invite),
+            Some(refusal) => self.turn_away(now, entry, manner, windows, invite, refusal),
+        }
+    }
+
+    /// Who of a route's agents can be asked now; if nobody, why the first can't.
+    fn askable(&self, route: &config::Route) -> (Vec<usize>, Option<Refusal>) {
+        let mut first = None;
+        let mut asked = Vec::new();
+        for agent in route.agents.iter().filter_map(|id| self.agent_index(id)) {
+            match self.admit(agent) {
+                Ok(()) => asked.push(agent),
+                Err(refusal) => {
+                    first.get_or_insert(refusal);
+                }
+            }
+        }
+        (asked, first)
+    }
+
+    /// Nobody can be asked: a route that greets its callers doesn't hang up on them without a word.
+    fn turn_away(
+        &mut self,
+        now: Moment,
+        entry: Entry,
+        manner: Manner,
+        windows: Windows,
+        invite: &IncomingInvite,
+        refusal: Refusal,
+    ) {
+        let Some(dialog) = entry.dialog else {
+            return;
+        };
+        let speaks = (manner.greeting, manner.fallback) == (Spoken::Aloud, Spoken::Aloud);
+        if !speaks || self.open.len() >= self.config.limits.calls {
             return self.refuse(now, dialog, refusal);
         }
-        self.ring(now, agent, Route::Trunk(trunk), name, dialog, invite, ring);
+        let Some((made, offer)) = self.read_invite(now, &entry, invite) else {
+            return;
+        };
+        let mut actions = Vec::new();
+        let call = Call::turned_away(made, refusal.because, offer, now, windows, &mut actions);
+        self.place(now, entry, call, actions);
     }
 
     /// Whether another call may ring at this agent.
@@ -143,32 +210,49 @@ impl Task {
         self.feed(now, age, Input::Expected { offer });
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each says another thing of the new call"
-    )]
     fn ring(
         &mut self,
         now: Moment,
-        agent: usize,
-        route: Route,
-        via: String,
-        dialog: DialogId,
+        entry: Entry,
+        manner: Manner,
+        windows: Windows,
         invite: &IncomingInvite,
-        ring: Duration,
     ) {
+        let Some((made, offer)) = self.read_invite(now, &entry, invite) else {
+            return;
+        };
+        let mut actions = Vec::new();
+        let mut call = Call::ringing(made, manner, offer, now, windows, &mut actions);
+        if let Route::Line(_) = entry.route {
+            call.ucid = self.agents[entry.agent].announced.take();
+            if let Some(token) = &self.agents[entry.agent].token {
+                token.socket.set_in_call(true);
+            }
+        }
+        self.place(now, entry, call, actions);
+    }
+
+    /// Who calls, and with what offer; one that can't be answered is refused.
+    fn read_invite(
+        &mut self,
+        now: Moment,
+        entry: &Entry,
+        invite: &IncomingInvite,
+    ) -> Option<(Made, Option<String>)> {
+        let dialog = entry.dialog?;
         let offer = offer_of(invite);
         if let Some(Err(error)) = offer
             .as_ref()
             .map(|offer| examine_offer(offer, &self.codecs))
         {
             tracing::info!(%dialog, %error, "an INVITE's audio can't be answered");
-            return self.refuse(now, dialog, NOT_ACCEPTABLE);
+            self.refuse(now, dialog, NOT_ACCEPTABLE);
+            return None;
         }
         let from = invite.from();
         let made = Made {
             id: CallId::fresh(),
-            agent: self.agents[agent].config.id.clone(),
+            agent: self.agents[entry.agent].config.id.clone(),
             peer: Peer {
                 number: shown(if from.user.is_empty() {
                     &from.host
@@ -177,19 +261,13 @@ impl Task {
                 }),
                 name: from.display.as_deref().map(shown),
             },
-            via,
+            via: match entry.route {
+                Route::Line(_) => OZONETEL.to_owned(),
+                Route::Trunk(trunk) => self.trunks[trunk].config.name.clone(),
+            },
             context: None,
         };
-        let mut actions = Vec::new();
-        let windows = self.windows(ring);
-        let mut call = Call::ringing(made, offer, now, windows, &mut actions);
-        if let Route::Line(_) = route {
-            call.ucid = self.agents[agent].announced.take();
-            if let Some(token) = &self.agents[agent].token {
-                token.socket.set_in_call(true);
-            }
-        }
-        self.place(now, agent, route, Some(dialog), call, actions);
+        Some((made, offer))
     }
 
     fn refuse(&mut self, now: Moment, dialog: DialogId, refusal: Refusal) {
@@ -209,6 +287,13 @@ impl Task {
             ring,
             wrap_up: self.config.limits.wrap_up,
         }
+    }
+}
+
+fn spoken(saying: &config::Saying) -> Spoken {
+    match saying {
+        config::Saying::Nothing => Spoken::Not,
+        config::Saying::Usual | config::Saying::File(_) => Spoken::Aloud,
     }
 }
 

@@ -8,8 +8,9 @@ use serde_json::json;
 use super::task::{Age, Doom, Owner, Purpose, Task};
 use crate::agent::wire::{self, Frame, MediaState};
 use crate::agent::{ConnectionId, Warm};
-use crate::call::state::Input;
+use crate::call::state::{Input, Spoken};
 use crate::clock::Moment;
+use crate::config::OnLost;
 use crate::http::problem::Problem;
 use crate::metrics::Side;
 
@@ -27,6 +28,11 @@ impl Task {
                 None => {}
             },
             Event::Heard { leg } => self.handle_heard(now, leg),
+            Event::Played { leg } => {
+                if let Some(Owner::Customer(age)) = self.legs.get(&leg).copied() {
+                    self.handle_played(now, age);
+                }
+            }
             Event::Lost { leg, cause } => match self.legs.get(&leg).copied() {
                 Some(Owner::Agent(agent)) => {
                     self.agent_media(now, agent, leg, MediaState::Down, &cause.to_string())
@@ -52,9 +58,17 @@ impl Task {
                 packets_lost,
                 jitter,
                 rtt,
+                mos_received,
+                mos_sent,
             } => {
-                tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, "quality");
+                tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, ?mos_received, ?mos_sent, "quality");
             }
+            Event::Audio {
+                leg,
+                received,
+                sent,
+            } => tracing::debug!(%leg, ?received, ?sent, "audio"),
+            Event::Level { leg, level } => tracing::trace!(%leg, %level, "the microphone's level"),
             Event::Digit { leg, .. } => tracing::debug!(%leg, "a digit was pressed"),
             Event::Failed { leg, failure } => self.handle_failure(now, leg, failure),
         }
@@ -199,7 +213,7 @@ impl Task {
         match state {
             MediaState::Up => {
                 self.join(agent);
-                self.reprieve(now, agent, "The browser's audio connection is back.");
+                self.reprieve(now, agent, "The browser's audio connection works again.");
             }
             MediaState::Down => self.doom(now, agent),
         }
@@ -208,40 +222,45 @@ impl Task {
 
     /// Nobody may be left alone: without the agent's audio the call lasts for the grace.
     pub(super) fn doom(&mut self, now: Moment, agent: usize) {
+        let end = Input::AgentLost {
+            words: "The agent's audio connection was gone for too long.",
+            told: self.told_when_lost(agent),
+        };
         let at = now.instant + self.config.limits.grace;
-        let talking: Vec<Age> = self
-            .live_calls(agent)
-            .filter(|(_, placed)| placed.bridged.is_some())
+        let of_agent = self.live_calls(agent);
+        let of_agent = of_agent.filter(|(_, placed)| placed.is_agents());
+        let alone: Vec<Age> = of_agent
+            .filter(|(_, placed)| placed.without_agent.is_none())
             .map(|(age, _)| age)
             .collect();
-        for age in talking {
+        for age in alone {
             if let Some(placed) = self.calls.get_mut(&age) {
-                placed.call.tell(
-                    now,
-                    "The audio connection to the agent's browser is lost; it is waited for.",
-                );
-                placed.without_agent.get_or_insert(Doom {
-                    at,
-                    end: Input::AgentLost("The agent's audio connection was gone for too long."),
-                });
-                self.touched.insert(age);
+                let end = end.clone();
+                placed.without_agent = Some(Doom { at, end });
             }
+            self.feed(now, age, Input::AgentAway);
+        }
+    }
+
+    /// Whether a customer whose agent doesn't come back is told so.
+    pub(super) fn told_when_lost(&self, agent: usize) -> Spoken {
+        match self.agents[agent].config.on_lost {
+            OnLost::HoldPromptThenHangup => Spoken::Aloud,
+            OnLost::Hangup => Spoken::Not,
         }
     }
 
     /// The agent can be heard again.
-    fn reprieve(&mut self, now: Moment, agent: usize, told: &str) {
-        let talking: Vec<Age> = self
-            .live_calls(agent)
-            .filter(|(_, placed)| placed.bridged.is_some())
-            .map(|(age, _)| age)
-            .collect();
-        for age in talking {
-            if let Some(placed) = self.calls.get_mut(&age) {
-                placed.without_agent = None;
+    pub(super) fn reprieve(&mut self, now: Moment, agent: usize, told: &str) {
+        let live: Vec<Age> = self.live_calls(agent).map(|(age, _)| age).collect();
+        for age in live {
+            let Some(placed) = self.calls.get_mut(&age) else {
+                continue;
+            };
+            if placed.without_agent.take().is_none() && placed.is_agents() {
                 placed.call.tell(now, told);
-                self.touched.insert(age);
             }
+            self.feed(now, age, Input::AgentBack);
         }
     }
 
@@ -294,6 +313,9 @@ impl Task {
 
     /// The first packet of a side is the first audio towards the other.
     fn handle_heard(&mut self, now: Moment, leg: LegId) {
+        if let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied() {
+            self.agent_heard(now, agent, leg);
+        }
         let (age, towards) = match self.legs.get(&leg) {
             Some(Owner::Customer(age)) => (*age, Side::Agent),
             Some(Owner::Agent(agent)) => {
@@ -303,6 +325,7 @@ impl Task {
                 let Some((age, _)) = bridged else {
                     return;
                 };
+                self.audible(now, age);
                 (age, Side::Customer)
             }
             None => return,

@@ -9,7 +9,7 @@ use signaling::{
 };
 
 use super::acts::{OVERLOADED, kind_of};
-use super::task::{Age, Purpose, Task, line_of};
+use super::task::{Age, Purpose, Task};
 use crate::agent::ConnectionState;
 use crate::agent::wire::{self, NoticeKind};
 use crate::call::state::{DialogEnd, Input, OZONETEL};
@@ -195,7 +195,7 @@ impl Task {
     }
 
     fn set_line(&mut self, now: Moment, line: LineId, state: ConnectionState) {
-        let Some(agent) = (0..self.agents.len()).find(|index| line_of(*index) == line) else {
+        let Some(agent) = self.agent_of(line) else {
             return;
         };
         let Some(connection) = &mut self.agents[agent].sip else {

@@ -11,16 +11,19 @@ use media::{AudioCodec, Engine, LegId, RequestId, WorkerCounters};
 use signaling::{DialogId, Endpoint, LineId, SocketId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
+use super::agenda::Agenda;
 use super::{ConnectionId, Input};
 use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
 use crate::call::CallId;
 use crate::call::expectation::Expectations;
+use crate::call::ringing::Ringing;
 use crate::call::state::{self, Call};
 use crate::clock::Moment;
 use crate::config::{Config, Trunk};
 use crate::metrics::Metrics;
+use crate::prompts::Prompts;
 use crate::transport::Transports;
 
 /// What the task is made of, in the order in which it is built.
@@ -35,6 +38,9 @@ pub struct Parts {
     pub trunks: Vec<TrunkWay>,
     /// What can be talked in, in the order of preference.
     pub codecs: Vec<AudioCodec>,
+    pub prompts: Prompts,
+    /// What each route says, in the order of the routes.
+    pub route_prompts: Vec<Prompts>,
 }
 
 /// A trunk, its socket, and where its calls go.
@@ -64,6 +70,10 @@ pub struct Task {
     pub(super) agents: Vec<Agent>,
     pub(super) trunks: Vec<TrunkWay>,
     pub(super) codecs: Vec<AudioCodec>,
+    pub(super) prompts: Prompts,
+    pub(super) route_prompts: Vec<Prompts>,
+    /// Each agent's place in the list.
+    places: HashMap<String, usize>,
     /// What is expected on each agent's line, in the order of the agents.
     pub(super) expectations: Vec<Expectations>,
     /// By age: ids are UUIDv7 when we make them, but not when a back end does.
@@ -71,6 +81,14 @@ pub struct Task {
     pub(super) ages: HashMap<CallId, Age>,
     /// Calls that aren't closed: the only ones that have deadlines.
     pub(super) open: BTreeSet<Age>,
+    /// Those of them that each agent's desk shows, in the order of the agents.
+    pub(super) at_desk: Vec<BTreeSet<Age>>,
+    call_deadlines: Agenda<Age>,
+    session_deadlines: Agenda<usize>,
+    /// Agents whose socket closed in a talk: until when their audio may show that they are there.
+    pub(super) doubts: Agenda<usize>,
+    /// Agents whose session may have got another deadline.
+    stirred: BTreeSet<usize>,
     /// Calls that were fed since they were last shown.
     pub(super) touched: BTreeSet<Age>,
     pub(super) dialogs: HashMap<DialogId, Age>,
@@ -100,13 +118,21 @@ pub struct Age(u64);
 #[derive(Debug)]
 pub(super) struct Placed {
     pub call: Call,
-    /// The agent's place in the list.
+    /// The agent's place in the list; while it rings at several desks, the first one's.
     pub agent: usize,
+    pub desks: Desks,
+    /// What an agent whom the call asks for does.
+    pub when_asked: WhenAsked,
     pub route: Route,
     pub dialog: Option<DialogId>,
     /// The customer's media leg.
     pub leg: Option<LegId>,
     pub bridged: Option<Instant>,
+    pub prompts: Prompts,
+    /// The soonest that the prompt which is played once can have been heard.
+    pub played_from: Option<Instant>,
+    /// The customer is up and hears nothing.
+    pub silent_since: Option<Instant>,
     /// The agent's audio path is gone; the call ends with it unless it comes back in time.
     pub without_agent: Option<Doom>,
     /// The customer's, likewise.
@@ -125,9 +151,66 @@ pub(super) struct Malformed {
     pub logged: Option<Instant>,
 }
 
+/// Where a call is shown.
+#[derive(Debug)]
+pub(super) enum Desks {
+    /// At the desk of the agent whose call it is.
+    One,
+    Ringing(Ringing),
+    /// For the agents it is over; the customer hears the last words.
+    None,
+}
+
+/// What happens when a customer who was called first has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenAsked {
+    Ring,
+    Answer,
+}
+
+/// How a new call is placed.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub agent: usize,
+    pub desks: Desks,
+    pub when_asked: WhenAsked,
+    pub route: Route,
+    pub dialog: Option<DialogId>,
+    pub prompts: Prompts,
+}
+
 impl Placed {
-    fn dooms(&self) -> impl Iterator<Item = &Doom> {
-        self.without_agent.iter().chain(&self.without_customer)
+    /// The agents at whose desks it is.
+    pub fn desks(&self) -> Vec<usize> {
+        match &self.desks {
+            Desks::One => vec![self.agent],
+            Desks::Ringing(ringing) => ringing.desks().collect(),
+            Desks::None => Vec::new(),
+        }
+    }
+
+    /// The agent hears the customer, or has put it on hold.
+    pub fn is_agents(&self) -> bool {
+        self.bridged.is_some() || self.call.is_connected()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let dooms = self.without_agent.iter().chain(&self.without_customer);
+        let turn = match &self.desks {
+            Desks::Ringing(ringing) => ringing.poll_timeout(),
+            Desks::One | Desks::None => None,
+        };
+        let call = self.call.poll_timeout().into_iter();
+        call.chain(turn).chain(dooms.map(|doom| doom.at)).min()
+    }
+
+    /// The end of a call whose audio path did not come back.
+    fn take_doom(&mut self, now: Instant) -> Option<state::Input> {
+        let due = |doom: &mut Doom| doom.at <= now;
+        let agent = self.without_agent.take_if(due);
+        agent
+            .or_else(|| self.without_customer.take_if(due))
+            .map(|doom| doom.end)
     }
 }
 
@@ -184,6 +267,11 @@ impl Task {
             .iter()
             .map(|_| Expectations::default())
             .collect();
+        let id = |(place, agent): (usize, &Agent)| (agent.config.id.clone(), place);
+        let places: HashMap<String, usize> = parts.agents.iter().enumerate().map(id).collect();
+        let mut parts = parts;
+        share_workers(&parts.config, &places, &parts.engine, &mut parts.agents);
+        let at_desk = parts.agents.iter().map(|_| BTreeSet::new()).collect();
         Self {
             config: parts.config,
             metrics: parts.metrics,
@@ -193,10 +281,18 @@ impl Task {
             agents: parts.agents,
             trunks: parts.trunks,
             codecs: parts.codecs,
+            prompts: parts.prompts,
+            route_prompts: parts.route_prompts,
+            places,
             expectations,
             calls: BTreeMap::new(),
             ages: HashMap::new(),
             open: BTreeSet::new(),
+            at_desk,
+            call_deadlines: Agenda::new(),
+            session_deadlines: Agenda::new(),
+            doubts: Agenda::new(),
+            stirred: BTreeSet::new(),
             touched: BTreeSet::new(),
             dialogs: HashMap::new(),
             legs: HashMap::new(),
@@ -258,68 +354,59 @@ impl Task {
     /// When something is due, even if nothing happens.
     fn poll_timeout(&self) -> Instant {
         let sip = self.endpoint.poll_timeout().map(|(at, _)| at);
-        let calls = self.open.iter().filter_map(|age| self.calls.get(age));
-        let calls = calls.flat_map(|placed| {
-            let dooms = placed.dooms().map(|doom| doom.at);
-            placed.call.poll_timeout().into_iter().chain(dooms)
-        });
-        let sessions = self
-            .agents
-            .iter()
-            .filter_map(|agent| agent.session.as_ref());
-        let sessions = sessions.filter_map(crate::agent::session::Session::poll_timeout);
         let sample = self.sampled + SAMPLE;
         sip.into_iter()
-            .chain(calls)
-            .chain(sessions)
+            .chain(self.call_deadlines.next())
+            .chain(self.session_deadlines.next())
+            .chain(self.doubts.next())
             .fold(sample, Instant::min)
     }
 
     fn handle_timeout(&mut self, now: Moment) {
         self.endpoint.handle_timeout(now.instant);
-        let is_due = |age: &&Age| {
-            let call = self.calls.get(age).map(|placed| &placed.call);
-            call.and_then(Call::poll_timeout)
-                .is_some_and(|at| at <= now.instant)
-        };
-        let due: Vec<Age> = self.open.iter().filter(is_due).copied().collect();
-        for age in due {
-            let mut actions = Vec::new();
-            if let Some(placed) = self.calls.get_mut(&age) {
-                placed.call.handle_timeout(now, &mut actions);
-            }
-            self.carry_out(now, age, actions);
-        }
-        for expectations in &mut self.expectations {
-            expectations.expire(now.instant);
+        for age in self.call_deadlines.due(now.instant) {
+            self.call_due(now, age);
         }
         for leg in std::mem::take(&mut self.unclosed) {
             self.close_leg(leg);
         }
-        self.end_doomed(now);
-        let grace = self.config.limits.grace;
-        for index in 0..self.agents.len() {
-            let session = self.agents[index].session.as_mut();
-            if session.map(|session| session.handle_timeout(now, grace)) == Some(Due::Lost) {
-                self.lose_agent(now, index);
-            }
+        for agent in self.doubts.due(now.instant) {
+            self.doubts.set(agent, None);
+            self.doom(now, agent);
+        }
+        for agent in self.session_deadlines.due(now.instant) {
+            self.session_due(now, agent);
         }
         if now.instant >= self.sampled + SAMPLE {
             self.sampled = now.instant;
             self.sample();
+            for expectations in &mut self.expectations {
+                expectations.expire(now.instant);
+            }
         }
     }
 
-    /// Ends the calls whose audio path did not come back.
-    fn end_doomed(&mut self, now: Moment) {
-        let is_due = |age: &Age| {
-            let mut dooms = self.calls.get(age)?.dooms();
-            let due = dooms.find(|doom| doom.at <= now.instant)?;
-            Some((*age, due.end.clone()))
+    fn call_due(&mut self, now: Moment, age: Age) {
+        self.touched.insert(age);
+        let mut actions = Vec::new();
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
         };
-        let due: Vec<(Age, state::Input)> = self.open.iter().filter_map(is_due).collect();
-        for (age, end) in due {
+        placed.call.handle_timeout(now, &mut actions);
+        let doom = placed.take_doom(now.instant);
+        self.carry_out(now, age, actions);
+        self.turn(now, age);
+        if let Some(end) = doom {
             self.feed(now, age, end);
+        }
+    }
+
+    fn session_due(&mut self, now: Moment, agent: usize) {
+        self.stirred.insert(agent);
+        let grace = self.config.limits.grace;
+        let session = self.agents[agent].session.as_mut();
+        if session.map(|session| session.handle_timeout(now, grace)) == Some(Due::Lost) {
+            self.lose_agent(now, agent);
         }
     }
 
@@ -356,9 +443,7 @@ impl Task {
     pub(super) fn place(
         &mut self,
         now: Moment,
-        agent: usize,
-        route: Route,
-        dialog: Option<DialogId>,
+        entry: Entry,
         call: Call,
         actions: Vec<state::Action>,
     ) -> Age {
@@ -367,22 +452,30 @@ impl Task {
         self.metrics.call_began(call.direction);
         self.ages.insert(call.id.clone(), age);
         self.open.insert(age);
-        if let Some(dialog) = dialog {
+        if let Some(dialog) = entry.dialog {
             self.dialogs.insert(dialog, age);
         }
         let placed = Placed {
             call,
-            agent,
-            route,
-            dialog,
+            agent: entry.agent,
+            desks: entry.desks,
+            when_asked: entry.when_asked,
+            route: entry.route,
+            dialog: entry.dialog,
             leg: None,
             bridged: None,
+            prompts: entry.prompts,
+            played_from: None,
+            silent_since: None,
             without_agent: None,
             without_customer: None,
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
         };
+        for agent in placed.desks() {
+            self.at_desk[agent].insert(age);
+        }
         self.calls.insert(age, placed);
         self.carry_out(now, age, actions);
         self.forget_old_calls();
@@ -400,20 +493,31 @@ impl Task {
             .filter(|(_, placed)| placed.call.is_up())
     }
 
-    /// The agent's calls that aren't closed, newest first.
+    /// The calls at the agent's desk that aren't closed, newest first.
     pub(super) fn open_calls(&self, agent: usize) -> impl Iterator<Item = (Age, &Placed)> {
-        let open = self.open.iter().rev();
+        let open = self.at_desk[agent].iter().rev();
         open.filter_map(|age| Some((*age, self.calls.get(age)?)))
-            .filter(move |(_, placed)| placed.agent == agent)
     }
 
     pub(super) fn agent_index(&self, id: &str) -> Option<usize> {
-        self.agents.iter().position(|agent| agent.config.id == id)
+        self.places.get(id).copied()
+    }
+
+    /// The agent whose line it is.
+    pub(super) fn agent_of(&self, line: LineId) -> Option<usize> {
+        let place = usize::try_from(line.0).ok()?;
+        (place < self.agents.len()).then_some(place)
+    }
+
+    /// The agent's session is about to get another deadline, or may have.
+    pub(super) fn stir(&mut self, agent: usize) {
+        self.stirred.insert(agent);
     }
 
     /// Sends an event to the agent's browser, if one is there.
     pub(super) fn tell_agent(&mut self, now: Moment, agent: usize, event: Event) {
         let grace = self.config.limits.grace;
+        self.stirred.insert(agent);
         if let Some(session) = &mut self.agents[agent].session {
             session.send(now, grace, event);
         }
@@ -435,8 +539,15 @@ impl Task {
                 tracing::info!(call = %placed.call.id, agent = placed.call.agent, "{}", told.what);
             }
             placed.told = placed.call.story().len();
+            let desks = placed.desks();
             if placed.call.is_closed() {
                 self.open.remove(&age);
+                for agent in &desks {
+                    self.at_desk[*agent].remove(&age);
+                }
+                self.call_deadlines.set(age, None);
+            } else {
+                self.call_deadlines.set(age, placed.poll_timeout());
             }
             let view = placed.call.view();
             if placed.shown.as_ref() == Some(&view) {
@@ -454,8 +565,15 @@ impl Task {
                 self.metrics
                     .call_ended(view.direction, &view.via, ended.reason);
             }
-            let agent = placed.agent;
-            self.tell_agent(now, agent, Event::Call { call: view });
+            for agent in desks {
+                let call = view.clone();
+                self.tell_agent(now, agent, Event::Call { call });
+            }
+        }
+        for agent in std::mem::take(&mut self.stirred) {
+            let session = self.agents[agent].session.as_ref();
+            let at = session.and_then(crate::agent::session::Session::poll_timeout);
+            self.session_deadlines.set(agent, at);
         }
     }
 
@@ -521,6 +639,32 @@ impl Task {
         }
         let lived = Moment::read().instant - self.started.instant;
         tracing::info!(lived_s = lived.as_secs(), "stopped");
+    }
+}
+
+/// A call that rings at several agents can be joined to any of them only within one media worker,
+/// so agents whom a route rings together share theirs.
+fn share_workers(
+    config: &Config,
+    places: &HashMap<String, usize>,
+    engine: &Engine,
+    agents: &mut [Agent],
+) {
+    for route in config.routes.iter().filter(|route| route.agents.len() > 1) {
+        let group: Vec<usize> = route
+            .agents
+            .iter()
+            .filter_map(|id| places.get(id).copied())
+            .collect();
+        let known: Vec<_> = group.iter().filter_map(|one| agents[*one].worker).collect();
+        let worker = known.first().copied().unwrap_or_else(|| engine.assign());
+        for (place, agent) in agents.iter_mut().enumerate() {
+            // Groups that have an agent in common are one.
+            let joined = agent.worker.is_some_and(|worker| known.contains(&worker));
+            if joined || group.contains(&place) {
+                agent.worker = Some(worker);
+            }
+        }
     }
 }
 

@@ -75,6 +75,11 @@ export class Call extends Emitter<CallEvents> {
     }
   }
 
+  /** The customer hears music and the agent nothing; or both talk on. */
+  async hold(held: boolean): Promise<void> {
+    await this.#ask('hold', { call: this.id, on: held });
+  }
+
   /** Sends digits: `0`–`9`, `*`, `#`, `A`–`D`, and `,` for a pause. */
   async digits(tones: string): Promise<void> {
     await this.#ask('digits', { call: this.id, tones });

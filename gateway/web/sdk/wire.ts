@@ -107,6 +107,7 @@ export interface Requests {
   answer: { call: string };
   reject: { call: string; reason?: string };
   hangup: { call: string; reason?: string };
+  hold: { call: string; on: boolean };
   mute: { call: string; on: boolean };
   digits: { call: string; tones: string };
   dispose: { call: string; code: string; notes?: string };

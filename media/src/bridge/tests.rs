@@ -1,5 +1,8 @@
 //! The packet path without sockets: what is relayed, what isn't, and that it allocates nothing.
 
+mod cost;
+mod prompt;
+
 use std::time::{Duration, Instant};
 
 use super::{allocations, relay};
@@ -171,24 +174,41 @@ struct Side {
 impl Side {
     /// A leg that has answered an offer of `formats`, the first one being the codec.
     fn new(profile: Option<Profile>, formats: &str, number: u16) -> Self {
-        let now = Instant::now();
-        let path = match profile {
-            Some(_) => Path::WebRtc(WebRtc {
-                kind: LegKind::Provider,
-                peer: Peer::provider(local().address, credentials(), now),
-                socket: SocketKey(1),
-                destination: None,
-                setup: Setup::NotBegun,
-            }),
-            None => Path::Plain(Plain {
+        let Some(profile) = profile else {
+            let path = Path::Plain(Plain {
                 rtp: SocketKey(2),
                 rtcp: SocketKey(3),
                 port: 40_000,
                 source: SourceLock::Open,
                 remote: None,
                 remote_rtcp: None,
-            }),
+            });
+            return Self::on(path, formats, number);
         };
+        let mut side = Self::without_keys(formats, number);
+        let keys = |role| keys(profile, number, role);
+        side.leg.set_keys(&keys(DtlsRole::Server), side.now);
+        side.profile = Some(profile);
+        side.sender = Some(Sender::new(&keys(DtlsRole::Client)));
+        side.receiver = Some(Receiver::new(&keys(DtlsRole::Client)));
+        side.leg.path.latch(side.source(), side.now);
+        side
+    }
+
+    /// The same before its handshake.
+    fn without_keys(formats: &str, number: u16) -> Self {
+        let path = Path::WebRtc(WebRtc {
+            kind: LegKind::Provider,
+            peer: Peer::provider(local().address, credentials(), Instant::now()),
+            socket: SocketKey(1),
+            destination: None,
+            setup: Setup::NotBegun,
+        });
+        Self::on(path, formats, number)
+    }
+
+    fn on(path: Path, formats: &str, number: u16) -> Self {
+        let now = Instant::now();
         let drawn = Drawn {
             ssrc: 0x1000 + u32::from(number),
             sequence: 100,
@@ -196,39 +216,27 @@ impl Side {
             session: 1,
             report_phase: 0,
         };
+        let first = formats.split(' ').next();
         let mut side = Self {
             leg: Leg::new(path, drawn, now),
-            profile,
+            profile: None,
             sender: None,
             receiver: None,
             number,
-            payload_type: formats
-                .split(' ')
-                .next()
+            payload_type: first
                 .and_then(|first| first.parse().ok())
                 .expect("a payload type"),
             payload: speech(),
             now,
         };
         side.describe(formats, "sendrecv");
-        if let Some(profile) = profile {
-            let length = 2 * (profile.key_length() + profile.salt_length());
-            let keys = |role| {
-                let exported = (0..length as u8).map(|n| n ^ number as u8).collect();
-                KeyingMaterial::new(exported, profile, role).expect("the length fits")
-            };
-            side.leg.set_keys(&keys(DtlsRole::Server), now);
-            side.sender = Some(Sender::new(&keys(DtlsRole::Client)));
-            side.receiver = Some(Receiver::new(&keys(DtlsRole::Client)));
-            side.leg.path.latch(side.source(), now);
-        }
         side
     }
 
     fn describe(&mut self, formats: &str, direction: &str) {
-        let protocol = match self.profile {
-            Some(_) => "UDP/TLS/RTP/SAVPF",
-            None => "RTP/AVP",
+        let protocol = match self.leg.path {
+            Path::WebRtc(_) => "UDP/TLS/RTP/SAVPF",
+            Path::Plain(_) => "RTP/AVP",
         };
         let events = formats.split(' ').nth(1).unwrap_or("101");
         let digest = ["AB"; 32].join(":");
@@ -305,6 +313,13 @@ fn credentials() -> Credentials {
         ufrag: "ours".into(),
         password: "abcdefghijklmnopqrstuvwx".into(),
     }
+}
+
+/// What a handshake of side `number` would have exported.
+fn keys(profile: Profile, number: u16, role: DtlsRole) -> KeyingMaterial {
+    let length = 2 * (profile.key_length() + profile.salt_length());
+    let exported = (0..length as u8).map(|n| n ^ number as u8).collect();
+    KeyingMaterial::new(exported, profile, role).expect("the length fits")
 }
 
 fn speech() -> Vec<u8> {

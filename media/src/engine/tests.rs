@@ -2,7 +2,9 @@
 
 mod browser;
 mod digits;
+mod pbx;
 mod phone;
+mod prompts;
 
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -79,6 +81,30 @@ fn a_provider_leg_works_as_offerer_and_as_answerer() {
             .map(str::to_owned)
     };
     assert_eq!(setup(&answer).as_deref(), Some("a=setup:active"));
+}
+
+#[test]
+fn a_provider_restarts_ice_and_moves_and_is_heard_all_the_same() {
+    let engine = Rig::new(22_500..=22_599);
+    let (customer, agent) = engine.two_legs();
+    let mut callee = Phone::new();
+    callee.accept(&engine.answer(agent, &callee.offer(8)));
+    // A full agent with DTLS of its own; as a browser's, it insists on a bundle.
+    let mut provider = Browser::new();
+    let answer = |offer: String| {
+        let answer = engine.answer(customer, &offer);
+        let mid = answer.lines().find_map(|line| line.strip_prefix("a=mid:"));
+        let group = format!("t=0 0\r\na=group:BUNDLE {}", mid.expect("echoed"));
+        answer.replace("t=0 0", &group)
+    };
+    provider.negotiate(answer);
+    provider.connect();
+    engine.expect(|event| *event == Event::Connected { leg: customer });
+    engine.bridge(customer, agent);
+    provider.converse(&mut callee);
+    provider.move_to_another_port();
+    provider.restart_ice(answer);
+    provider.converse(&mut callee);
 }
 
 #[test]
@@ -352,6 +378,11 @@ impl Rig {
     fn digits(&self, leg: LegId, tones: &str) {
         let tones = tones.parse().expect("tones");
         self.engine.digits(leg, tones).expect("room in the ring");
+    }
+
+    fn play(&self, leg: LegId, prompt: &Prompt, repeat: Repeat) {
+        let played = self.engine.play(leg, prompt.clone(), repeat);
+        played.expect("room in the ring");
     }
 
     fn close(&self, leg: LegId) {

@@ -370,15 +370,17 @@ impl Worker {
             }
             entry.leg.handle_timeout(now);
             self.send_events(leg, now);
+            self.send_prompt(leg, now);
             let Some(entry) = self.legs.get_mut(&leg) else {
                 continue;
             };
             if entry.leg.report_due(now) {
                 self.send_report(leg, Farewell::Stays, now);
-                self.tell_quality(leg);
+                self.tell_quality(leg, now);
             }
             self.advance_peer(leg, now);
         }
+        self.flush();
     }
 
     /// Drives the leg's ICE agent to `now`, and sends what it has.
@@ -444,20 +446,55 @@ impl Worker {
         self.tell(leg);
     }
 
-    fn tell_quality(&self, leg: LegId) {
-        let Some(entry) = self.legs.get(&leg) else {
+    /// Puts what is due of the leg's prompt into slots, to be sent with everybody else's.
+    fn send_prompt(&mut self, leg: LegId, now: Instant) {
+        loop {
+            let mut slot = self.outgoing.last().map_or(0, |last| last.slot + 1);
+            if slot == self.slab.slots() {
+                self.flush();
+                slot = 0;
+            }
+            let Some(entry) = self.legs.get_mut(&leg) else {
+                return;
+            };
+            let packet = self.slab.slot(slot);
+            let Some((length, to)) = entry.leg.poll_prompt(packet, now) else {
+                break;
+            };
+            self.counters.packet_out(entry.leg.kind);
+            self.outgoing.push(Outgoing {
+                socket: entry.leg.path.rtp_socket(),
+                slot,
+                range: 0..length,
+                to,
+            });
+        }
+        self.tell(leg);
+    }
+
+    fn tell_quality(&mut self, leg: LegId, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
+        if let Some((received, sent)) = entry.leg.audio(now) {
+            (self.sink)(Event::Audio {
+                leg,
+                received,
+                sent,
+            });
+        }
         if entry.leg.bridged.is_none() {
             return;
         }
-        let quality = entry.leg.quality();
-        self.emit(Event::Quality {
+        let quality = entry.leg.quality(now);
+        (self.sink)(Event::Quality {
             leg,
             packets_received: quality.packets_received,
             packets_lost: quality.packets_lost,
             jitter: quality.jitter,
             rtt: quality.rtt,
+            mos_received: quality.mos_received,
+            mos_sent: quality.mos_sent,
         });
     }
 
@@ -466,7 +503,7 @@ impl Worker {
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
-        if entry.leg.notices.is_empty() {
+        if entry.leg.notices.is_empty() && entry.leg.digit_due().is_none() {
             return;
         }
         for notice in entry.leg.notices.drain(..) {
@@ -480,6 +517,8 @@ impl Worker {
                     digit,
                     duration,
                 },
+                Notice::Level(level) => Event::Level { leg, level },
+                Notice::Played => Event::Played { leg },
                 Notice::Failed(failure) => Event::Failed { leg, failure },
             });
         }
@@ -610,6 +649,7 @@ fn accepted(cause: Discard) -> bool {
         | Discard::NoDestination
         | Discard::NotNegotiated
         | Discard::DuringDigit
+        | Discard::DuringPrompt
         | Discard::SendFailed => true,
         // Of no use to count as received; `NoKeys` and `Stale` may be of either side.
         Discard::Malformed

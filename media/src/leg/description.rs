@@ -25,13 +25,20 @@ pub struct Session {
     id: u64,
     version: u64,
     exchange: Exchange,
+    /// How we want the audio to flow; the peer may want less.
+    direction: Direction,
+    /// What the peer was told last.
+    described: Option<Description>,
     established: Option<Established>,
 }
 
+/// Whose offer was the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exchange {
-    Stable,
-    OursOutstanding,
+    Theirs,
+    /// With the direction that it asks for. It may be answered more than once: a 200 needn't
+    /// repeat a 183's answer, and each branch of a forked INVITE has one of its own.
+    Ours(Direction),
 }
 
 /// What a re-offer must not change by itself.
@@ -66,20 +73,34 @@ impl Session {
             // Positive as a signed number, for the peers that read it as one.
             id: id >> 1,
             version: 0,
-            exchange: Exchange::Stable,
+            exchange: Exchange::Theirs,
+            direction: Direction::SendRecv,
+            described: None,
             established: None,
         }
     }
 
-    fn origin(&mut self, local: &Local) -> String {
+    /// Makes a description of our m-lines. Its version counts changes: one that says the same as
+    /// the last is the same (RFC 3264 §8).
+    fn describe(&mut self, media: Vec<Media>, local: &Local) -> Description {
+        if let Some(described) = &self.described
+            && described.media == media
+        {
+            return described.clone();
+        }
         self.version += 1;
         let family = if local.address.is_ipv4() { 4 } else { 6 };
-        format!(
-            "- {} {} IN IP{family} {}",
-            self.id,
-            self.version,
-            local.address.ip()
-        )
+        let description = Description {
+            origin: format!(
+                "- {} {} IN IP{family} {}",
+                self.id,
+                self.version,
+                local.address.ip()
+            ),
+            media,
+        };
+        self.described = Some(description.clone());
+        description
     }
 }
 
@@ -109,14 +130,14 @@ impl Leg {
             path.setup = PathSetup::Until(now + SETUP);
         }
         // The browser plays nothing but the answer's first SSRC, for the leg's whole life.
-        if self.session.version == 0
+        if self.session.described.is_none()
             && let Some(ssrc) = ours.ssrc
         {
             self.egress.ssrc = ssrc;
         }
-        self.session.version += 1;
         self.learn(ours);
         self.egress.agreed = Some(agreed);
+        self.session.described = Some(answer);
         Ok(text)
     }
 
@@ -133,9 +154,10 @@ impl Leg {
         now: Instant,
     ) -> Result<(Description, Restart), SdpError> {
         let audio = offer.audio()?;
-        let agreed = agree_to_offer(audio, codecs)?;
-        let (role, restart) = self.connect(audio, local, Exchange::Stable, now)?;
-        self.session.exchange = Exchange::Stable;
+        let mut agreed = agree_to_offer(audio, codecs)?;
+        agreed.direction = agreed.direction.within(self.session.direction);
+        let (role, restart) = self.connect(audio, local, Exchange::Theirs, now)?;
+        self.session.exchange = Exchange::Theirs;
         self.learn(audio);
         self.agree(agreed, now);
         let ours = Audio {
@@ -145,37 +167,78 @@ impl Leg {
             mid: audio.mid.clone(),
             ..self.describe(local, role.map(setup), audio.rtcp)
         };
-        let description = Description {
-            origin: self.session.origin(local),
-            media: answer_media(&offer.media, ours),
-        };
-        Ok((description, restart))
+        let media = answer_media(&offer.media, ours);
+        Ok((self.session.describe(media, local), restart))
     }
 
-    /// Our own offer: everything enabled, both ways.
+    /// Our own offer. The first has everything that is enabled, both ways; a later one describes
+    /// the leg as it is, as a re-INVITE without an offer asks for.
     pub fn offer(&mut self, local: &Local, codecs: &[AudioCodec]) -> Description {
-        self.session.exchange = Exchange::OursOutstanding;
-        let (role, rtcp) = match self.kind {
-            LegKind::Plain => (None, Rtcp::Separate(local.address)),
-            LegKind::Agent | LegKind::Provider => (Some(Setup::ActPass), Rtcp::Mux),
-        };
-        // A peer may answer with what we can then decode before its answer arrives.
-        let ours = Audio {
-            formats: offered_formats(codecs),
-            ..self.describe(local, role, rtcp)
-        };
-        self.learn(&ours);
-        Description {
-            origin: self.session.origin(local),
-            media: vec![Media::Audio(ours)],
-        }
+        self.offer_direction(self.session.direction, local, codecs)
     }
 
-    /// Takes the answer to our offer.
+    /// Our own offer of another direction: hold and its end (RFC 3264 §8.4). It counts once it is
+    /// answered.
     ///
     /// # Errors
     ///
-    /// [`SdpError`], [`SdpError::Misuse`] when no offer is outstanding.
+    /// [`SdpError::Misuse`] for a browser, which is the only one to offer on its leg, and before
+    /// anything was described.
+    pub fn re_offer(
+        &mut self,
+        direction: Direction,
+        local: &Local,
+        codecs: &[AudioCodec],
+    ) -> Result<Description, SdpError> {
+        if self.kind == LegKind::Agent || self.session.described.is_none() {
+            return Err(SdpError::Misuse("the leg has nothing to re-offer".into()));
+        }
+        Ok(self.offer_direction(direction, local, codecs))
+    }
+
+    fn offer_direction(
+        &mut self,
+        direction: Direction,
+        local: &Local,
+        codecs: &[AudioCodec],
+    ) -> Description {
+        self.session.exchange = Exchange::Ours(direction);
+        let (role, rtcp) = match &self.path {
+            Path::Plain(Plain { remote_rtcp, .. }) => {
+                (None, remote_rtcp.unwrap_or(Rtcp::Separate(local.address)))
+            }
+            Path::WebRtc(_) => (Some(Setup::ActPass), Rtcp::Mux),
+        };
+        let mut ours = Audio {
+            formats: match &self.egress.agreed {
+                None => offered_formats(codecs),
+                // A number keeps its meaning for the session (RFC 3264 §8.3.2).
+                Some(agreed) => agreed.formats_and(codecs),
+            },
+            direction,
+            ..self.describe(local, role, rtcp)
+        };
+        let media = match &self.session.described {
+            None => vec![Media::Audio(ours.clone())],
+            Some(described) => {
+                if let Ok(before) = described.audio() {
+                    ours.protocol = before.protocol;
+                    ours.mid.clone_from(&before.mid);
+                }
+                // As many m-lines as before (RFC 3264 §8).
+                answer_media(&described.media, ours.clone())
+            }
+        };
+        // A peer may answer with what we can then decode before its answer arrives.
+        self.learn(&ours);
+        self.session.describe(media, local)
+    }
+
+    /// Takes an answer to our offer: the first one, or another of the same offer.
+    ///
+    /// # Errors
+    ///
+    /// [`SdpError`], [`SdpError::Misuse`] when the last offer wasn't ours.
     pub fn accept_answer(
         &mut self,
         answer: &Description,
@@ -183,13 +246,15 @@ impl Leg {
         codecs: &[AudioCodec],
         now: Instant,
     ) -> Result<Restart, SdpError> {
-        if self.session.exchange != Exchange::OursOutstanding {
-            return Err(SdpError::Misuse("no offer of ours is outstanding".into()));
-        }
+        let exchange = self.session.exchange;
+        let Exchange::Ours(direction) = exchange else {
+            return Err(SdpError::Misuse("the last offer wasn't ours".into()));
+        };
         let audio = answer.audio()?;
-        let agreed = agree_to_answer(audio, codecs)?;
-        let (_, restart) = self.connect(audio, local, Exchange::OursOutstanding, now)?;
-        self.session.exchange = Exchange::Stable;
+        let mut agreed = agree_to_answer(audio, codecs)?;
+        agreed.direction = agreed.direction.within(direction);
+        let (_, restart) = self.connect(audio, local, exchange, now)?;
+        self.session.direction = direction;
         self.agree(agreed, now);
         Ok(restart)
     }
@@ -263,9 +328,10 @@ impl Leg {
             }
             Path::WebRtc(path) => {
                 audio.protocol = Protocol::DtlsSavpf;
-                if self.session.exchange == Exchange::OursOutstanding {
-                    audio.mid = Some("0".into());
-                }
+                audio.mid = match self.session.exchange {
+                    Exchange::Theirs => None,
+                    Exchange::Ours(_) => Some("0".into()),
+                };
                 audio.dtls = setup.map(|setup| Dtls {
                     fingerprint: path.peer.fingerprint(),
                     setup,
@@ -294,14 +360,15 @@ impl Session {
         now: Instant,
     ) -> Result<(Option<DtlsRole>, Restart), SdpError> {
         let ice_role = match exchange {
-            Exchange::Stable => IceRole::Controlled,
-            Exchange::OursOutstanding => IceRole::Controlling,
+            Exchange::Theirs => IceRole::Controlled,
+            Exchange::Ours(_) => IceRole::Controlling,
+        };
+        let dtls_role = || match exchange {
+            Exchange::Theirs => Ok(role_for_offer(dtls.setup)),
+            Exchange::Ours(_) => role_for_answer(dtls.setup),
         };
         let Some(established) = &mut self.established else {
-            let role = match exchange {
-                Exchange::Stable => role_for_offer(dtls.setup),
-                Exchange::OursOutstanding => role_for_answer(dtls.setup)?,
-            };
+            let role = dtls_role()?;
             path.peer.start_ice(ice, ice_role);
             path.peer.start_dtls(dtls, role)?;
             path.setup = PathSetup::Until(now + SETUP);
@@ -317,7 +384,8 @@ impl Session {
             return Ok((Some(established.role), Restart::None));
         }
         // The stack's direct interface has no ICE restart, so a new agent takes over. The keys
-        // aren't its business: only a new certificate means a new handshake (RFC 8842 §5.5).
+        // aren't its business: only a new certificate means a new handshake (RFC 8842 §5.5),
+        // which is what another branch's answer brings, with a role of its own.
         let credentials = local
             .credentials
             .clone()
@@ -325,7 +393,9 @@ impl Session {
         let mut peer = Peer::provider(local.address, credentials, now);
         peer.start_ice(ice, ice_role);
         if established.remote.fingerprint != dtls.fingerprint {
-            peer.start_dtls(dtls, established.role)?;
+            let role = dtls_role()?;
+            peer.start_dtls(dtls, role)?;
+            established.role = role;
         }
         established.remote_ufrag.clone_from(&ice.ufrag);
         established.remote = dtls.clone();

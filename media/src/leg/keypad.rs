@@ -207,7 +207,7 @@ impl Leg {
         now: Instant,
     ) -> Result<usize, Discard> {
         let placed = match event.place {
-            Place::First => self.egress.numbering.begin_event(now),
+            Place::First => self.egress.numbering.begin(now),
             Place::Later => self.egress.numbering.continue_event(),
         };
         packet[Header::FIXED..EventPacket::LENGTH].copy_from_slice(&event.payload);

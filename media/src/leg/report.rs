@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{Discard, Leg, Security};
+use crate::quality::Mos;
 use crate::rtcp::{self, Farewell, Item, Ntp, ReportBlock, SenderInfo};
 use crate::rtp::Ssrc;
+use crate::rtp::reception::Measured;
 
 /// The reporting state of a leg.
 #[derive(Debug)]
@@ -13,6 +15,10 @@ pub struct Reports {
     /// Of the peer's last sender report: its middle NTP bits, and when it came.
     peer: Option<(Ssrc, u32, Instant)>,
     round_trip: Option<Duration>,
+    /// How the peer hears us, and when it said so.
+    heard_by_peer: Option<(Measured, Instant)>,
+    /// Received and lost when quality was told last.
+    rated: (u64, u64),
 }
 
 impl Reports {
@@ -21,6 +27,8 @@ impl Reports {
             due: now + INTERVAL * u32::from(phase) / 256,
             peer: None,
             round_trip: None,
+            heard_by_peer: None,
+            rated: (0, 0),
         }
     }
 
@@ -28,11 +36,18 @@ impl Reports {
         self.due
     }
 
+    /// What the peer said of late.
+    fn heard_by_peer(&self, now: Instant) -> Option<Measured> {
+        let (heard, at) = self.heard_by_peer?;
+        (now.saturating_duration_since(at) < 3 * INTERVAL).then_some(heard)
+    }
+
     fn handle(&mut self, item: Item, own: Ssrc, ntp: Ntp, now: Instant) {
         match item {
             Item::SenderReport { ssrc, ntp } => self.peer = Some((ssrc, ntp.middle(), now)),
             Item::Heard(block) if block.measured.ssrc == own => {
                 self.round_trip = rtcp::round_trip(&block, ntp).or(self.round_trip);
+                self.heard_by_peer = Some((block.measured, now));
             }
             // About somebody else's source.
             Item::Heard(_) => {}
@@ -42,13 +57,15 @@ impl Reports {
     }
 }
 
-/// How well a leg is heard.
+/// How well a leg is heard, and how well it hears us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quality {
     pub packets_received: u64,
     pub packets_lost: u64,
     pub jitter: Duration,
     pub rtt: Option<Duration>,
+    pub mos_received: Option<Mos>,
+    pub mos_sent: Option<Mos>,
 }
 
 impl Leg {
@@ -129,14 +146,30 @@ impl Leg {
         }
     }
 
-    /// What the last reports and the packets since say.
-    pub fn quality(&self) -> Quality {
+    /// What the last reports and the packets since the last call say.
+    pub fn quality(&mut self, now: Instant) -> Quality {
         let (packets_received, packets_lost) = self.ingress.reception.totals();
+        let jitter = self.ingress.reception.jitter();
+        let rtt = self.reports.round_trip;
+        let (received, lost) =
+            std::mem::replace(&mut self.reports.rated, (packets_received, packets_lost));
+        // A source that began anew counts from zero; a late packet takes a loss back.
+        let received = packets_received
+            .checked_sub(received)
+            .unwrap_or(packets_received);
+        let lost = packets_lost.saturating_sub(lost);
+        let delay = |jitter| delay(rtt, jitter);
         Quality {
             packets_received,
             packets_lost,
-            jitter: self.ingress.reception.jitter(),
-            rtt: self.reports.round_trip,
+            jitter,
+            rtt,
+            mos_received: (received > 0)
+                .then(|| Mos::of_g711(lost as f64 / (received + lost) as f64, delay(jitter))),
+            mos_sent: self.reports.heard_by_peer(now).map(|heard| {
+                let jitter = Duration::from_micros(u64::from(heard.jitter) * 125);
+                Mos::of_g711(f64::from(heard.fraction_lost) / 256.0, delay(jitter))
+            }),
         }
     }
 
@@ -157,5 +190,12 @@ impl Leg {
     }
 }
 
+/// One way on this leg: half of the round trip, a frame to fill, and a buffer of twice the jitter.
+fn delay(rtt: Option<Duration>, jitter: Duration) -> Duration {
+    // A peer's report may claim any jitter.
+    rtt.unwrap_or_default() / 2 + FRAME + 2 * jitter.min(INTERVAL)
+}
+
+const FRAME: Duration = Duration::from_millis(20);
 /// RFC 3550 §6.2's minimum, and what browsers use for audio.
 const INTERVAL: Duration = Duration::from_secs(5);

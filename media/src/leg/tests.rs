@@ -1,14 +1,17 @@
 //! A leg in virtual time: what only the passing of time does.
 
+mod descriptions;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::description::Local;
+use super::description::{Local, Restart};
 use super::path::{Path, Plain, Setup, SourceLock, WebRtc};
 use super::*;
 use crate::codec::AudioCodec;
 use crate::engine::SocketKey;
 use crate::peer::{Credentials, Peer};
+use crate::quality::Mos;
 use crate::rtcp::{COMPOUND, Farewell, Item, Ntp};
 use crate::rtp::PayloadType;
 use crate::sdp::Description;
@@ -113,6 +116,71 @@ fn a_report_says_what_was_heard_and_answers_the_peers_clock() {
 }
 
 #[test]
+fn quality_is_of_the_last_interval_in_both_directions() {
+    let (mut leg, now) = answered("sendrecv");
+    let nothing = leg.quality(now);
+    assert_eq!((nothing.mos_received, nothing.mos_sent), (None, None));
+    for sequence in (0..100).filter(|n| n % 10 != 5) {
+        hear(&mut leg, sequence, now + 20 * u32::from(sequence) * MS);
+    }
+    let lossy = leg.quality(now).mos_received.expect("heard");
+    assert_eq!(lossy, Mos::of_g711(0.1, 20 * MS));
+    for sequence in 100..200 {
+        hear(&mut leg, sequence, now + 20 * u32::from(sequence) * MS);
+    }
+    assert_eq!(
+        leg.quality(now).mos_received.map(|mos| mos.to_string()),
+        Some("4.41".into())
+    );
+    assert_eq!(leg.quality(now).mos_received, None, "nothing since");
+
+    let block = crate::rtcp::ReportBlock {
+        measured: crate::rtp::reception::Measured {
+            ssrc: Ssrc(drawn().ssrc),
+            fraction_lost: 64,
+            cumulative_lost: 25,
+            highest_sequence: 100,
+            jitter: 80,
+        },
+        last_report: 0,
+        delay: 0,
+    };
+    let mut report = [0; COMPOUND];
+    let length = crate::rtcp::write(&mut report, Ssrc(77), None, Some(block), Farewell::Stays);
+    leg.handle_rtcp(&mut report[..length], peer(), Ntp(0), now)
+        .expect("the peer's");
+    let sent = leg.quality(now + 14_999 * MS).mos_sent;
+    assert_eq!(sent, Some(Mos::of_g711(0.25, 40 * MS)));
+    assert_eq!(
+        leg.quality(now + 15_000 * MS).mos_sent,
+        None,
+        "too long ago"
+    );
+}
+
+#[test]
+fn what_was_received_and_sent_is_told_apart() {
+    let (mut leg, now) = answered("sendrecv");
+    leg.play(
+        crate::prompt::Prompt::silence(MS),
+        crate::prompt::Repeat::Once,
+        now,
+    );
+    assert!(leg.poll_prompt(&mut [0; 256], now).is_some());
+    for sequence in 0..9 {
+        hear(&mut leg, sequence, now);
+    }
+    let (received, sent) = leg.audio(now + MS).expect("described");
+    assert_eq!((received.packets, received.since_last), (9, Some(MS)));
+    assert_eq!((sent.packets, sent.since_last), (1, Some(MS)));
+    assert!(sent.loudest.is_some_and(|level| level < Level::SILENT));
+    // Zeroes are far from silence in A-law.
+    assert!(received.loudest.is_some_and(|level| level > Level::SILENT));
+    let (undescribed, _) = plain(now);
+    assert_eq!({ undescribed }.audio(now), None);
+}
+
+#[test]
 fn a_re_offer_keeps_origin_and_port_and_counts_its_version() {
     let (mut leg, now) = answered("sendrecv");
     let answer = |leg: &mut Leg, direction| {
@@ -131,7 +199,13 @@ fn a_re_offer_keeps_origin_and_port_and_counts_its_version() {
 }
 
 fn answered(direction: &str) -> (Leg, Instant) {
-    let now = Instant::now();
+    let (mut leg, now) = plain(Instant::now());
+    leg.answer(&offer(direction), &local(), &CODECS, now)
+        .expect("an answer");
+    (leg, now)
+}
+
+fn plain(now: Instant) -> (Leg, Instant) {
     let path = Path::Plain(Plain {
         rtp: SocketKey(2),
         rtcp: SocketKey(3),
@@ -140,10 +214,7 @@ fn answered(direction: &str) -> (Leg, Instant) {
         remote: None,
         remote_rtcp: None,
     });
-    let mut leg = Leg::new(path, drawn(), now);
-    leg.answer(&offer(direction), &local(), &CODECS, now)
-        .expect("an answer");
-    (leg, now)
+    (Leg::new(path, drawn(), now), now)
 }
 
 fn offer(direction: &str) -> Description {
@@ -194,4 +265,5 @@ fn peer() -> SocketAddr {
     "198.51.100.9:4000".parse().expect("an address")
 }
 
+const MS: Duration = Duration::from_millis(1);
 const CODECS: [AudioCodec; 2] = [AudioCodec::Pcma, AudioCodec::Pcmu];

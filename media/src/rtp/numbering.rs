@@ -122,9 +122,9 @@ impl Numbering {
         }
     }
 
-    /// Places the first packet of an event of our own (RFC 4733): it begins where audio would
-    /// have gone on, and whatever source comes after it continues the line.
-    pub fn begin_event(&mut self, now: Instant) -> Numbered {
+    /// Places the first packet of an event (RFC 4733) or a talkspurt of our own: it begins where
+    /// audio would have gone on, and whatever source comes after it continues the line.
+    pub fn begin(&mut self, now: Instant) -> Numbered {
         self.resume();
         let (index, timestamp) = self.step(now);
         Numbered {
@@ -143,6 +143,20 @@ impl Numbering {
         Numbered {
             index: self.index,
             timestamp: self.timestamp,
+            marker: false,
+        }
+    }
+
+    /// Places the next frame of the talkspurt of our own that began last; its time is `at`.
+    /// Nothing else may be placed between.
+    pub fn continue_talkspurt(&mut self, at: Instant) -> Numbered {
+        self.resume();
+        let (index, timestamp) = (self.index + 1, self.timestamp.wrapping_add(FRAME));
+        self.used.mark(index);
+        self.advance(index, timestamp, at);
+        Numbered {
+            index,
+            timestamp,
             marker: false,
         }
     }
@@ -269,7 +283,7 @@ mod tests {
         let mut line = Line::new(0, 0);
         line.place(1, 10, 0);
         line.now += Duration::from_millis(20);
-        let begun = line.numbering.begin_event(line.now);
+        let begun = line.numbering.begin(line.now);
         assert_eq!((begun.index, begun.timestamp, begun.marker), (2, 160, true));
         for index in 3..10 {
             line.now += Duration::from_millis(20);

@@ -31,6 +31,21 @@ impl Agreed {
         });
         std::iter::once(audio).chain(events).collect()
     }
+
+    /// The m-line's formats of a re-offer: what was agreed, and whatever else is enabled.
+    pub fn formats_and(&self, enabled: &[AudioCodec]) -> Vec<Format> {
+        let mut formats = self.formats();
+        for offered in offered_formats(enabled) {
+            let audio = matches!(offered.encoding, Encoding::Audio(_));
+            let known = formats.iter().any(|format| {
+                format.encoding == offered.encoding || format.payload_type == offered.payload_type
+            });
+            if audio && !known {
+                formats.insert(1, offered);
+            }
+        }
+        formats
+    }
 }
 
 /// Whether an offer could be answered, before anybody's phone rings for it.

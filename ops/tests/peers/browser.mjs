@@ -8,13 +8,14 @@ const FLAGS = [
   '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required', '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 // The browser's noise suppression takes an endless tone for a fan; one with pauses passes for speech.
-const SPOKEN_SECONDS = 1.6;
-const PERIOD_SECONDS = 2;
+const SPOKEN = { tone: 1.6, period: 2 };
+const VOICE_SECONDS = 2;
 const EAR = 16_384; // samples a measurement: a third of a second, bins of 3 Hz
 
-/** A browser whose microphone says `hz`. */
-export async function launch(stage, hz) {
-  const voice = tone(hz, { rate: BROWSER_RATE, seconds: PERIOD_SECONDS }).map((sample, n) => (n < SPOKEN_SECONDS * BROWSER_RATE ? sample : 0));
+/** A browser whose microphone says `hz`. `spoken`: seconds of tone and of each period, the rest of which is a pause. */
+export async function launch(stage, hz, spoken = SPOKEN) {
+  const isSpoken = (n) => (n / BROWSER_RATE) % spoken.period < spoken.tone;
+  const voice = tone(hz, { rate: BROWSER_RATE, seconds: VOICE_SECONDS }).map((sample, n) => (isSpoken(n) ? sample : 0));
   const microphone = await stage.write(`microphone-${hz}.wav`, wav(voice, BROWSER_RATE));
   const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`] });
   stage.leaves(() => browser.close());

@@ -7,8 +7,8 @@ const DEADLINE_MS = 15_000;
 
 export class Desk {
   /** Opens the gateway's desk in an agent's name, the microphone saying `hz`, and waits until it is ready for calls. */
-  static async open(stage, gateway, { agent, hz }) {
-    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz });
+  static async open(stage, gateway, { agent, hz, spoken }) {
+    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken });
   }
 
   /** Several agents' desks in one browser, all with the same voice; each is a person of its own to the gateway. */
@@ -22,9 +22,9 @@ export class Desk {
     return Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`);
   }
 
-  /** The same for a desk's whole address. */
-  static async at(stage, address, { hz }) {
-    return Desk.#in(stage, await launch(stage, hz), address);
+  /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. */
+  static async at(stage, address, { hz, spoken }) {
+    return Desk.#in(stage, await launch(stage, hz, spoken), address);
   }
 
   static async #in(stage, browser, address) {
@@ -56,6 +56,15 @@ export class Desk {
     await this.part('number').fill(number);
     await this.part('call').click();
     return this.part('card').getAttribute('data-call');
+  }
+
+  /** The browser is closed, as by its window's cross or a crash. */
+  close() {
+    return this.page.context().browser().close();
+  }
+
+  reload() {
+    return this.page.reload();
   }
 
   click(id) {

@@ -69,4 +69,20 @@ ${sections}`);
     const samples = metrics.split('\n').filter((line) => line.startsWith('warmline_calls_active'));
     return samples.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   }
+
+  /** Places a call in the agent's name, as a back end does. */
+  place(token, call) {
+    return this.api(token, '/v1/calls', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(call) });
+  }
+
+  /** For how long customers who were up heard neither agent nor prompt: how often, and how often for a quarter of a second at most. */
+  async deadAir() {
+    const metrics = await (await fetch(`${this.operations}/metrics`)).text();
+    const value = (start) => Number(metrics.split('\n').find((line) => line.startsWith(start))?.split(' ').at(-1) ?? 0);
+    return {
+      times: value('warmline_dead_air_seconds_count{side="customer"}'),
+      short: value('warmline_dead_air_seconds_bucket{side="customer",le="0.25"}'),
+      seconds: value('warmline_dead_air_seconds_sum{side="customer"}'),
+    };
+  }
 }

@@ -18,16 +18,24 @@ pub(super) fn reply(
             _ => response.header("Via", value),
         };
     }
-    // The first of each: a request that is refused for having two must not make us write two.
-    let first = |name| request.header(name).unwrap_or_default();
-    response.header("From", first(Name::From));
-    match (request.tag_in_to(), tag) {
-        (None, Some(tag)) => response.header("To", [first(Name::To), b";tag=", tag].concat()),
-        _ => response.header("To", first(Name::To)),
-    };
-    response.header("Call-ID", first(Name::CallId));
-    response.header("CSeq", first(Name::CSeq));
+    copy_first(&mut response, "From", request.header(Name::From));
+    match (request.to(), request.tag_in_to(), tag) {
+        (Some(_), None, Some(tag)) => {
+            let to = request.header(Name::To).unwrap_or_default();
+            response.header("To", [to, b";tag=", tag].concat());
+        }
+        _ => copy_first(&mut response, "To", request.header(Name::To)),
+    }
+    copy_first(&mut response, "Call-ID", request.header(Name::CallId));
+    copy_first(&mut response, "CSeq", request.header(Name::CSeq));
     response
+}
+
+/// The first of each: a request that is refused for having two must not make us write two. What is missing stays away.
+fn copy_first(response: &mut Builder, name: &str, value: Option<&[u8]>) {
+    if let Some(value) = value {
+        response.header(name, value);
+    }
 }
 
 /// The topmost Via with the address that the request really came from; a peer's own claim about it is replaced.

@@ -387,7 +387,8 @@ fn objection(request: &Message) -> Option<Objection> {
         Some(UriScheme::Sip | UriScheme::Tel) => {}
         Some(UriScheme::Sips | UriScheme::Other) => return Some(Objection::plain(416)),
     }
-    if request.number(Name::MaxForwards) == Some(0) {
+    // Only what goes on as a call of ours makes one more hop (RFC 3261 §16.3).
+    if request.method() == Method::Invite && request.number(Name::MaxForwards) == Some(0) {
         return Some(Objection::plain(483));
     }
     let unknown: Vec<_> = request
@@ -406,11 +407,25 @@ fn objection(request: &Message) -> Option<Objection> {
         if Body::of(request).is_some_and(|body| !body.is_sdp()) {
             return Some(Objection::with(415, "Accept", "application/sdp"));
         }
+        if !takes_sdp(request) {
+            return Some(Objection::plain(406));
+        }
         if session_timer_too_small(request) {
             return Some(Objection::with(422, "Min-SE", MIN_SE.to_string()));
         }
     }
     None
+}
+
+/// Whether our answer may be a session description; without Accept it may (RFC 3261 §20.1).
+fn takes_sdp(request: &Message) -> bool {
+    request.header(Name::Accept).is_none()
+        || request.elements(Name::Accept).any(|range| {
+            let range = range.split(|byte| *byte == b';').next().unwrap_or_default();
+            [&b"application/sdp"[..], b"application/*", b"*/*"]
+                .iter()
+                .any(|known| range.trim_ascii().eq_ignore_ascii_case(known))
+        })
 }
 
 /// Seconds after which a peer may try again when we are full.

@@ -210,7 +210,7 @@ pub(super) enum Claim {
 
 /// What two branches of one forked request have in common (RFC 3261 §8.2.2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct MergeKey(Box<[u8]>);
+pub(super) struct MergeKey(Arc<[u8]>);
 
 impl MergeKey {
     /// Connections are told apart: a registrar may fork one call to two lines of ours, which are two user agents.

@@ -62,6 +62,8 @@ impl Builder {
         self.header("Content-Length", body.len().to_string());
         self.out.extend_from_slice(b"\r\n");
         self.out.extend_from_slice(body);
+        // Answers are remembered for 32 s, thousands of them.
+        self.out.shrink_to_fit();
         Bytes::from(self.out)
     }
 
@@ -177,6 +179,7 @@ const REASONS: &[(u16, &str)] = &[
     (403, "Forbidden"),
     (404, "Not Found"),
     (405, "Method Not Allowed"),
+    (406, "Not Acceptable"),
     (408, "Request Timeout"),
     (410, "Gone"),
     (414, "Request-URI Too Long"),

@@ -4,13 +4,17 @@
 
 use std::borrow::Cow;
 
+use super::scan::is_token;
 use super::uri::host_and_port;
 
 /// The elements of a comma-separated value, trimmed, empty ones left out. Commas in quotes and in `<>` don't separate.
 pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    split_outside(value, b',')
-        .map(trimmed)
-        .filter(|element| !element.is_empty())
+    listed(value).filter(|element| !element.is_empty())
+}
+
+/// The same with the empty ones, which no grammar of a list allows.
+pub(crate) fn listed(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    split_outside(value, b',').map(trimmed)
 }
 
 /// The text after the first `;`, read as `;name=value;name`.
@@ -62,13 +66,13 @@ impl<'a> NameAddr<'a> {
         let value = trimmed(value);
         let open = find_outside_quotes(value, b'<')?;
         let Some(open) = open else {
-            // Without brackets, what follows a semicolon belongs to the header, not to the URI.
+            // Without brackets, what follows a semicolon belongs to the header, and there is neither `,` nor `?` (RFC 3261 §20).
             let end = memchr::memchr(b';', value).unwrap_or(value.len());
             let uri = trimmed(&value[..end]);
             let plain = !uri.is_empty()
-                && !uri
-                    .iter()
-                    .any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'>'));
+                && !uri.iter().any(|byte| {
+                    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'>' | b',' | b'?')
+                });
             return plain.then_some(NameAddr {
                 display: &[],
                 uri,
@@ -92,9 +96,10 @@ impl<'a> NameAddr<'a> {
         })
     }
 
-    /// The display name without quotes and escapes.
+    /// The display name without quotes and escapes; control characters become spaces, since it is for people's eyes.
     pub fn display_text(&self) -> Option<String> {
-        let text = super::lossy(&unquoted(self.display));
+        let text = super::lossy(&unquoted(&unfolded(self.display)))
+            .replace(|letter: char| letter.is_control(), " ");
         (!text.is_empty()).then_some(text)
     }
 }
@@ -102,6 +107,8 @@ impl<'a> NameAddr<'a> {
 /// One hop (RFC 3261 §20.42): `SIP/2.0/UDP host:port;branch=…`, with white space allowed nearly everywhere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Via<'a> {
+    /// Such as `2.0`.
+    pub version: &'a [u8],
     pub host: &'a [u8],
     pub port: Option<u16>,
     pub parameters: Parameters<'a>,
@@ -110,20 +117,25 @@ pub(crate) struct Via<'a> {
 }
 
 impl<'a> Via<'a> {
-    /// `None` if it isn't `SIP/2.0/transport sent-by`.
+    /// `None` if it isn't `SIP/version/transport sent-by`.
     pub fn parse(value: &'a [u8]) -> Option<Via<'a>> {
         let value = trimmed(value);
         let end = memchr::memchr(b';', value).unwrap_or(value.len());
         let head = trimmed(&value[..end]);
         let (name, rest) = head.split_at(memchr::memchr(b'/', head)?);
         let (version, rest) = rest[1..].split_at(memchr::memchr(b'/', &rest[1..])?);
-        if !trimmed(name).eq_ignore_ascii_case(b"SIP") || trimmed(version) != b"2.0" {
+        let version = trimmed(version);
+        if !trimmed(name).eq_ignore_ascii_case(b"SIP") || !is_token(version) {
             return None;
         }
         let rest = trimmed(&rest[1..]);
         let transport_end = rest.iter().position(u8::is_ascii_whitespace)?;
+        if !is_token(&rest[..transport_end]) {
+            return None;
+        }
         let (host, port) = host_and_port(trimmed(&rest[transport_end..]))?;
         Some(Via {
+            version,
             host,
             port,
             parameters: Parameters(&value[end..]),
@@ -150,7 +162,7 @@ impl<'a> CSeq<'a> {
     pub fn parse(value: &'a [u8]) -> Option<CSeq<'a>> {
         let end = value.iter().position(u8::is_ascii_whitespace)?;
         let (digits, method) = (&value[..end], trimmed(&value[end..]));
-        if !digits.iter().all(u8::is_ascii_digit) || !super::scan::is_token(method) {
+        if !digits.iter().all(u8::is_ascii_digit) || !is_token(method) {
             return None;
         }
         let number = std::str::from_utf8(digits).ok()?.parse().ok()?;

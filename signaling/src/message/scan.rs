@@ -72,9 +72,10 @@ pub(super) fn scan(buffer: &[u8]) -> Result<(Index, Option<Malformed>), Malforme
     loop {
         let line = match logical_line(buffer, &mut position) {
             Logical::Line(line) => line,
-            Logical::Faulty(cause) => {
+            // Kept nevertheless: the refusal copies From and To, without what is wrong with them.
+            Logical::Faulty(line, cause) => {
                 fault.get_or_insert(cause);
-                continue;
+                line
             }
             Logical::End => break,
             Logical::Truncated => {
@@ -135,7 +136,8 @@ fn start_line(buffer: &[u8]) -> Result<(Span, usize), Malformed> {
 }
 
 fn read_start_line(buffer: &[u8], line: Span) -> Result<(StartLine, Option<Malformed>), Malformed> {
-    let text = line.of(buffer);
+    let written = line.of(buffer);
+    let text = written.trim_ascii_end();
     let offset = line.range().start;
     let space = memchr(b' ', text).ok_or(Malformed::StartLine)?;
     if text[..space].eq_ignore_ascii_case(b"SIP/2.0") {
@@ -147,6 +149,7 @@ fn read_start_line(buffer: &[u8], line: Span) -> Result<(StartLine, Option<Malfo
             return Err(Malformed::StartLine);
         }
         let reason = Span::new(offset + (space + 5).min(text.len()), offset + text.len());
+        // White space at the end is an empty reason phrase's, which may be left out (RFC 3261 §7.2).
         return Ok((
             StartLine::Response {
                 status: status as u16,
@@ -172,11 +175,12 @@ fn read_start_line(buffer: &[u8], line: Span) -> Result<(StartLine, Option<Malfo
     };
     let fault = if !version.eq_ignore_ascii_case(b"SIP/2.0") {
         Some(Malformed::Version)
-    } else if uri.of(buffer).is_empty()
+    } else if written.len() > text.len()
+        || uri.of(buffer).is_empty()
         || uri
             .of(buffer)
             .iter()
-            .any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'<' | b'>' | b'"'))
+            .any(|byte| matches!(byte, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f))
     {
         Some(Malformed::StartLine)
     } else {
@@ -187,7 +191,7 @@ fn read_start_line(buffer: &[u8], line: Span) -> Result<(StartLine, Option<Malfo
 
 enum Logical {
     Line(Span),
-    Faulty(Malformed),
+    Faulty(Span, Malformed),
     End,
     Truncated,
 }
@@ -196,7 +200,7 @@ enum Logical {
 fn logical_line(buffer: &[u8], position: &mut usize) -> Logical {
     let start = *position;
     let mut end;
-    let mut faulty = false;
+    let mut control = false;
     loop {
         let from = *position;
         let Some(newline) = memchr(b'\n', &buffer[from..]) else {
@@ -207,18 +211,37 @@ fn logical_line(buffer: &[u8], position: &mut usize) -> Logical {
         if from == start && end == start {
             return Logical::End;
         }
-        faulty |= memchr2(0, b'\r', &buffer[from..end]).is_some();
+        control |= memchr2(0, b'\r', &buffer[from..end]).is_some();
         if !matches!(buffer.get(*position), Some(b' ' | b'\t')) {
             break;
         }
     }
+    let line = Span::new(start, end);
     if end - start > MAX_LINE {
-        Logical::Faulty(Malformed::LineTooLong)
-    } else if faulty {
-        Logical::Faulty(Malformed::ControlByte)
+        Logical::Faulty(line, Malformed::LineTooLong)
+    } else if control && !is_harmless(line.of(buffer)) {
+        Logical::Faulty(line, Malformed::ControlByte)
     } else {
-        Logical::Line(Span::new(start, end))
+        Logical::Line(line)
     }
+}
+
+/// Whether every CR ends a line and every NUL is escaped in a quoted string, where RFC 3261 §25.1 (`quoted-pair`) allows it.
+#[cold]
+fn is_harmless(line: &[u8]) -> bool {
+    let mut quoted = false;
+    let mut bytes = line.iter().peekable();
+    while let Some(byte) = bytes.next() {
+        match (byte, bytes.peek()) {
+            (b'\\', Some(0)) if quoted => drop(bytes.next()),
+            (b'\\', Some(b'"' | b'\\')) if quoted => drop(bytes.next()),
+            (b'"', _) => quoted = !quoted,
+            (b'\r', Some(b'\n')) => {}
+            (0 | b'\r', _) => return false,
+            _ => {}
+        }
+    }
+    true
 }
 
 fn read_header(buffer: &[u8], line: Span) -> Option<Line> {
@@ -283,7 +306,7 @@ fn without_cr(buffer: &[u8], start: usize, end: usize) -> usize {
 }
 
 /// `1*DIGIT`, without sign or space; saturates far above any length that could be met.
-fn decimal(text: &[u8]) -> Option<usize> {
+pub(super) fn decimal(text: &[u8]) -> Option<usize> {
     if text.is_empty() || text.len() > 10 || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -307,6 +330,7 @@ pub(super) fn is_token(text: &[u8]) -> bool {
 
 /// Name, long form, compact form (IANA's list of header fields; 0 where there is none).
 const NAMES: &[(Name, &str, u8)] = &[
+    (Name::Accept, "Accept", 0),
     (Name::Via, "Via", b'v'),
     (Name::From, "From", b'f'),
     (Name::To, "To", b't'),

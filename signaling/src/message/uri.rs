@@ -12,6 +12,8 @@ pub(crate) struct Uri<'a> {
     pub host: &'a [u8],
     pub port: Option<u16>,
     pub parameters: Parameters<'a>,
+    /// With the question mark; empty if there are none.
+    pub headers: &'a [u8],
 }
 
 /// The schemes that are told apart.
@@ -37,6 +39,7 @@ impl<'a> Uri<'a> {
                     host: &[],
                     port: None,
                     parameters: Parameters(parameters),
+                    headers: &[],
                 })
             }
             Scheme::Other => Some(Uri {
@@ -45,6 +48,7 @@ impl<'a> Uri<'a> {
                 host: &[],
                 port: None,
                 parameters: Parameters(&[]),
+                headers: &[],
             }),
         }
     }
@@ -77,7 +81,7 @@ impl<'a> Uri<'a> {
             Some(at) => (split_at(&rest[..at], b':').0, &rest[at + 1..]),
             None => (&rest[..0], rest),
         };
-        let (rest, _headers) = split_at(rest, b'?');
+        let (rest, headers) = split_at(rest, b'?');
         let (address, parameters) = split_at(rest, b';');
         let (host, port) = host_and_port(address)?;
         Some(Uri {
@@ -86,31 +90,23 @@ impl<'a> Uri<'a> {
             host,
             port,
             parameters: Parameters(parameters),
+            headers,
         })
     }
 
     /// The user part with `%41` read as `A`; what isn't UTF-8 afterwards is replaced, as this is for people and for matching.
     pub fn decoded_user(&self) -> String {
-        let mut bytes = Vec::with_capacity(self.user.len());
-        let mut rest = self.user;
-        while let Some((&byte, tail)) = rest.split_first() {
-            rest = tail;
-            match (byte, tail) {
-                (b'%', [high, low, after @ ..])
-                    if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-                {
-                    bytes.push(hex_digit(*high) << 4 | hex_digit(*low));
-                    rest = after;
-                }
-                _ => bytes.push(byte),
-            }
-        }
-        super::lossy(&bytes)
+        super::lossy(&unescaped(self.user).collect::<Vec<_>>())
     }
 
-    /// Loose routing (RFC 3261 §19.1.1): `lr`, also when written `lr=on`.
+    /// Loose routing (RFC 3261 §19.1.1): `lr`, also when written `lr=on` or with escapes.
     pub fn is_loose(&self) -> bool {
         self.parameters.has(b"lr")
+            || self.parameters.iter().any(|(name, _)| {
+                unescaped(name)
+                    .map(|byte| byte.to_ascii_lowercase())
+                    .eq(*b"lr")
+            })
     }
 }
 
@@ -154,6 +150,24 @@ fn split_at(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
         Some(at) => (&text[..at], &text[at..]),
         None => (text, &text[text.len()..]),
     }
+}
+
+/// `%41` read as `A`; a percent sign that begins no escape stays one.
+fn unescaped(text: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (&byte, tail) = rest.split_first()?;
+        rest = tail;
+        match (byte, tail) {
+            (b'%', [high, low, after @ ..])
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                rest = after;
+                Some(hex_digit(*high) << 4 | hex_digit(*low))
+            }
+            _ => Some(byte),
+        }
+    })
 }
 
 fn hex_digit(digit: u8) -> u8 {

@@ -12,7 +12,30 @@ struct Fixture {
     call: Call,
     now: Moment,
     seen: Vec<CallState>,
+    heard: Heard,
 }
+
+/// What the customer hears, as far as actions tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Heard {
+    Nothing,
+    Agent,
+    Prompt(Announcement),
+}
+
+const GREETED: Manner = Manner {
+    order: Order::AgentFirst,
+    greeting: Spoken::Aloud,
+    fallback: Spoken::Aloud,
+};
+const CUSTOMER_FIRST: Manner = Manner {
+    order: Order::CustomerFirst,
+    ..GREETED
+};
+const CONSOLED: Manner = Manner {
+    greeting: Spoken::Not,
+    ..GREETED
+};
 
 impl Fixture {
     fn dialled() -> (Self, Vec<Action>) {
@@ -20,13 +43,49 @@ impl Fixture {
     }
 
     fn trunk() -> (Self, Vec<Action>) {
-        Self::start(Call::dial_trunk)
+        Self::trunk_by(Manner::PLAIN)
+    }
+
+    fn trunk_by(manner: Manner) -> (Self, Vec<Action>) {
+        Self::start(|made, now, windows, out| Call::dial_trunk(made, manner, now, windows, out))
     }
 
     fn incoming() -> (Self, Vec<Action>) {
+        Self::incoming_by(Manner::PLAIN)
+    }
+
+    fn incoming_by(manner: Manner) -> (Self, Vec<Action>) {
         Self::start(|made, now, windows, out| {
-            Call::ringing(made, Some("offer".into()), now, windows, out)
+            Call::ringing(made, manner, Some("offer".into()), now, windows, out)
         })
+    }
+
+    /// A customer who was called first, and waits.
+    fn customer_first() -> Self {
+        let (mut f, _) = Self::trunk_by(CUSTOMER_FIRST);
+        f.feed(Input::Described(Ok("ours".into())));
+        let answer = Some("theirs".into());
+        f.feed(Input::Accepted { answer });
+        f
+    }
+
+    /// A caller who was greeted, and waits.
+    fn greeted() -> Self {
+        let (mut f, _) = Self::incoming_by(GREETED);
+        f.feed(Input::Described(Ok("answer".into())));
+        f
+    }
+
+    fn connected() -> Self {
+        let (mut f, _) = Self::incoming();
+        f.answer();
+        f.feed(Input::Described(Ok("answer".into())));
+        f
+    }
+
+    fn answer(&mut self) -> Vec<Action> {
+        let how = Answered::ByAgent;
+        self.feed(Input::Answer { how })
     }
 
     fn start(
@@ -46,14 +105,39 @@ impl Fixture {
         };
         let call = make(made, now, WINDOWS, &mut out);
         let seen = vec![call.view().state];
-        (Self { call, now, seen }, out)
+        let heard = Heard::Nothing;
+        let mut f = Self {
+            call,
+            now,
+            seen,
+            heard,
+        };
+        f.listen(&out);
+        (f, out)
     }
 
     fn feed(&mut self, input: Input) -> Vec<Action> {
         let mut out = Vec::new();
         self.call.handle(self.now, input, &mut out);
         self.seen.push(self.call.view().state);
+        self.listen(&out);
         out
+    }
+
+    /// Nobody who is up is ever left in silence, whatever happens.
+    fn listen(&mut self, out: &[Action]) {
+        for action in out {
+            self.heard = match action {
+                Action::Bridge | Action::Hold { on: false } => Heard::Agent,
+                Action::Play(announcement) => Heard::Prompt(*announcement),
+                Action::Hold { on: true } => Heard::Prompt(Announcement::Hold),
+                Action::Part | Action::CloseMedia => Heard::Nothing,
+                _ => continue,
+            };
+        }
+        if self.call.customer_is_up() {
+            assert_ne!(self.heard, Heard::Nothing, "{:?}", self.call.story());
+        }
     }
 
     /// Jumps to the next deadline.
@@ -62,6 +146,7 @@ impl Fixture {
         self.now = self.now + (until - self.now.instant);
         let mut out = Vec::new();
         self.call.handle_timeout(self.now, &mut out);
+        self.listen(&out);
         out
     }
 
@@ -247,7 +332,14 @@ fn a_second_end_changes_nothing() {
         }),
         Input::MediaLost("silent".into()),
         Input::HangUp,
-        Input::AgentLost("gone"),
+        Input::AgentLost {
+            words: "gone",
+            told: Spoken::Aloud,
+        },
+        Input::Hold(true),
+        Input::AgentAway,
+        Input::AgentBack,
+        Input::Played,
     ] {
         assert_eq!(f.feed(late.clone()), [], "{late:?}");
     }
@@ -411,4 +503,225 @@ fn nothing_waits_for_ever_before_the_talk() {
         out.iter()
             .any(|action| matches!(action, Action::Refuse { .. }))
     );
+}
+
+#[test]
+fn a_customer_who_is_called_first_is_greeted_and_waits_with_music_for_the_agent() {
+    let (mut f, _) = Fixture::trunk_by(CUSTOMER_FIRST);
+    f.feed(Input::Described(Ok("ours".into())));
+    assert_eq!(f.state(), CallState::RingingOut);
+    let out = f.feed(Input::Accepted {
+        answer: Some("theirs".into()),
+    });
+    assert_eq!(
+        out,
+        [
+            Action::Apply {
+                answer: "theirs".into()
+            },
+            Action::Play(Announcement::Greeting),
+            Action::AskAgent,
+        ]
+    );
+    assert_eq!(f.state(), CallState::RingingIn);
+    assert_eq!(f.call.view().answered_at, None, "no agent is there");
+    let music = Action::Play(Announcement::Hold);
+    assert_eq!(f.feed(Input::Played), [music]);
+    assert_eq!(f.answer(), [Action::Bridge]);
+    assert_eq!(f.state(), CallState::Connected);
+    assert_eq!(f.feed(Input::Played), [], "it was cut short");
+}
+
+#[test]
+fn early_media_is_nothing_for_an_agent_who_comes_second() {
+    let (mut f, _) = Fixture::trunk_by(CUSTOMER_FIRST);
+    f.feed(Input::Described(Ok("ours".into())));
+    let answer = || Some("theirs".to_owned());
+    let (status, answered) = (183, answer());
+    let out = f.feed(Input::Progress {
+        status,
+        answer: answered,
+    });
+    assert!(!out.contains(&Action::Bridge), "{out:?}");
+    let out = f.feed(Input::Accepted { answer: answer() });
+    assert!(out.contains(&Action::Play(Announcement::Greeting)));
+}
+
+#[test]
+fn a_greeted_caller_is_answered_at_once_and_waits_for_the_agent() {
+    let (mut f, out) = Fixture::incoming_by(GREETED);
+    let offer = Some("offer".into());
+    assert_eq!(out, [Action::Describe { offer }], "no 180, no waiting");
+    let out = f.feed(Input::Described(Ok("answer".into())));
+    assert_eq!(out.last(), Some(&Action::Play(Announcement::Greeting)));
+    assert_eq!(f.state(), CallState::RingingIn);
+    assert_eq!(f.answer(), [Action::Bridge]);
+    assert_eq!(f.state(), CallState::Connected);
+}
+
+#[test]
+fn an_agent_who_is_faster_than_the_greeting_is_connected_with_the_answer() {
+    let (mut f, _) = Fixture::incoming_by(GREETED);
+    assert_eq!(f.answer(), []);
+    let out = f.feed(Input::Described(Ok("answer".into())));
+    assert_eq!(out.last(), Some(&Action::Bridge));
+    assert_eq!(f.state(), CallState::Connected);
+}
+
+#[test]
+fn when_nobody_answers_the_customer_is_told_to_the_end_and_the_agent_no_more() {
+    let gone = "The agent's browser was closed while the call rang.";
+    let lost = Input::AgentLost {
+        words: gone,
+        told: Spoken::Aloud,
+    };
+    for (cause, reason) in [
+        (None, Reason::Missed),
+        (Some(Input::Reject), Reason::Declined),
+        (Some(Input::HangUp), Reason::Declined),
+        (Some(lost), Reason::AgentLost),
+    ] {
+        for mut f in [Fixture::customer_first(), Fixture::greeted()] {
+            let out = match cause.clone() {
+                None => f.wait(),
+                Some(cause) => f.feed(cause),
+            };
+            assert!(
+                matches!(&out[..], [Action::Dismiss { ended }, Action::Play(Announcement::Fallback)] if ended.reason == reason),
+                "{out:?}"
+            );
+            assert!(f.call.is_up(), "the customer still listens");
+            let out = f.feed(Input::Played);
+            assert_eq!(
+                out,
+                [Action::HangUp, Action::CloseMedia, Action::ReleaseAgent]
+            );
+            assert_eq!(f.why(), reason);
+            assert_eq!(f.state(), CallState::Closed);
+        }
+    }
+}
+
+#[test]
+fn last_words_that_nobody_says_to_be_heard_end_all_the_same() {
+    let mut f = Fixture::customer_first();
+    f.wait();
+    f.wait();
+    assert_eq!(f.why(), Reason::Missed);
+    assert_eq!(f.state(), CallState::Closed);
+}
+
+#[test]
+fn an_unanswered_caller_is_answered_to_be_told_so() {
+    let (mut f, out) = Fixture::incoming_by(CONSOLED);
+    assert_eq!(out, [Action::Ring]);
+    let out = f.wait();
+    assert!(matches!(
+        &out[..],
+        [Action::Dismiss { .. }, Action::Describe { offer: Some(_) }]
+    ));
+    let out = f.feed(Input::Described(Ok("answer".into())));
+    assert_eq!(out.last(), Some(&Action::Play(Announcement::Fallback)));
+    f.feed(Input::Played);
+    assert_eq!(f.why(), Reason::Missed);
+}
+
+#[test]
+fn who_hangs_up_while_waiting_or_being_told_ends_it() {
+    let mut f = Fixture::customer_first();
+    f.feed(Input::DialogEnded(DialogEnd::Bye));
+    assert_eq!(f.why(), Reason::Abandoned);
+
+    let mut f = Fixture::greeted();
+    f.wait();
+    f.feed(Input::DialogEnded(DialogEnd::Bye));
+    assert_eq!(f.why(), Reason::Missed, "nobody answered; that stands");
+    assert_eq!(f.state(), CallState::Closed);
+}
+
+#[test]
+fn nobody_to_ask_is_told_to_a_caller_who_would_be_greeted() {
+    let (mut f, out) = Fixture::start(|made, now, windows, out| {
+        let offer = Some("offer".into());
+        Call::turned_away(made, "the agent isn't ready", offer, now, windows, out)
+    });
+    assert!(matches!(&out[..], [Action::Describe { .. }]));
+    let out = f.feed(Input::Described(Ok("answer".into())));
+    assert_eq!(out.last(), Some(&Action::Play(Announcement::Fallback)));
+    f.feed(Input::Played);
+    assert_eq!(f.why(), Reason::AgentNotReady);
+}
+
+#[test]
+fn hold_is_music_and_mute_persists_through_it() {
+    let mut f = Fixture::connected();
+    f.feed(Input::Mute(true));
+    assert_eq!(f.feed(Input::Hold(true)), [Action::Hold { on: true }]);
+    assert_eq!(f.state(), CallState::Held);
+    assert_eq!(f.feed(Input::Hold(true)), [], "twice changes nothing");
+    assert_eq!(f.feed(Input::Hold(false)), [Action::Hold { on: false }]);
+    assert_eq!(f.state(), CallState::Connected);
+    assert!(f.call.view().muted);
+}
+
+#[test]
+fn a_held_call_ends_from_either_side_with_its_wrap_up() {
+    for end in [Input::HangUp, Input::DialogEnded(DialogEnd::Bye)] {
+        let mut f = Fixture::connected();
+        f.feed(Input::Hold(true));
+        let out = f.feed(end);
+        assert_eq!(out, [Action::HangUp, Action::CloseMedia]);
+        assert_eq!(f.state(), CallState::WrapUp);
+    }
+}
+
+#[test]
+fn an_agent_who_goes_away_leaves_music_and_comes_back_to_the_talk() {
+    let mut f = Fixture::connected();
+    let music = || Action::Play(Announcement::Hold);
+    assert_eq!(f.feed(Input::AgentAway), [music()]);
+    assert_eq!(f.feed(Input::AgentAway), []);
+    assert_eq!(f.state(), CallState::Connected);
+    assert_eq!(f.feed(Input::AgentBack), [Action::Bridge]);
+
+    f.feed(Input::Hold(true));
+    assert_eq!(f.feed(Input::AgentAway), [], "there is music already");
+    let out = f.feed(Input::Hold(false));
+    assert_eq!(out, [Action::Hold { on: false }, music()]);
+    assert_eq!(f.feed(Input::AgentBack), [Action::Bridge]);
+}
+
+#[test]
+fn a_lost_agents_customer_is_told_or_not_as_it_is_configured() {
+    let lost = |told| Input::AgentLost {
+        words: "The agent's browser was gone for too long.",
+        told,
+    };
+    let mut f = Fixture::connected();
+    f.feed(Input::AgentAway);
+    let out = f.feed(lost(Spoken::Aloud));
+    assert_eq!(out, [Action::Part, Action::Play(Announcement::AgentLost)]);
+    f.feed(Input::Played);
+    assert_eq!(f.why(), Reason::AgentLost);
+    assert_eq!(f.state(), CallState::WrapUp);
+
+    let mut f = Fixture::connected();
+    f.feed(Input::AgentAway);
+    let out = f.feed(lost(Spoken::Not));
+    assert_eq!(out, [Action::HangUp, Action::CloseMedia]);
+    assert_eq!(f.why(), Reason::AgentLost);
+}
+
+#[test]
+fn an_agent_who_comes_back_in_the_midst_of_the_last_words_talks_on() {
+    let mut f = Fixture::connected();
+    f.feed(Input::AgentAway);
+    f.feed(Input::AgentLost {
+        words: "gone",
+        told: Spoken::Aloud,
+    });
+    assert_eq!(f.feed(Input::AgentBack), [Action::Bridge]);
+    assert_eq!(f.state(), CallState::Connected);
+    assert_eq!(f.feed(Input::Played), []);
+    assert!(f.call.is_up());
 }

@@ -117,6 +117,7 @@ function RingingIn({ face, act }: Part) {
 function Connected({ face, act, refusal }: Part) {
   const keypad = useSignal<'shut' | 'open'>('shut');
   const sent = useSignal('');
+  const held = face.view.state === 'held';
   const send = (key: string) => {
     sent.value += key;
     act(() => callOf(face).digits(key))();
@@ -131,7 +132,7 @@ function Connected({ face, act, refusal }: Part) {
     <>
       <p class="word timer">
         <Timer since={face.view.answered_at ?? face.view.started_at} />
-        {face.isEnding ? ' · Ending…' : face.muted && ' · You are muted'}
+        {face.isEnding ? ' · Ending…' : held ? ' · The customer hears music' : face.muted && ' · You are muted'}
       </p>
       {keypad.value === 'open' && (
         <div class="tones" onKeyDown={typeDigits}>
@@ -151,6 +152,10 @@ function Connected({ face, act, refusal }: Part) {
         >
           <Icon name={face.muted ? 'muted' : 'microphone'} />
           Mute
+        </button>
+        <button type="button" class="control" data-testid="hold" aria-pressed={held} onClick={act(() => callOf(face).hold(!held))}>
+          <Icon name={held ? 'resume' : 'hold'} />
+          {held ? 'Resume' : 'Hold'}
         </button>
         <button
           type="button"

@@ -24,7 +24,7 @@ export function kicker(view: CallView): string {
     case 'ringing-out':
       return 'Calling';
     case 'ringing-in':
-      return 'Incoming call';
+      return view.direction === 'inbound' ? 'Incoming call' : 'The customer is there';
     case 'connected':
       return 'Connected';
     case 'held':
@@ -32,6 +32,7 @@ export function kicker(view: CallView): string {
     case 'wrap-up':
     case 'closed':
       if (view.answered_at) return 'Call ended';
+      if (view.ended?.reason === 'answered-elsewhere') return 'Call taken';
       return view.direction === 'inbound' ? 'Missed call' : 'Call not connected';
   }
 }
@@ -47,7 +48,7 @@ export function announcement(view: CallView): string {
     case 'ringing-out':
       return `Calling ${who}`;
     case 'ringing-in':
-      return `Incoming call from ${who}`;
+      return view.direction === 'inbound' ? `Incoming call from ${who}` : `${who} is there and waits`;
     case 'connected':
       return `Connected to ${who}`;
     case 'held':

@@ -148,6 +148,8 @@ export declare class Call extends Emitter<CallEvents> {
 	hangup(reason?: string): Promise<void>;
 	/** Silence towards the customer. Takes effect in the page before the gateway has heard of it. */
 	mute(muted: boolean): Promise<void>;
+	/** The customer hears music and the agent nothing; or both talk on. */
+	hold(held: boolean): Promise<void>;
 	/** Sends digits: `0`–`9`, `*`, `#`, `A`–`D`, and `,` for a pause. */
 	digits(tones: string): Promise<void>;
 	/** Ends wrap-up with a disposition. */

@@ -246,6 +246,10 @@ class x extends d {
       throw this.#o({ muted: void 0 }), e;
     }
   }
+  /** The customer hears music and the agent nothing; or both talk on. */
+  async hold(t) {
+    await this.#e("hold", { call: this.id, on: t });
+  }
   /** Sends digits: `0`–`9`, `*`, `#`, `A`–`D`, and `,` for a pause. */
   async digits(t) {
     await this.#e("digits", { call: this.id, tones: t });

@@ -94,6 +94,25 @@ impl Browser {
         }
     }
 
+    /// Listens until this comes.
+    pub fn expect_frame(&mut self, wanted: &[u8]) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.heard.iter().any(|heard| heard == wanted) {
+            assert!(Instant::now() < deadline, "not heard");
+            self.step();
+        }
+    }
+
+    /// Speaks on its own until `told`.
+    pub fn speak_until(&mut self, payload: &[u8], told: impl Fn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !told() {
+            assert!(Instant::now() < deadline, "not told");
+            self.speak(payload);
+            self.step();
+        }
+    }
+
     fn speak(&mut self, payload: &[u8]) {
         let mid = self.mid.expect("negotiated");
         let payload_type = self

@@ -62,6 +62,28 @@ fn digits_reach_the_peer_as_events_within_the_line_of_its_audio() {
 }
 
 #[test]
+fn a_digit_is_told_outside_a_bridge_even_if_its_end_is_lost() {
+    let engine = Rig::new(22_710..=22_719);
+    let (customer, _) = engine.two_legs();
+    let mut caller = Phone::new();
+    caller.accept(&engine.answer(customer, &caller.offer(8)));
+    let remote = caller.remote().expect("described");
+    let mut event = [0; 16];
+    event[..4].copy_from_slice(&[0x80, 101, 0, 1]);
+    event[12..].copy_from_slice(&[9, 10, 1, 64]);
+    caller.send_raw(&event, remote);
+    let (leg, digit, duration) = (customer, '9', Duration::from_millis(40));
+    engine.expect(|event| {
+        *event
+            == Event::Digit {
+                leg,
+                digit,
+                duration,
+            }
+    });
+}
+
+#[test]
 fn a_leg_outside_a_bridge_is_sent_digits_and_one_without_events_fails() {
     let engine = Rig::new(22_100..=22_199);
     let (customer, agent) = engine.two_legs();

@@ -6,6 +6,7 @@ use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
 use super::{COMMANDS_PER_WAKE, Entry, Flow, PlainSocket, WEBRTC_KEY, Worker};
+use crate::codec::AudioCodec;
 use crate::engine::deadlines::Armed;
 use crate::engine::socket::SocketKey;
 use crate::engine::{Event, Failure, LegId, Mute, PeerKind, RequestId};
@@ -13,8 +14,9 @@ use crate::leg::description::{Local, Restart};
 use crate::leg::path::{Path, Plain, Setup, SourceLock, WebRtc};
 use crate::leg::{Drawn, Leg, LegKind};
 use crate::peer::{Credentials, Peer, PeerOutput};
+use crate::prompt::{Prompt, Repeat};
 use crate::rtcp::Farewell;
-use crate::sdp::{Description, SdpError, Security};
+use crate::sdp::{Description, Direction, SdpError, Security};
 use crate::tones::Tones;
 
 /// One command of the ring.
@@ -35,6 +37,11 @@ pub enum Command {
         request: RequestId,
         kind: PeerKind,
     },
+    ReOffer {
+        leg: LegId,
+        request: RequestId,
+        direction: Direction,
+    },
     AcceptAnswer {
         leg: LegId,
         request: RequestId,
@@ -54,6 +61,14 @@ pub enum Command {
     Digits {
         leg: LegId,
         tones: Tones,
+    },
+    Play {
+        leg: LegId,
+        prompt: Prompt,
+        repeat: Repeat,
+    },
+    StopPlaying {
+        leg: LegId,
     },
     Close {
         leg: LegId,
@@ -98,6 +113,13 @@ impl Worker {
             Command::Offer { leg, request, kind } => {
                 self.describe(leg, request, now, |worker| worker.offer(leg, kind, now));
             }
+            Command::ReOffer {
+                leg,
+                request,
+                direction,
+            } => {
+                self.describe(leg, request, now, |worker| worker.re_offer(leg, direction));
+            }
             Command::AcceptAnswer {
                 leg,
                 request,
@@ -114,6 +136,16 @@ impl Worker {
                 None => self.fail(leg, Failure::UnknownLeg),
             },
             Command::Digits { leg, tones } => self.press(leg, &tones, now),
+            Command::Play {
+                leg,
+                prompt,
+                repeat,
+            } => self.play(leg, prompt, repeat, now),
+            Command::StopPlaying { leg } => {
+                if let Some(entry) = self.legs.get_mut(&leg) {
+                    entry.leg.stop_playing();
+                }
+            }
             Command::Close { leg } => self.close(leg, now),
             Command::Stop => {}
             #[cfg(test)]
@@ -179,9 +211,14 @@ impl Worker {
         if !known {
             self.make(leg, kind, now)?;
         }
-        let result = self.negotiate(leg, &offer, |leg, local, codecs| {
-            let (answer, restart) = leg.answer(&offer, local, codecs, now)?;
-            Ok((answer.to_string(), restart))
+        // Only an offer asks for credentials of ours that are new, too (RFC 8839 §4.4.1.1.1).
+        let fresh = self.draw_credentials();
+        let result = self.negotiate(leg, |leg, mut local, codecs| {
+            if leg.restarts_ice(&offer) {
+                local.credentials = Some(fresh);
+            }
+            let (answer, restart) = leg.answer(&offer, &local, codecs, now)?;
+            Ok((answer.to_string(), restart, local))
         });
         if result.is_err() && !known {
             self.discard(leg, now);
@@ -193,9 +230,17 @@ impl Worker {
         if !self.legs.contains_key(&leg) {
             self.make(leg, kind, now)?;
         }
-        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
-        let local = local(entry, self.webrtc_address);
-        Ok(entry.leg.offer(&local, &self.config.codecs).to_string())
+        self.negotiate(leg, |leg, local, codecs| {
+            let offer = leg.offer(&local, codecs);
+            Ok((offer.to_string(), Restart::None, local))
+        })
+    }
+
+    fn re_offer(&mut self, leg: LegId, direction: Direction) -> Result<String, SdpError> {
+        self.negotiate(leg, |leg, local, codecs| {
+            let offer = leg.re_offer(direction, &local, codecs)?;
+            Ok((offer.to_string(), Restart::None, local))
+        })
     }
 
     fn accept_answer(
@@ -205,30 +250,22 @@ impl Worker {
         now: Instant,
     ) -> Result<String, SdpError> {
         let answer: Description = answer.parse()?;
-        self.negotiate(leg, &answer, |leg, local, codecs| {
-            let restart = leg.accept_answer(&answer, local, codecs, now)?;
-            Ok((String::new(), restart))
+        self.negotiate(leg, |leg, local, codecs| {
+            let restart = leg.accept_answer(&answer, &local, codecs, now)?;
+            Ok((String::new(), restart, local))
         })
     }
 
-    /// Lets a leg take a description of its peer, with new credentials if that restarts ICE.
+    /// Lets a leg describe itself or take a description of its peer; keeps the credentials that
+    /// were told if that restarted ICE.
     fn negotiate(
         &mut self,
         leg: LegId,
-        remote: &Description,
-        take: impl FnOnce(
-            &mut Leg,
-            &Local,
-            &[crate::codec::AudioCodec],
-        ) -> Result<(String, Restart), SdpError>,
+        step: impl FnOnce(&mut Leg, Local, &[AudioCodec]) -> Result<(String, Restart, Local), SdpError>,
     ) -> Result<String, SdpError> {
-        let fresh = self.draw_credentials();
         let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
-        let mut local = local(entry, self.webrtc_address);
-        if entry.leg.restarts_ice(remote) {
-            local.credentials = Some(fresh);
-        }
-        let (text, restart) = take(&mut entry.leg, &local, &self.config.codecs)?;
+        let local = local(entry, self.webrtc_address);
+        let (text, restart, local) = step(&mut entry.leg, local, &self.config.codecs)?;
         match restart {
             Restart::None => {}
             Restart::Ice => {
@@ -296,6 +333,17 @@ impl Worker {
             }
             Err(failure) => self.fail(leg, failure),
         }
+    }
+
+    /// The first frame goes out with this wake-up.
+    fn play(&mut self, leg: LegId, prompt: Prompt, repeat: Repeat, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            self.fail(leg, Failure::UnknownLeg);
+            return;
+        };
+        entry.leg.play(prompt, repeat, now);
+        self.send_prompt(leg, now);
+        self.arm(leg);
     }
 
     fn close(&mut self, leg: LegId, now: Instant) {

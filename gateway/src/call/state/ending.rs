@@ -1,0 +1,217 @@
+//! How a call ends: who ended it, what has to be taken down, and what follows.
+
+use super::{Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, State, capital};
+use crate::agent::wire::{Direction, EndedBy};
+use crate::call::termination::{Reason, Termination};
+use crate::clock::Moment;
+
+impl Call {
+    pub(super) fn handle_hang_up(&mut self, now: Moment, out: &mut Vec<Action>) {
+        let ended = match &self.state {
+            State::Connected { .. } => {
+                Termination::new(EndedBy::Agent, Reason::Hangup, "The agent hung up.")
+            }
+            State::RingingIn { .. }
+            | State::Waiting { .. }
+            | State::Answering {
+                then: AfterAnswer::Greet,
+                ..
+            } => return self.handle_reject(now, out),
+            State::Farewell { ended, .. } => ended.clone(),
+            State::WrapUp { .. } | State::Closed => return,
+            State::Expecting { .. }
+            | State::Answering { .. }
+            | State::CustomerRinging { .. }
+            | State::Unexplained { .. }
+            | State::Offering { .. }
+            | State::Inviting { .. } => Termination::new(
+                EndedBy::Agent,
+                Reason::Cancelled,
+                "The agent ended the call before it was answered.",
+            ),
+        };
+        self.end(now, ended, out);
+    }
+
+    pub(super) fn handle_dialog_end(&mut self, now: Moment, end: DialogEnd, out: &mut Vec<Action>) {
+        let ended = match (&self.state, end) {
+            (State::WrapUp { .. } | State::Closed, _) | (_, DialogEnd::Ours) => return,
+            (State::CustomerRinging { .. }, DialogEnd::Bye) => {
+                self.tell(
+                    now,
+                    "The platform ended the agent's leg before the customer was there.",
+                );
+                self.state = State::Unexplained {
+                    until: now.instant + EXPLANATION,
+                };
+                return;
+            }
+            (State::Connected { .. }, DialogEnd::Bye) => {
+                Termination::new(EndedBy::Customer, Reason::Hangup, "The customer hung up.")
+            }
+            (State::Farewell { ended, .. }, _) => ended.clone(),
+            (State::Waiting { .. }, DialogEnd::Bye) if self.direction == Direction::Outbound => {
+                Termination::new(
+                    EndedBy::Customer,
+                    Reason::Abandoned,
+                    "The customer hung up before an agent answered.",
+                )
+            }
+            (_, DialogEnd::Bye | DialogEnd::Cancelled) => match self.direction {
+                Direction::Inbound => abandoned(),
+                Direction::Outbound => Termination::new(
+                    EndedBy::Provider,
+                    Reason::Rejected,
+                    format!(
+                        "{} ended the call before the customer was reached.",
+                        capital(&self.far_end())
+                    ),
+                ),
+            },
+            (_, DialogEnd::Rejected { status, reason }) => Termination::refused(status, &reason),
+            (_, DialogEnd::TimedOut) => Termination::new(
+                EndedBy::Provider,
+                Reason::TimedOut,
+                format!(
+                    "{} did not answer our signalling.",
+                    capital(&self.far_end())
+                ),
+            ),
+            (_, DialogEnd::AckMissing) => Termination::new(
+                EndedBy::Provider,
+                Reason::TimedOut,
+                format!(
+                    "{} did not confirm our answer (no ACK within 32 s).",
+                    capital(&self.far_end())
+                ),
+            ),
+            (_, DialogEnd::FlowLost) => Termination::new(
+                EndedBy::Provider,
+                Reason::LineDown,
+                format!("The connection to {} was lost.", self.far_end()),
+            ),
+        };
+        self.end(now, ended, out);
+    }
+
+    pub(super) fn handle_media_lost(&mut self, now: Moment, words: &str, out: &mut Vec<Action>) {
+        if self.ended.is_none() {
+            let ended = Termination::new(
+                EndedBy::Gateway,
+                Reason::MediaFailed,
+                format!("The audio connection to {} failed: {words}", self.far_end()),
+            );
+            self.end(now, ended, out);
+        }
+    }
+
+    pub(super) fn wrap_up_done(
+        &mut self,
+        now: Moment,
+        told: impl Into<String>,
+        out: &mut Vec<Action>,
+    ) {
+        if let State::WrapUp { .. } = self.state {
+            self.tell(now, told);
+            self.close(out);
+        }
+    }
+
+    /// Ends what is up, in the way its state asks for, and remembers why.
+    pub(super) fn end(&mut self, now: Moment, termination: Termination, out: &mut Vec<Action>) {
+        let wrap_up = State::WrapUp {
+            until: now.instant + self.windows.wrap_up,
+        };
+        let mut told = true;
+        let next = match &self.state {
+            State::WrapUp { .. } | State::Closed => return,
+            State::Expecting { .. } => {
+                out.push(match termination.reason {
+                    // No INVITE will come, or has been met.
+                    Reason::DialRefused
+                    | Reason::DialNotSent
+                    | Reason::DialUnanswered
+                    | Reason::NoInvite
+                    | Reason::AgentNotReady => Action::CloseExpectation,
+                    // There is no command that takes a dial back, so its INVITE is met and refused.
+                    _ => Action::RefuseExpected,
+                });
+                State::Closed
+            }
+            State::RingingIn { .. } | State::Answering { .. } => {
+                let (status, phrase) = refusal(termination.reason);
+                out.extend([Action::Refuse { status, phrase }, Action::CloseMedia]);
+                State::Closed
+            }
+            State::Offering { .. } => {
+                out.push(Action::CloseMedia);
+                State::Closed
+            }
+            State::CustomerRinging { .. }
+            | State::Unexplained { .. }
+            | State::Inviting { .. }
+            | State::Waiting { .. } => {
+                out.extend([Action::HangUp, Action::CloseMedia]);
+                State::Closed
+            }
+            State::Connected { .. } => {
+                out.extend([Action::HangUp, Action::CloseMedia]);
+                wrap_up
+            }
+            State::Farewell { ended, after, .. } => {
+                out.extend([Action::HangUp, Action::CloseMedia]);
+                told = *ended != termination;
+                match after {
+                    Before::Talk => wrap_up,
+                    Before::Ringing => State::Closed,
+                }
+            }
+        };
+        // Last words follow upon a cause that the story has already.
+        let detail = match told {
+            true => termination.detail.clone(),
+            false => "The call is over.".to_owned(),
+        };
+        self.tell(now, detail);
+        self.ended = Some(Ended {
+            at: now.epoch_ms,
+            termination,
+        });
+        self.state = next;
+        if let State::Closed = self.state {
+            out.push(Action::ReleaseAgent);
+        }
+    }
+
+    pub(super) fn close(&mut self, out: &mut Vec<Action>) {
+        self.state = State::Closed;
+        out.push(Action::ReleaseAgent);
+    }
+}
+
+pub(super) fn reported() -> Termination {
+    Termination::new(
+        EndedBy::Customer,
+        Reason::Hangup,
+        "The platform reported the end of the call.",
+    )
+}
+
+pub(super) fn abandoned() -> Termination {
+    Termination::new(
+        EndedBy::Customer,
+        Reason::Abandoned,
+        "The caller hung up before the call was answered.",
+    )
+}
+
+/// The SIP status that tells a caller why nobody answered.
+fn refusal(reason: Reason) -> (u16, &'static str) {
+    match reason {
+        Reason::Declined => (603, "Decline"),
+        Reason::Busy => (486, "Busy Here"),
+        Reason::MediaRefused => (488, "Not Acceptable Here"),
+        Reason::Shutdown => (503, "Service Unavailable"),
+        _ => (480, "Temporarily Unavailable"),
+    }
+}

@@ -1,0 +1,150 @@
+//! Customer and agent: talk, hold, mute, and an agent who goes away and comes back.
+
+use super::{Action, Announcement, Before, Call, Hold, Presence, Spoken, State};
+use crate::agent::wire::EndedBy;
+use crate::call::termination::{Reason, Termination};
+use crate::clock::Moment;
+
+impl Call {
+    /// Customer and agent talk from here on.
+    pub(super) fn connect(&mut self, now: Moment) {
+        self.answered_at = Some(now.epoch_ms);
+        self.state = State::Connected {
+            hold: Hold::Off,
+            agent: Presence::Here,
+        };
+        self.tell(now, "Customer and agent are connected.");
+    }
+
+    pub(super) fn handle_mute(&mut self, now: Moment, on: bool, out: &mut Vec<Action>) {
+        if self.ended.is_some() || self.muted == on {
+            return;
+        }
+        self.muted = on;
+        let told = if on {
+            "The agent muted."
+        } else {
+            "The agent unmuted."
+        };
+        self.tell(now, told);
+        out.push(Action::Mute(on));
+    }
+
+    pub(super) fn handle_hold(&mut self, now: Moment, on: bool, out: &mut Vec<Action>) {
+        let State::Connected { hold, agent } = &mut self.state else {
+            return;
+        };
+        let told = match (*hold, on) {
+            (Hold::Off, true) => {
+                *hold = Hold::On;
+                "The customer is on hold."
+            }
+            (Hold::On, false) => {
+                *hold = Hold::Off;
+                "The customer is off hold."
+            }
+            (Hold::On, true) | (Hold::Off, false) => return,
+        };
+        out.push(Action::Hold { on });
+        if let (false, Presence::Away) = (on, *agent) {
+            out.push(Action::Play(Announcement::Hold));
+        }
+        self.tell(now, told);
+    }
+
+    /// Nobody is left in silence: the customer hears music from here on.
+    pub(super) fn handle_agent_away(&mut self, now: Moment, out: &mut Vec<Action>) {
+        match &mut self.state {
+            State::CustomerRinging { agent }
+            | State::Connected {
+                agent,
+                hold: Hold::Off,
+            } => {
+                if *agent == Presence::Here {
+                    *agent = Presence::Away;
+                    out.push(Action::Play(Announcement::Hold));
+                }
+            }
+            State::Connected {
+                agent,
+                hold: Hold::On,
+            } => *agent = Presence::Away,
+            // No customer hears the agent yet, or any more.
+            State::Expecting { .. }
+            | State::Answering { .. }
+            | State::Unexplained { .. }
+            | State::Offering { .. }
+            | State::Inviting { .. }
+            | State::RingingIn { .. }
+            | State::Waiting { .. }
+            | State::Farewell { .. }
+            | State::WrapUp { .. }
+            | State::Closed => return,
+        }
+        self.tell(
+            now,
+            "The audio connection to the agent's browser is lost; it is waited for.",
+        );
+    }
+
+    pub(super) fn handle_agent_back(&mut self, now: Moment, out: &mut Vec<Action>) {
+        match &mut self.state {
+            State::CustomerRinging { agent }
+            | State::Connected {
+                agent,
+                hold: Hold::Off,
+            } => {
+                if *agent == Presence::Away {
+                    *agent = Presence::Here;
+                    out.push(Action::Bridge);
+                }
+            }
+            State::Connected {
+                agent,
+                hold: Hold::On,
+            } => *agent = Presence::Here,
+            // In the midst of the last words, and none too late.
+            State::Farewell {
+                after: Before::Talk,
+                ..
+            } => {
+                out.push(Action::Bridge);
+                self.state = State::Connected {
+                    hold: Hold::Off,
+                    agent: Presence::Here,
+                };
+            }
+            State::Expecting { .. }
+            | State::Answering { .. }
+            | State::Unexplained { .. }
+            | State::Offering { .. }
+            | State::Inviting { .. }
+            | State::RingingIn { .. }
+            | State::Waiting { .. }
+            | State::Farewell { .. }
+            | State::WrapUp { .. }
+            | State::Closed => return,
+        }
+        self.tell(now, "The audio connection to the agent's browser is back.");
+    }
+
+    pub(super) fn handle_agent_lost(
+        &mut self,
+        now: Moment,
+        words: &str,
+        told: Spoken,
+        out: &mut Vec<Action>,
+    ) {
+        let ended = Termination::new(EndedBy::Gateway, Reason::AgentLost, words);
+        match (&self.state, told) {
+            (State::Connected { .. }, Spoken::Aloud) => {
+                out.push(Action::Part);
+                self.tell(now, words);
+                self.say_farewell(now, ended, Before::Talk, Announcement::AgentLost, out);
+            }
+            // The customer is being told already.
+            (State::Farewell { .. }, _) => {}
+            (_, Spoken::Aloud | Spoken::Not) => self.give_up(now, ended, out),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// Hold and resume, a second call meanwhile, and an agent who goes away in the midst of a talk: music, never silence.
+import assert from 'node:assert/strict';
+import { Desk } from './peers/desk.mjs';
+import { Gateway } from './peers/gateway.mjs';
+import { Sipp } from './peers/sipp.mjs';
+import { hearsPrompt } from './prompts.mjs';
+import { isTone } from './audio.mjs';
+import { hears, staged, until } from './stage.mjs';
+
+const CALLED = '+919000000001';
+const AGENT_HZ = 700;
+const CUSTOMER_HZ = 1000;
+
+async function begin(stage, { grace = '30s' } = {}) {
+  const port = await stage.ports.take(1);
+  const gateway = await Gateway.start(stage, `
+[limits]
+grace = "${grace}"
+calls_per_agent = 2
+
+[[trunk]]
+name = "carrier"
+listen = "udp:127.0.0.1:${port}"
+allow = ["127.0.0.0/8"]
+
+[[agent]]
+id = "agent7"
+name = "Asha"
+
+[[route]]
+trunk = "carrier"
+called = "${CALLED}"
+agent = "agent7"
+`);
+  const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
+  const calls = (hz) => Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz });
+  const customer = await calls(CUSTOMER_HZ);
+  await desk.card('ringing-in');
+  await desk.click('answer');
+  await desk.card('connected');
+  await hears('the customer', AGENT_HZ, () => customer.heard());
+  return { gateway, desk, customer, calls };
+}
+
+async function neverSilent(gateway) {
+  const air = await gateway.deadAir();
+  console.log(`dead air: ${JSON.stringify(air)}`);
+  assert.equal(air.short, air.times, 'nobody was up without agent and prompt for more than 250 ms');
+}
+
+staged('on hold the customer hears music and not the agent, the agent nothing; resumed, both talk on', async (stage) => {
+  const { gateway, desk, customer } = await begin(stage);
+  await hears('the agent', CUSTOMER_HZ, () => desk.heard());
+  await desk.click('hold');
+  await desk.card('held');
+  await hearsPrompt('the customer', 'hold', customer);
+  assert.ok(!isTone(customer.heard(), AGENT_HZ));
+  await until('the agent hears nothing', async () => !isTone(await desk.heard(), CUSTOMER_HZ));
+  await desk.click('hold');
+  await desk.card('connected');
+  await hears('the customer', AGENT_HZ, () => customer.heard());
+  await hears('the agent', CUSTOMER_HZ, () => desk.heard());
+  await desk.click('hold');
+  await desk.card('held');
+  await desk.click('end');
+  await desk.card('wrap-up');
+  await customer.done();
+  await neverSilent(gateway);
+});
+
+staged('a second call is answered: the first waits with music, and is taken up again', async (stage) => {
+  const { gateway, desk, customer: first, calls } = await begin(stage);
+  const second = await calls(1300);
+  await desk.part('answer').click();
+  await desk.part('card', '[data-state="held"]').waitFor();
+  await hearsPrompt('the first', 'hold', first);
+  await hears('the agent', 1300, () => desk.heard());
+  await hears('the second', AGENT_HZ, () => second.heard());
+  await second.hangUp();
+  await second.done();
+  await desk.part('card', '[data-state="held"]').getByTestId('hold').click();
+  await hears('the first', AGENT_HZ, () => first.heard());
+  await hears('the agent', CUSTOMER_HZ, () => desk.heard());
+  await neverSilent(gateway);
+});
+
+staged('the page is reloaded in a talk: music or the agent all the while, and no BYE', async (stage) => {
+  const { gateway, desk, customer } = await begin(stage);
+  const began = Date.now();
+  await desk.reload();
+  await desk.part('ready-light', '[data-ready="true"]').waitFor();
+  await hears('the customer', AGENT_HZ, () => customer.heard());
+  const arrivals = customer.capture.arrivals.filter(({ at }) => at > began - 500).map(({ at }) => at);
+  const gap = Math.max(...arrivals.slice(1).map((at, n) => at - arrivals[n]));
+  console.log(`the longest time without a packet: ${gap.toFixed(1)} ms`);
+  assert.ok(gap < 250, `${gap} ms`);
+  const id = await desk.card('connected');
+  const { story } = await gateway.api(desk.token, `/v1/calls/${id}/explain`);
+  assert.ok(story.some(({ what }) => what.includes('browser is back')), JSON.stringify(story));
+  await desk.card('connected');
+  await customer.hangUp();
+  await customer.done();
+  await neverSilent(gateway);
+});
+
+staged('the agent\'s browser is gone for good: music at once, then the reason, then the BYE', async (stage) => {
+  const { gateway, desk, customer } = await begin(stage, { grace: '3s' });
+  await desk.close();
+  await hearsPrompt('the customer', 'hold', customer, { within: 3000 });
+  await hearsPrompt('the customer', 'agent-lost', customer);
+  await customer.done();
+  const { calls } = await gateway.api(desk.token, '/v1/calls');
+  assert.equal(calls[0].ended.reason, 'agent-lost');
+  await neverSilent(gateway);
+});
