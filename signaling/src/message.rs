@@ -13,7 +13,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
-pub(crate) use build::{Builder, ack_of_rejection, cancel_of, reason_phrase, with_credentials};
+pub(crate) use build::{
+    Builder, ack_of_rejection, cancel_of, reason_phrase, with_credentials, with_headers,
+};
 pub(crate) use header::{
     CSeq, NameAddr, Parameters, Via, elements, listed, trimmed, unfolded, unquoted,
     without_brackets,
@@ -51,6 +53,9 @@ pub enum Method {
     Options,
     Info,
     Update,
+    Prack,
+    Refer,
+    Notify,
     /// Any other token: kept, answered 405.
     Other,
 }
@@ -60,6 +65,12 @@ pub enum Method {
 #[allow(missing_docs)]
 pub enum Name {
     Accept,
+    Allow,
+    MinSe,
+    RAck,
+    RSeq,
+    Replaces,
+    SubscriptionState,
     Via,
     From,
     To,
@@ -358,6 +369,9 @@ impl Method {
             b"OPTIONS" => Method::Options,
             b"INFO" => Method::Info,
             b"UPDATE" => Method::Update,
+            b"PRACK" => Method::Prack,
+            b"REFER" => Method::Refer,
+            b"NOTIFY" => Method::Notify,
             _ => Method::Other,
         }
     }

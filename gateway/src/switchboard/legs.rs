@@ -112,6 +112,7 @@ impl Task {
             Some(Purpose::Describe(age)) => self.feed(now, age, Input::Described(result)),
             Some(Purpose::Apply(age)) => self.feed(now, age, Input::Applied(result.map(drop))),
             Some(Purpose::Reoffer(age)) => self.reoffered(now, age, result),
+            Some(Purpose::Refresh(age)) => self.refreshed(now, age, result),
             Some(Purpose::Desk {
                 connection,
                 re,

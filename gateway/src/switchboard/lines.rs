@@ -90,7 +90,7 @@ impl Task {
                 let answer = text(body);
                 self.feed_dialog(now, dialog, Input::Progress { status, answer });
             }
-            Event::Accepted { dialog, body } => {
+            Event::Accepted { dialog, body, .. } => {
                 let answer = text(body);
                 self.feed_dialog(now, dialog, Input::Accepted { answer });
             }
@@ -99,8 +99,9 @@ impl Task {
                 self.feed_dialog(now, dialog, Input::Confirmed { answer });
             }
             Event::Offer { dialog, body } => self.handle_offer(now, dialog, body),
+            Event::OfferWanted { dialog } => self.offer_wanted(dialog),
             Event::OfferAnswered { dialog, result } => {
-                // Only an offerless re-INVITE makes us offer; its answer comes with the ACK.
+                // We offer where the peer asks for it, and to refresh a session.
                 if let (Ok(Some(body)), Some(age)) = (result, self.dialogs.get(&dialog).copied())
                     && let (Some(answer), Some(leg)) =
                         (text(Some(body)), self.calls.get(&age).and_then(|p| p.leg))
@@ -167,6 +168,38 @@ impl Task {
         });
         if asked.is_err() {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 500);
+        }
+    }
+
+    /// The peer wants its session refreshed: the media engine writes down what is.
+    fn offer_wanted(&mut self, dialog: signaling::DialogId) {
+        let Some(age) = self.dialogs.get(&dialog).copied() else {
+            return;
+        };
+        let found = self
+            .calls
+            .get(&age)
+            .map(|placed| (placed.leg, placed.route));
+        if let Some((Some(leg), route)) = found {
+            // With a full ring the session timer asks again.
+            let _ = self.ask(Purpose::Refresh(age), |engine, request| {
+                engine.offer(leg, request, kind_of(route))
+            });
+        }
+    }
+
+    /// The media engine's offer for a refresh.
+    pub(super) fn refreshed(&mut self, now: Moment, age: Age, result: Result<String, String>) {
+        let Some(dialog) = self.calls.get(&age).and_then(|placed| placed.dialog) else {
+            return;
+        };
+        match result {
+            // Another offer that came meanwhile refreshes as well.
+            Ok(description) => {
+                let body = Body::sdp(description);
+                let _ = self.endpoint.reinvite(now.instant, dialog, body);
+            }
+            Err(words) => tracing::warn!(%dialog, words, "a session was not refreshed"),
         }
     }
 
@@ -312,7 +345,7 @@ fn end(cause: Ended) -> DialogEnd {
         Ended::Bye { .. } => DialogEnd::Bye,
         Ended::Cancelled => DialogEnd::Cancelled,
         Ended::Rejected { status, reason } => DialogEnd::Rejected { status, reason },
-        Ended::TimedOut => DialogEnd::TimedOut,
+        Ended::TimedOut | Ended::PrackMissing | Ended::SessionExpired => DialogEnd::TimedOut,
         Ended::AckMissing => DialogEnd::AckMissing,
         Ended::FlowLost => DialogEnd::FlowLost,
         Ended::LocalHangup => DialogEnd::Ours,

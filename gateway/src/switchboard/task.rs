@@ -252,6 +252,8 @@ pub(super) enum Purpose {
     Apply(Age),
     /// A re-INVITE's answer.
     Reoffer(Age),
+    /// An offer that refreshes the session.
+    Refresh(Age),
     /// The answer to a browser's offer.
     Desk {
         connection: ConnectionId,

@@ -2,8 +2,11 @@
 
 mod calling;
 mod calls;
+mod connections;
+mod failover;
 mod lines;
 mod offers;
 mod pair;
 mod requests;
 mod script;
+mod trunks;

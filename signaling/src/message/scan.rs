@@ -331,6 +331,12 @@ pub(super) fn is_token(text: &[u8]) -> bool {
 /// Name, long form, compact form (IANA's list of header fields; 0 where there is none).
 const NAMES: &[(Name, &str, u8)] = &[
     (Name::Accept, "Accept", 0),
+    (Name::Allow, "Allow", 0),
+    (Name::MinSe, "Min-SE", 0),
+    (Name::RAck, "RAck", 0),
+    (Name::RSeq, "RSeq", 0),
+    (Name::Replaces, "Replaces", 0),
+    (Name::SubscriptionState, "Subscription-State", 0),
     (Name::Via, "Via", b'v'),
     (Name::From, "From", b'f'),
     (Name::To, "To", b't'),
