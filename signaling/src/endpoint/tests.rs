@@ -7,6 +7,7 @@ mod failover;
 mod lines;
 mod offers;
 mod pair;
+mod reconnects;
 mod requests;
 mod script;
 mod trunks;
