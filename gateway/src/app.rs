@@ -19,6 +19,7 @@ use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, TokenAgent};
 use crate::prompts::Prompts;
+use crate::store::{Store, StoredKey};
 use crate::switchboard::{Input, Parts, Switchboard, Task, TrunkWay, line_of};
 use crate::transport::{LineTarget, Transports, client_config};
 
@@ -43,6 +44,7 @@ pub struct Gateway {
     http: tokio::task::JoinHandle<()>,
     stop_calls: oneshot::Sender<()>,
     calls: tokio::task::JoinHandle<()>,
+    store: Store,
 }
 
 impl Gateway {
@@ -59,6 +61,11 @@ impl Gateway {
         let (media_events, media_queue) = mpsc::channel(MEDIA_EVENTS);
         let config = Arc::new(config);
         let metrics = Metrics::new();
+        let store = match mode {
+            Mode::Dev => Store::temporary(),
+            Mode::Serve => Store::open(&config.store.path, config.store.keep),
+        };
+        let keys = idempotency_keys(&store, now).await;
         let codecs = audio_codecs(&config.media);
         let engine = engine(&config.media, codecs.clone(), media_events)?;
         let prompts = Prompts::load(&config.prompts)?;
@@ -75,6 +82,8 @@ impl Gateway {
             switchboard: Switchboard::new(inputs),
             auth,
             metrics: metrics.clone(),
+            store: store.clone(),
+            keys,
             allowed_origins: config.http.allowed_origins.clone(),
             dial_rate: config.http.dial_rate,
             mode,
@@ -82,6 +91,7 @@ impl Gateway {
         let parts = Parts {
             config,
             metrics,
+            store: store.clone(),
             transports,
             endpoint,
             engine,
@@ -109,6 +119,7 @@ impl Gateway {
             http,
             stop_calls,
             calls,
+            store,
         })
     }
 
@@ -144,7 +155,10 @@ impl Gateway {
         let _ = self.stop_calls.send(());
         self.calls.await.context("the switchboard broke")?;
         let _ = self.stop_http.send(());
-        self.http.await.context("HTTP broke")
+        let stopped = self.http.await.context("HTTP broke");
+        // Last: until here calls may end and be given dispositions.
+        self.store.close().await;
+        stopped
     }
 }
 
@@ -161,6 +175,15 @@ pub async fn stopped() -> anyhow::Result<()> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+/// Those that a repeated request may still name.
+async fn idempotency_keys(store: &Store, now: Moment) -> Vec<StoredKey> {
+    let since = now.epoch_ms.saturating_sub(A_DAY_MS);
+    store.keys(since).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "requests from before the start can't be recognised when they are repeated");
+        Vec::new()
+    })
 }
 
 async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
@@ -337,6 +360,9 @@ fn agents(
     }
     Ok(agents)
 }
+
+/// How long an `Idempotency-Key` is good for.
+const A_DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Inputs that may wait: a burst of pushes and INVITEs for a thousand agents.
 const INPUTS: usize = 8_192;

@@ -33,7 +33,7 @@ impl fmt::Display for CallId {
 }
 
 /// One sentence of a call's story.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// Epoch milliseconds.
     pub at: u64,

@@ -13,6 +13,7 @@ mod prompts;
 mod route;
 mod scalar;
 mod secret;
+mod store;
 mod table;
 mod trunk;
 
@@ -31,6 +32,7 @@ pub use self::ozonetel::{Commands, Ozonetel, Profile, Template};
 pub use self::prompts::{Prompts, Saying};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
+pub use self::store::Store;
 pub use self::trunk::{Listen, Trunk, TrunkPeer};
 
 use self::error::Faults;
@@ -49,6 +51,7 @@ pub struct Config {
     pub agents: Vec<Agent>,
     pub routes: Vec<Route>,
     pub limits: Limits,
+    pub store: Store,
 }
 
 /// The commented default configuration, as `warmline config default` prints it.
@@ -107,6 +110,7 @@ impl Config {
                 .and_then(Prompts::read),
         );
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
+        let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
         let ozonetel = faults.keep(
             root.optional_section("ozonetel", Ozonetel::KEYS)
                 .and_then(|table| table.map(Ozonetel::read).transpose()),
@@ -115,10 +119,16 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, prompts, limits, ozonetel) {
-            (Some(http), Some(auth), Some(media), Some(prompts), Some(limits), Some(ozonetel))
-                if faults.is_empty() =>
-            {
+        match (http, auth, media, prompts, limits, store, ozonetel) {
+            (
+                Some(http),
+                Some(auth),
+                Some(media),
+                Some(prompts),
+                Some(limits),
+                Some(store),
+                Some(ozonetel),
+            ) if faults.is_empty() => {
                 meaning::check(
                     &http,
                     &media,
@@ -141,6 +151,7 @@ impl Config {
                     agents: agents.into_iter().map(|a| a.value).collect(),
                     routes: routes.into_iter().map(|r| r.value).collect(),
                     limits,
+                    store,
                 })
             }
             _ => Err(ConfigError::of(origin, faults.into_vec())),
@@ -150,5 +161,5 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits",
+    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store",
 ];

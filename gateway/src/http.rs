@@ -2,7 +2,6 @@
 //!
 //! Nothing here decides about calls: a handler checks who asks and what they sent, and the [`Switchboard`] answers.
 
-use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -22,16 +21,20 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::agent::wire;
 use crate::call::CallId;
+use crate::clock::Moment;
 use crate::metrics::Metrics;
+use crate::store::{Store, StoredKey};
 use crate::switchboard::{ConnectionId, Switchboard};
 use dial_rate::{DialRate, TooFast};
 use idempotency::{Idempotency, Known, Name};
 use problem::Problem;
+use records::Records;
 
 pub mod agents;
 mod assets;
 pub mod auth;
 mod calls;
+mod cursor;
 mod dial_rate;
 #[cfg(test)]
 mod fake_switchboard;
@@ -41,6 +44,7 @@ mod listener;
 mod openapi;
 mod operations;
 pub mod problem;
+mod records;
 mod request;
 mod socket;
 
@@ -50,6 +54,9 @@ pub struct HttpState {
     pub switchboard: Switchboard,
     pub auth: auth::Auth,
     pub metrics: Metrics,
+    pub store: Store,
+    /// Idempotency keys from before the start, oldest first.
+    pub keys: Vec<StoredKey>,
     /// Origins besides our own whose pages may open the agents' WebSocket: `https://desk.example.com`.
     pub allowed_origins: Vec<String>,
     /// Dials a second and caller.
@@ -88,7 +95,11 @@ pub async fn serve(
 
 /// The public and the operations routes, in this order.
 pub fn routers(state: HttpState) -> (Router, Router) {
-    let operations = operations::routes(state.switchboard.clone(), state.metrics.clone());
+    let operations = operations::routes(
+        state.switchboard.clone(),
+        state.metrics.clone(),
+        state.store.clone(),
+    );
     let public = Router::new()
         .merge(calls::routes())
         .merge(agents::routes())
@@ -125,6 +136,7 @@ fn finished(routes: Router) -> Router {
 #[derive(Debug)]
 struct Public {
     switchboard: Switchboard,
+    records: Records,
     auth: auth::Auth,
     allowed_origins: Vec<String>,
     mode: Mode,
@@ -132,20 +144,22 @@ struct Public {
     /// Locked for a look-up only, never across an await.
     idempotency: Mutex<Idempotency>,
     dial_rate: Mutex<DialRate>,
-    fingerprints: RandomState,
 }
 
 impl Public {
     fn new(state: HttpState) -> Self {
         Self {
+            records: Records {
+                switchboard: state.switchboard.clone(),
+                store: state.store,
+            },
             switchboard: state.switchboard,
             auth: state.auth,
             allowed_origins: state.allowed_origins,
             mode: state.mode,
             next_connection: AtomicU64::new(1),
-            idempotency: Mutex::default(),
+            idempotency: Mutex::new(Idempotency::restored(state.keys, Moment::read())),
             dial_rate: Mutex::new(DialRate::new(state.dial_rate)),
-            fingerprints: RandomState::new(),
         }
     }
 
@@ -153,8 +167,7 @@ impl Public {
         ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn bind(&self, name: &Name, request: &impl Hash, fresh: CallId, now: Instant) -> Known {
-        let fingerprint = self.fingerprints.hash_one(request);
+    fn bind(&self, name: &Name, fingerprint: u64, fresh: CallId, now: Instant) -> Known {
         let mut keys = self
             .idempotency
             .lock()
@@ -162,7 +175,15 @@ impl Public {
         keys.bind(name.clone(), fingerprint, fresh, now)
     }
 
-    fn answered(&self, name: &Name, body: Bytes) {
+    fn answered(&self, name: &Name, fingerprint: u64, call: &CallId, body: Bytes) {
+        self.records.store.keep_key(StoredKey {
+            caller: name.caller.clone(),
+            key: name.key.clone(),
+            fingerprint,
+            call: call.clone(),
+            answer: Some(body.clone()),
+            at: Moment::read().epoch_ms,
+        });
         let mut keys = self
             .idempotency
             .lock()

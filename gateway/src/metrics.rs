@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use crate::agent::wire::{AgentView, Direction};
+use crate::explain::Cause;
+use crate::store::Standing;
 use crate::switchboard::{Health, LineKind, LineView};
 
 /// Cheap to clone; every clone counts into the same numbers.
@@ -27,6 +29,8 @@ struct Registered {
     /// Calls that ended. `direction` (outbound, inbound), `via` (ozonetel or a trunk's name), `outcome`
     /// (the `ended.reason` of the call).
     calls_total: IntCounterVec,
+    /// Calls and refused dials by `cause` (the words of `CAUSES.md`).
+    call_causes_total: IntCounterVec,
     /// Calls that haven't ended. `direction`.
     calls_active: IntGaugeVec,
     /// Seconds from the dial, or the INVITE, to the other side ringing or answering.
@@ -61,6 +65,13 @@ struct Registered {
 
     /// 1 while no new calls are taken.
     draining: IntGauge,
+
+    /// Call records that aren't on the disk yet.
+    store_pending: IntGauge,
+    /// Attempts to write call records that failed.
+    store_errors_total: IntCounter,
+    /// Call records that were given up, because too many waited for the disk.
+    store_dropped_total: IntCounter,
 }
 
 /// A side of a call, and its leg.
@@ -83,6 +94,7 @@ pub struct Now {
     pub agents: Vec<AgentView>,
     pub lines: Vec<LineView>,
     pub health: Health,
+    pub store: Standing,
 }
 
 impl Metrics {
@@ -94,6 +106,12 @@ impl Metrics {
                 "warmline_calls_total",
                 "Calls that ended, by how they ended.",
                 &["direction", "via", "outcome"],
+            ),
+            call_causes_total: counters(
+                &registry,
+                "warmline_call_causes_total",
+                "Calls that ended and dials that were refused, by their cause.",
+                &["cause"],
             ),
             calls_active: gauges(
                 &registry,
@@ -177,6 +195,21 @@ impl Metrics {
                 "warmline_draining",
                 "1 while no new calls are taken.",
             ),
+            store_pending: gauge(
+                &registry,
+                "warmline_store_pending",
+                "Call records that aren't on the disk yet.",
+            ),
+            store_errors_total: counter(
+                &registry,
+                "warmline_store_errors_total",
+                "Attempts to write call records that failed.",
+            ),
+            store_dropped_total: counter(
+                &registry,
+                "warmline_store_dropped_total",
+                "Call records that were given up, because too many waited for the disk.",
+            ),
             rendering: Mutex::new(()),
             registry,
         };
@@ -207,6 +240,13 @@ impl Metrics {
         self.0
             .calls_total
             .with_label_values(&[direction, via, outcome])
+            .inc();
+    }
+
+    pub fn call_cause(&self, cause: Cause) {
+        self.0
+            .call_causes_total
+            .with_label_values(&[cause.label()])
             .inc();
     }
 
@@ -317,6 +357,9 @@ impl Registered {
             up.add(i64::from(line.up));
         }
         self.draining.set(i64::from(now.health.draining));
+        self.store_pending.set(as_gauge(now.store.pending));
+        catch_up(&self.store_errors_total, now.store.errors);
+        catch_up(&self.store_dropped_total, now.store.dropped);
     }
 }
 
@@ -357,12 +400,23 @@ fn method_word(method: &str) -> &'static str {
         .unwrap_or("other")
 }
 
+/// Takes over what somebody else counts.
+fn catch_up(counter: &IntCounter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
+}
+
 fn as_gauge(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
     let metric = IntCounterVec::new(Opts::new(name, help), labels).expect(WELL_FORMED);
+    register(registry, metric.clone());
+    metric
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    let metric = IntCounter::new(name, help).expect(WELL_FORMED);
     register(registry, metric.clone());
     metric
 }
@@ -473,6 +527,11 @@ mod tests {
                 draining: true,
                 calls: 0,
             },
+            store: Standing {
+                pending: 3,
+                errors: 2,
+                ..Standing::default()
+            },
         }
     }
 
@@ -514,6 +573,8 @@ mod tests {
             r#"warmline_lines{kind="sip",via="ozonetel"} 2"#,
             r#"warmline_line_up{kind="trunk",via="carrier"} 1"#,
             "warmline_draining 1",
+            "warmline_store_pending 3",
+            "warmline_store_errors_total 2",
         ] {
             assert!(has(&text, line), "{line} is missing in\n{text}");
         }

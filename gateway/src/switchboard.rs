@@ -9,6 +9,7 @@ mod api;
 mod desk;
 mod dialling;
 mod invites;
+mod ledger;
 mod legs;
 mod lines;
 mod provider;
@@ -26,6 +27,7 @@ pub use task::{Parts, Task, TrunkWay};
 use crate::agent::wire::{AgentView, CallState, CallView, Dial, Frame, Operation};
 use crate::call::CallId;
 use crate::http::problem::Problem;
+use crate::store::{Disposition, Place, Record};
 use crate::{ozonetel, transport};
 
 /// The way in to the task that owns the calls. Cheap to clone.
@@ -87,19 +89,15 @@ pub enum Api {
         action: Action,
         reply: oneshot::Sender<Result<CallView, Problem>>,
     },
+    /// A call that is in memory: every one that isn't over, and the newest of the others.
     Call {
         call: CallId,
-        reply: oneshot::Sender<Result<CallView, Problem>>,
+        reply: oneshot::Sender<Option<Record>>,
     },
-    /// Newest first.
+    /// Those in memory, newest first.
     Calls {
         filter: CallFilter,
-        reply: oneshot::Sender<Vec<CallView>>,
-    },
-    /// The call's causal story, oldest first.
-    Explain {
-        call: CallId,
-        reply: oneshot::Sender<Result<Vec<Told>, Problem>>,
+        reply: oneshot::Sender<Vec<Record>>,
     },
     Agents {
         reply: oneshot::Sender<Vec<AgentView>>,
@@ -131,18 +129,19 @@ pub enum Action {
     Digits {
         tones: String,
     },
-    Dispose {
-        code: String,
-        notes: Option<String>,
-    },
+    Dispose(Disposition),
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CallFilter {
     pub state: Option<CallState>,
     pub agent: Option<String>,
-    /// Only calls older than this one (the cursor).
-    pub before: Option<CallId>,
+    /// Begun at this time or later, epoch milliseconds.
+    pub from: Option<u64>,
+    /// Begun before this time.
+    pub to: Option<u64>,
+    /// Only calls behind this place (the cursor).
+    pub before: Option<Place>,
     pub limit: usize,
 }
 
@@ -200,16 +199,12 @@ impl Switchboard {
         .await?
     }
 
-    pub async fn call(&self, call: CallId) -> Result<CallView, Problem> {
-        self.ask(|reply| Api::Call { call, reply }).await?
+    pub async fn call(&self, call: CallId) -> Result<Option<Record>, Problem> {
+        self.ask(|reply| Api::Call { call, reply }).await
     }
 
-    pub async fn calls(&self, filter: CallFilter) -> Result<Vec<CallView>, Problem> {
+    pub async fn calls(&self, filter: CallFilter) -> Result<Vec<Record>, Problem> {
         self.ask(|reply| Api::Calls { filter, reply }).await
-    }
-
-    pub async fn explain(&self, call: CallId) -> Result<Vec<Told>, Problem> {
-        self.ask(|reply| Api::Explain { call, reply }).await?
     }
 
     pub async fn agents(&self) -> Result<Vec<AgentView>, Problem> {

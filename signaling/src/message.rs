@@ -292,16 +292,18 @@ impl Message {
         if self.request_uri().len() > MAX_URI {
             return Err(Malformed::UriTooLong);
         }
-        self.header(Name::Via).ok_or(Malformed::Missing("Via"))?;
-        if self.elements(Name::Via).nth(MAX_VIAS).is_some() {
-            return Err(Malformed::TooManyVias);
+        let mut hops = 0;
+        for via in self.lines(Name::Via).flat_map(listed) {
+            hops += 1;
+            if hops > MAX_VIAS {
+                return Err(Malformed::TooManyVias);
+            }
+            Via::parse(via)
+                .filter(|via| via.version == b"2.0")
+                .ok_or(Malformed::Header("Via"))?;
         }
-        if !self
-            .lines(Name::Via)
-            .flat_map(listed)
-            .all(|via| Via::parse(via).is_some_and(|via| via.version == b"2.0"))
-        {
-            return Err(Malformed::Header("Via"));
+        if hops == 0 {
+            return Err(Malformed::Missing("Via"));
         }
         if matches!(self.index.start, StartLine::Request { .. })
             && Uri::parse(self.request_uri()).is_none_or(|uri| !uri.headers.is_empty())

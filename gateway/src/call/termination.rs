@@ -1,12 +1,16 @@
 //! Why a call ended: who ended it, a bounded word for metrics, one true sentence for people.
 
 use crate::agent::wire::{EndedBy, EndedView, SipStatus};
+use crate::explain::{Cause, of_drop};
+use crate::http::problem::Problem;
 
 /// The end of one call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Termination {
     pub by: EndedBy,
     pub reason: Reason,
+    /// Narrower than the reason: what an engineer looks into.
+    pub cause: Cause,
     /// The sentence that the agent reads.
     pub detail: String,
     pub sip: Option<SipStatus>,
@@ -48,7 +52,15 @@ pub enum Reason {
     LineDown,
     /// The far end stopped answering.
     TimedOut,
+    /// Another call of the agent's is up.
+    AgentBusy,
+    /// A limit of the gateway's is reached.
+    Overload,
+    /// The dial asks for what can't be done.
+    NotPossible,
     Shutdown,
+    /// The process ended while the call was up; found out at the next start.
+    GatewayRestarted,
 }
 
 impl Reason {
@@ -74,7 +86,11 @@ impl Reason {
             Self::MediaFailed => "media-failed",
             Self::LineDown => "line-down",
             Self::TimedOut => "timed-out",
+            Self::AgentBusy => "agent-busy",
+            Self::Overload => "overload",
+            Self::NotPossible => "not-possible",
             Self::Shutdown => "shutdown",
+            Self::GatewayRestarted => "gateway-restarted",
         }
     }
 }
@@ -89,9 +105,32 @@ impl Termination {
         Self {
             by,
             reason,
+            cause: Cause::of(by, reason, &detail),
             detail,
             sip: None,
         }
+    }
+
+    /// A dial that was refused before it became a call.
+    pub fn not_dialled(problem: &Problem) -> Self {
+        let reason = match problem.kind {
+            "agent-not-ready" => Reason::AgentNotReady,
+            "agent-busy" => Reason::AgentBusy,
+            "invalid-number" => Reason::InvalidNumber,
+            "line-down" => Reason::LineDown,
+            "unavailable" => Reason::Overload,
+            _ => Reason::NotPossible,
+        };
+        Self::new(EndedBy::Gateway, reason, problem.detail.clone())
+    }
+
+    /// The process that had the call is gone, and another has taken its place.
+    pub fn restarted() -> Self {
+        Self::new(
+            EndedBy::Gateway,
+            Reason::GatewayRestarted,
+            "The gateway was restarted while the call was up.",
+        )
     }
 
     /// The far end's final answer to our INVITE.
@@ -143,6 +182,7 @@ impl Termination {
         Self {
             by,
             reason,
+            cause: Cause::of_status(status),
             detail,
             sip: Some(SipStatus {
                 code: status,
@@ -154,39 +194,25 @@ impl Termination {
     /// The platform ended a dial before anybody talked (`dropCall`), in its own words.
     pub fn dropped(call_status: Option<&str>, dial_status: Option<&str>) -> Self {
         let words = dial_status.or(call_status).unwrap_or_default();
-        let folded: String = words
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|c| c.to_ascii_lowercase())
-            .collect();
-        let (reason, detail) = if folded.contains("busy") {
-            (Reason::Busy, "The customer is busy.".to_owned())
-        } else if folded.contains("noanswer") || folded.contains("notanswered") {
-            (Reason::NoAnswer, "The customer did not answer.".to_owned())
-        } else if folded.contains("invalid") || folded.contains("unallocated") {
-            (
-                Reason::InvalidNumber,
-                "The number does not exist or can't be reached.".to_owned(),
-            )
-        } else if words.is_empty() {
-            (
-                Reason::Rejected,
-                "The platform ended the call before the customer was reached.".to_owned(),
-            )
-        } else {
-            (
-                Reason::Rejected,
-                format!("The platform ended the call before the customer was reached: {words}."),
-            )
+        let cause = of_drop(words).unwrap_or(Cause::PlatformDropped);
+        let reason = match cause {
+            Cause::CustomerBusy => Reason::Busy,
+            Cause::CustomerNoAnswer | Cause::CustomerUnreachable => Reason::NoAnswer,
+            Cause::NumberInvalid => Reason::InvalidNumber,
+            Cause::CustomerDeclined => Reason::Declined,
+            _ => Reason::Rejected,
         };
-        Self::new(
-            match reason {
-                Reason::Busy | Reason::NoAnswer => EndedBy::Customer,
-                _ => EndedBy::Provider,
-            },
-            reason,
-            detail,
-        )
+        let known = cause.explained();
+        let detail = match (cause, words) {
+            (Cause::PlatformDropped, words) if !words.is_empty() => {
+                format!("The platform ended the call before the customer was reached: {words}")
+            }
+            _ => known.sentence.to_owned(),
+        };
+        Self {
+            cause,
+            ..Self::new(known.by, reason, detail)
+        }
     }
 
     pub fn view(&self) -> EndedView {

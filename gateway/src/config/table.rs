@@ -237,6 +237,11 @@ impl<'s> Table<'s> {
         Ok(path.map(|path| self.source.directory.join(path)))
     }
 
+    /// A file in the configuration's directory.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.source.directory.join(name)
+    }
+
     /// The raw value, for keys that can be more than one thing.
     pub(super) fn entry(&self, key: &str) -> Option<&'s Spanned<DeValue<'s>>> {
         self.entries?.get(key)

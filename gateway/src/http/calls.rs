@@ -11,16 +11,21 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use super::Public;
 use super::auth::{Caller, Reach, Scope};
 use super::idempotency::{Known, Name};
 use super::problem::Problem;
 use super::request::{Asked, Json};
+use super::{Public, cursor};
 use crate::agent::wire::{CallState, CallView, Dial, Order};
-use crate::call::CallId;
-use crate::switchboard::{Action, CallFilter, Told};
+use crate::call::{CallId, Told};
+use crate::explain::{Cause, Explained};
+use crate::store::{Disposition, Kept, Platform};
+use crate::switchboard::{Action, CallFilter};
 
 pub(super) fn routes() -> Router<Arc<Public>> {
     Router::new()
@@ -38,7 +43,7 @@ pub(super) fn routes() -> Router<Arc<Public>> {
 }
 
 /// The body of `POST /v1/calls`.
-#[derive(Debug, Hash, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Placing {
     agent: String,
@@ -93,8 +98,9 @@ async fn place(
         key,
     });
     let fresh = CallId::fresh();
+    let fingerprint = fingerprint(&placing);
     let known = match &name {
-        Some(name) => public.bind(name, &placing, fresh, Instant::now()),
+        Some(name) => public.bind(name, fingerprint, fresh, Instant::now()),
         None => Known::Dial(fresh),
     };
     let call = match known {
@@ -115,7 +121,7 @@ async fn place(
     let view = public.switchboard.dial(agent, dial).await?;
     let body = Bytes::from(serde_json::to_vec(&view).expect("a view has no keys that aren't text"));
     if let Some(name) = &name {
-        public.answered(name, body.clone());
+        public.answered(name, fingerprint, &view.id, body.clone());
     }
     Ok(accepted(&view.id, body, Played::Now))
 }
@@ -155,12 +161,26 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         })
 }
 
+/// Of a request, the same in every run of the program.
+fn fingerprint(placing: &Placing) -> u64 {
+    let text = serde_json::to_vec(placing).expect("a request has no keys that aren't text");
+    let digest = Sha256::digest(text);
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+}
+
 /// The query of `GET /v1/calls`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct Asking {
     state: Option<CallState>,
     agent: Option<String>,
+    /// Begun at this time or later.
+    from: Option<String>,
+    /// Begun before this time.
+    to: Option<String>,
     #[serde(default = "default_limit")]
     limit: usize,
     /// Where the page before ended; made by us and opaque to the caller.
@@ -174,27 +194,22 @@ fn default_limit() -> usize {
 /// Newest first; `next` is there when there are more.
 #[derive(Serialize)]
 struct Page {
-    calls: Vec<CallView>,
+    calls: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<CallId>,
+    next: Option<String>,
 }
 
 async fn list(
     State(public): State<Arc<Public>>,
     caller: Caller,
-    Asked(wanted): Asked<Wanted>,
+    Asked(asking): Asked<Asking>,
 ) -> Result<axum::Json<Page>, Problem> {
-    if !(1..=PAGE_LIMIT).contains(&wanted.limit) {
+    if !(1..=PAGE_LIMIT).contains(&asking.limit) {
         return Err(Problem::bad_request(format!(
             "A page has 1 to {PAGE_LIMIT} calls: \"limit\"."
         )));
     }
-    let before = wanted
-        .cursor
-        .map(|cursor| cursor.parse())
-        .transpose()
-        .map_err(|_| Problem::bad_request("This \"cursor\" isn't one of ours."))?;
-    let agent = match (caller.reach(Scope::CallsRead)?, wanted.agent) {
+    let agent = match (caller.reach(Scope::CallsRead)?, asking.agent) {
         (Reach::Everyone, agent) => agent,
         (Reach::Own(own), Some(agent)) if agent != own => {
             return Err(Problem::forbidden(
@@ -204,32 +219,69 @@ async fn list(
         (Reach::Own(own), _) => Some(own.to_owned()),
     };
     let filter = CallFilter {
-        state: wanted.state,
+        state: asking.state,
         agent,
-        before,
+        from: time("from", asking.from.as_deref())?,
+        to: time("to", asking.to.as_deref())?,
+        before: asking.cursor.as_deref().map(cursor::read).transpose()?,
         // One more than the page shows, to know whether there is another.
-        limit: wanted.limit + 1,
+        limit: asking.limit + 1,
     };
-    let mut calls = public.switchboard.calls(filter).await?;
-    let more = calls.len() > wanted.limit;
-    calls.truncate(wanted.limit);
-    let next = calls.last().filter(|_| more).map(|call| call.id.clone());
+    let mut calls = public.records.list(filter).await?;
+    let more = calls.len() > asking.limit;
+    calls.truncate(asking.limit);
+    let last = calls.last().filter(|_| more);
+    let next = last.map(|call| cursor::write(&call.place));
+    let calls = calls.into_iter().map(document).collect();
     Ok(axum::Json(Page { calls, next }))
+}
+
+/// RFC 3339 into epoch milliseconds.
+fn time(key: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    OffsetDateTime::parse(text, &Rfc3339)
+        .ok()
+        .and_then(|time| u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok())
+        .map(Some)
+        .ok_or_else(|| {
+            Problem::bad_request(format!(
+                "\"{key}\" is a time such as 2026-01-31T08:30:00Z (RFC 3339)."
+            ))
+        })
 }
 
 async fn show(
     State(public): State<Arc<Public>>,
     caller: Caller,
     Path(call): Path<String>,
-) -> Result<axum::Json<CallView>, Problem> {
+) -> Result<axum::Json<Value>, Problem> {
     let reach = caller.reach(Scope::CallsRead)?;
-    visible(&public, reach, &call).await.map(axum::Json)
+    let kept = visible(&public, reach, &call).await?;
+    Ok(axum::Json(document(kept)))
 }
 
-/// A call's story, oldest first.
+/// A call, with what its record adds to its view.
+fn document(kept: Kept) -> Value {
+    let mut call = kept.view;
+    if let (Some(disposition), Some(call)) = (&kept.disposition, call.as_object_mut()) {
+        call.insert("disposition".to_owned(), json!(disposition));
+    }
+    if kept.platform != Platform::default()
+        && let Some(call) = call.as_object_mut()
+    {
+        call.insert("platform".to_owned(), json!(kept.platform));
+    }
+    call
+}
+
+/// Why a call went as it went: its story, oldest first, and, once it has ended, the cause.
 #[derive(Serialize)]
 struct Story {
     call: CallId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Explained>,
     story: Vec<Told>,
 }
 
@@ -239,9 +291,13 @@ async fn explain(
     Path(call): Path<String>,
 ) -> Result<axum::Json<Story>, Problem> {
     let reach = caller.reach(Scope::CallsRead)?;
-    let call = visible(&public, reach, &call).await?.id;
-    let story = public.switchboard.explain(call.clone()).await?;
-    Ok(axum::Json(Story { call, story }))
+    let kept = visible(&public, reach, &call).await?;
+    let cause = kept.cause.as_deref().and_then(Cause::named);
+    Ok(axum::Json(Story {
+        call: kept.place.call,
+        cause: cause.map(Cause::explained),
+        story: kept.story,
+    }))
 }
 
 /// The body of an action that has nothing to say.
@@ -261,11 +317,13 @@ struct Dialled {
     tones: String,
 }
 
+/// The body of `PUT …/disposition`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Disposition {
+struct Disposing {
     code: String,
     notes: Option<String>,
+    callback_at: Option<u64>,
 }
 
 async fn answer(
@@ -331,13 +389,22 @@ async fn digits(
     act(&public, &caller, &call, Action::Digits { tones }).await
 }
 
+/// Also of a call that is long over: its record is corrected.
 async fn dispose(
     State(public): State<Arc<Public>>,
     caller: Caller,
     Path(call): Path<String>,
-    Json(Disposition { code, notes }): Json<Disposition>,
-) -> Result<axum::Json<CallView>, Problem> {
-    act(&public, &caller, &call, Action::Dispose { code, notes }).await
+    Json(disposing): Json<Disposing>,
+) -> Result<axum::Json<Value>, Problem> {
+    let reach = caller.reach(Scope::CallsWrite)?;
+    let call = visible(&public, reach, &call).await?.place.call;
+    let disposition = Disposition {
+        code: disposing.code,
+        notes: disposing.notes,
+        callback_at: disposing.callback_at,
+    };
+    let disposed = public.records.dispose(call, disposition).await?;
+    Ok(axum::Json(document(disposed)))
 }
 
 async fn act(
@@ -347,16 +414,21 @@ async fn act(
     action: Action,
 ) -> Result<axum::Json<CallView>, Problem> {
     let reach = caller.reach(Scope::CallsWrite)?;
-    let call = visible(public, reach, call).await?.id;
-    public.switchboard.act(call, action).await.map(axum::Json)
+    let call = visible(public, reach, call).await?.place.call;
+    let acted = public.switchboard.act(call, action).await;
+    // It is within reach, so it was a call: it is over, and only its record is left.
+    acted.map(axum::Json).map_err(|problem| match problem.kind {
+        "not-found" => Problem::conflict("The call is over."),
+        _ => problem,
+    })
 }
 
 /// A call within reach. One beyond it looks like one that doesn't exist.
-async fn visible(public: &Public, reach: Reach<'_>, call: &str) -> Result<CallView, Problem> {
+async fn visible(public: &Public, reach: Reach<'_>, call: &str) -> Result<Kept, Problem> {
     let call: CallId = call.parse().map_err(|_| unknown())?;
-    let view = public.switchboard.call(call).await?;
-    if reach.covers(&view.agent) {
-        Ok(view)
+    let kept = public.records.find(&call).await?.ok_or_else(unknown)?;
+    if reach.covers(&kept.agent) {
+        Ok(kept)
     } else {
         Err(unknown())
     }

@@ -8,6 +8,7 @@ use crate::agent::wire::{
     Recording, StatusView,
 };
 use crate::call::CallId;
+use crate::store::{Place, Platform, Record};
 use crate::switchboard::{
     Action, Api, CallFilter, Desk, Health, Input, LineKind, LineView, Switchboard, Told,
 };
@@ -103,19 +104,10 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
             let _ = reply.send(find(calls, &call));
         }
         Api::Call { call, reply } => {
-            let _ = reply.send(find(calls, &call));
+            let _ = reply.send(find(calls, &call).ok().map(record));
         }
         Api::Calls { filter, reply } => {
-            let _ = reply.send(select(calls, &filter));
-        }
-        Api::Explain { call, reply } => {
-            let story = find(calls, &call).map(|view| {
-                vec![Told {
-                    at: view.started_at,
-                    what: "the agent dialled".to_owned(),
-                }]
-            });
-            let _ = reply.send(story);
+            let _ = reply.send(select(calls, &filter).into_iter().map(record).collect());
         }
         Api::Agents { reply } => {
             let _ = reply.send(vec![agent("agent7"), agent("agent8")]);
@@ -138,6 +130,20 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
             };
             let _ = reply.send(health);
         }
+    }
+}
+
+fn record(view: CallView) -> Record {
+    let story = vec![Told {
+        at: view.started_at,
+        what: "the agent dialled".to_owned(),
+    }];
+    Record {
+        view,
+        cause: None,
+        story,
+        platform: Platform::default(),
+        disposition: None,
     }
 }
 
@@ -165,13 +171,16 @@ fn find(calls: &[CallView], call: &CallId) -> Result<CallView, Problem> {
 }
 
 fn select(calls: &[CallView], filter: &CallFilter) -> Vec<CallView> {
-    let start = match &filter.before {
-        Some(before) => calls.iter().take_while(|view| view.id != *before).count() + 1,
-        None => 0,
-    };
     calls
         .iter()
-        .skip(start)
+        .filter(|view| {
+            filter
+                .before
+                .as_ref()
+                .is_none_or(|before| Place::of(view) < *before)
+        })
+        .filter(|view| filter.from.is_none_or(|from| view.started_at >= from))
+        .filter(|view| filter.to.is_none_or(|to| view.started_at < to))
         .filter(|view| filter.state.is_none_or(|state| view.state == state))
         .filter(|view| filter.agent.as_ref().is_none_or(|a| view.agent == *a))
         .take(filter.limit)

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::call::CallId;
+use crate::clock::Moment;
+use crate::store::StoredKey;
 
 /// The keys of the last 24 hours.
 #[derive(Debug, Default)]
@@ -47,6 +49,27 @@ struct Entry {
 }
 
 impl Idempotency {
+    /// As they were before the program was restarted; `stored` is oldest first.
+    pub(super) fn restored(stored: Vec<StoredKey>, now: Moment) -> Self {
+        let mut keys = Self::default();
+        for key in stored {
+            let age = Duration::from_millis(now.epoch_ms.saturating_sub(key.at));
+            let Some(at) = now.instant.checked_sub(age) else {
+                // The machine hasn't been up for as long: nothing can tell how old it is.
+                continue;
+            };
+            let name = Name {
+                caller: key.caller,
+                key: key.key,
+            };
+            keys.bind(name.clone(), key.fingerprint, key.call, at);
+            if let Some(answer) = key.answer {
+                keys.answered(&name, answer);
+            }
+        }
+        keys
+    }
+
     /// Finds what `name` stands for; a new name is bound to `fresh`.
     pub(super) fn bind(
         &mut self,

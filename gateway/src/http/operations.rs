@@ -1,5 +1,6 @@
 //! The operations listener: `/metrics`, `/livez`, `/readyz`. No token: it is bound where only operators reach it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +16,10 @@ use tokio::time::{sleep, timeout};
 
 use super::problem::Problem;
 use crate::metrics::{Metrics, Now};
+use crate::store::{Standing, Store};
 use crate::switchboard::{Health, Switchboard};
 
-pub(super) fn routes(switchboard: Switchboard, metrics: Metrics) -> Router {
+pub(super) fn routes(switchboard: Switchboard, metrics: Metrics, store: Store) -> Router {
     Router::new()
         .route("/metrics", get(scrape))
         .route("/livez", get(livez))
@@ -25,12 +27,14 @@ pub(super) fn routes(switchboard: Switchboard, metrics: Metrics) -> Router {
         .with_state(Arc::new(Operations {
             switchboard,
             metrics,
+            store,
         }))
 }
 
 struct Operations {
     switchboard: Switchboard,
     metrics: Metrics,
+    store: Store,
 }
 
 impl Operations {
@@ -53,6 +57,7 @@ impl Operations {
                 agents: self.switchboard.agents().await?,
                 lines: self.switchboard.lines().await?,
                 health: self.switchboard.health().await?,
+                store: self.store.standing(),
             })
         };
         timeout(PATIENCE, asking).await.ok()?.ok()
@@ -75,20 +80,20 @@ async fn livez(State(operations): State<Arc<Operations>>) -> (StatusCode, &'stat
     }
 }
 
-/// Each check by name: `ok`, or why not.
+/// Each check by name: `ok`, or why not. Calls don't need the store: one that fails is told of, and no more.
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
-    checks: BTreeMap<&'static str, &'static str>,
+    checks: BTreeMap<&'static str, Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     calls: Option<usize>,
 }
 
 impl Readiness {
-    fn of(health: Option<&Health>) -> Self {
-        let mut checks = BTreeMap::from([
+    fn of(health: Option<&Health>, store: &Standing) -> Self {
+        let mut checks: BTreeMap<_, Cow<'static, str>> = BTreeMap::from([
             // They are bound before anything is served; whoever reads this has reached one.
-            ("listeners", OK),
+            ("listeners", OK.into()),
             (
                 "switchboard",
                 check(health.is_some(), "it doesn't answer within a second"),
@@ -99,20 +104,27 @@ impl Readiness {
             let accepting = check(!health.draining, "the gateway is draining");
             checks.insert("accepting", accepting);
         }
+        let ready = checks.values().all(|said| said == OK);
+        let records = match &store.trouble {
+            Some(trouble) => format!("call records can't be written: {trouble}").into(),
+            None => OK.into(),
+        };
+        checks.insert("store", records);
         Self {
-            ready: checks.values().all(|said| *said == OK),
+            ready,
             checks,
             calls: health.map(|health| health.calls),
         }
     }
 }
 
-fn check(passed: bool, why_not: &'static str) -> &'static str {
-    if passed { OK } else { why_not }
+fn check(passed: bool, why_not: &'static str) -> Cow<'static, str> {
+    if passed { OK.into() } else { why_not.into() }
 }
 
 async fn readyz(State(operations): State<Arc<Operations>>) -> (StatusCode, Json<Readiness>) {
-    let readiness = Readiness::of(operations.health().await.as_ref());
+    let standing = operations.store.standing();
+    let readiness = Readiness::of(operations.health().await.as_ref(), &standing);
     let status = match readiness.ready {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,

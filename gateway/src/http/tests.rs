@@ -10,6 +10,7 @@ use tower::ServiceExt;
 use super::auth::{Auth, Scope};
 use super::fake_switchboard::{self, Heard, UNREACHABLE};
 use super::*;
+use crate::store::Disposition;
 use crate::switchboard::Action;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -37,6 +38,8 @@ fn desk_with((switchboard, heard): (Switchboard, mpsc::Receiver<Heard>), dial_ra
         switchboard,
         auth: auth(),
         metrics: Metrics::new(),
+        store: Store::temporary(),
+        keys: Vec::new(),
         allowed_origins: Vec::new(),
         dial_rate,
         mode: Mode::Serve,
@@ -396,10 +399,11 @@ async fn each_action_reaches_the_switchboard_as_what_it_says() {
             Method::PUT,
             "disposition",
             json!({ "code": "sold", "notes": "two" }),
-            Action::Dispose {
+            Action::Dispose(Disposition {
                 code: "sold".to_owned(),
                 notes: Some("two".to_owned()),
-            },
+                callback_at: None,
+            }),
         ),
     ];
     for (method, verb, body, action) in cases {
@@ -547,6 +551,8 @@ async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
         switchboard,
         auth,
         metrics: Metrics::new(),
+        store: crate::store::Store::temporary(),
+        keys: Vec::new(),
         allowed_origins: Vec::new(),
         dial_rate: 1,
         mode: Mode::Dev,

@@ -1,9 +1,10 @@
 //! What HTTP asks.
 
-use super::task::{Placed, Task};
-use super::{Api, CallFilter, Health, LineKind, LineView};
+use super::dialling::Asker;
+use super::task::Task;
+use super::{Api, Health, LineKind, LineView};
 use crate::agent::Connection;
-use crate::agent::wire::{AgentView, CallView};
+use crate::agent::wire::AgentView;
 use crate::call::CallId;
 use crate::clock::Moment;
 use crate::http::problem::Problem;
@@ -14,7 +15,7 @@ impl Task {
         match api {
             Api::Dial { agent, dial, reply } => {
                 let result = match self.agent_index(&agent) {
-                    Some(agent) => self.dial_for(now, agent, dial),
+                    Some(agent) => self.dial_and_keep(now, agent, dial, Asker::BackEnd),
                     None => Err(Problem::not_found(format!("There is no agent {agent:?}."))),
                 };
                 let _ = reply.send(result);
@@ -31,13 +32,10 @@ impl Task {
                 let _ = reply.send(result);
             }
             Api::Call { call, reply } => {
-                let _ = reply.send(self.find(&call).map(|placed| placed.call.view()));
+                let _ = reply.send(self.find(&call));
             }
             Api::Calls { filter, reply } => {
                 let _ = reply.send(self.list(&filter));
-            }
-            Api::Explain { call, reply } => {
-                let _ = reply.send(self.find(&call).map(|placed| placed.call.story().to_vec()));
             }
             Api::Agents { reply } => {
                 let views: Vec<AgentView> =
@@ -51,32 +49,6 @@ impl Task {
                 let _ = reply.send(self.health());
             }
         }
-    }
-
-    fn find(&self, call: &CallId) -> Result<&Placed, Problem> {
-        self.ages
-            .get(call)
-            .and_then(|age| self.calls.get(age))
-            .ok_or_else(|| unknown(call))
-    }
-
-    /// Newest first.
-    fn list(&self, filter: &CallFilter) -> Vec<CallView> {
-        let before = filter.before.as_ref().and_then(|call| self.ages.get(call));
-        self.calls
-            .iter()
-            .rev()
-            .filter(|(age, _)| before.is_none_or(|before| *age < before))
-            .map(|(_, placed)| placed.call.view())
-            .filter(|view| filter.state.is_none_or(|state| view.state == state))
-            .filter(|view| {
-                filter
-                    .agent
-                    .as_ref()
-                    .is_none_or(|agent| view.agent == *agent)
-            })
-            .take(filter.limit)
-            .collect()
     }
 
     fn lines(&self) -> Vec<LineView> {

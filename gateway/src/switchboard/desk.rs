@@ -15,6 +15,7 @@ use crate::call::state::{Answered, Input, Spoken};
 use crate::call::termination::Reason;
 use crate::clock::Moment;
 use crate::http::problem::Problem;
+use crate::store::Disposition;
 
 impl Task {
     pub(super) fn handle_desk(&mut self, now: Moment, desk: Desk) {
@@ -204,7 +205,7 @@ impl Task {
             Operation::Media { sdp, restart } => {
                 self.handle_offer_of_desk(agent, connection, re, sdp, restart)
             }
-            Operation::Dial(dial) => acted(self.dial_by(now, agent, dial, Asker::Agent)),
+            Operation::Dial(dial) => acted(self.dial_and_keep(now, agent, dial, Asker::Agent)),
             Operation::Answer { call } => acted(self.act_for(now, agent, &call, Action::Answer)),
             Operation::Reject { call, .. } => {
                 acted(self.act_for(now, agent, &call, Action::Reject))
@@ -219,8 +220,18 @@ impl Task {
                 acted(self.act_for(now, agent, &call, Action::Digits { tones }))
             }
             Operation::Dispose {
-                call, code, notes, ..
-            } => acted(self.act_for(now, agent, &call, Action::Dispose { code, notes })),
+                call,
+                code,
+                notes,
+                callback_at,
+            } => {
+                let disposition = Disposition {
+                    code,
+                    notes,
+                    callback_at,
+                };
+                acted(self.act_for(now, agent, &call, Action::Dispose(disposition)))
+            }
             Operation::Status { name, reason } => Some(self.set_status(now, agent, name, reason)),
             Operation::Hold { call, on } => {
                 acted(self.act_for(now, agent, &call, Action::Hold { on }))
@@ -389,12 +400,7 @@ impl Task {
                 })?;
                 return self.view(age);
             }
-            Action::Dispose { code, notes } => {
-                if state != S::WrapUp {
-                    return Err(wrong("a disposition belongs to its wrap-up."));
-                }
-                Input::Dispose { code, notes }
-            }
+            Action::Dispose(disposition) => return self.dispose(now, age, disposition),
         };
         self.feed(now, age, input);
         self.view(age)

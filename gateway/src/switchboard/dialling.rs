@@ -13,16 +13,6 @@ use crate::config::AutoAnswer;
 use crate::http::problem::Problem;
 
 impl Task {
-    /// Places a call in the agent's name, for a back end.
-    pub(super) fn dial_for(
-        &mut self,
-        now: Moment,
-        agent: usize,
-        dial: Dial,
-    ) -> Result<CallView, Problem> {
-        self.dial_by(now, agent, dial, Asker::BackEnd)
-    }
-
     /// Places a call in the agent's name, by whatever way is asked for or configured.
     pub(super) fn dial_by(
         &mut self,

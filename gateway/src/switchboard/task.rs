@@ -12,6 +12,7 @@ use signaling::{DialogId, Endpoint, LineId, SocketId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
+use super::ledger::Mark;
 use super::{ConnectionId, Input};
 use crate::agent::Agent;
 use crate::agent::session::Due;
@@ -24,6 +25,7 @@ use crate::clock::Moment;
 use crate::config::{Config, Trunk};
 use crate::metrics::Metrics;
 use crate::prompts::Prompts;
+use crate::store::{Disposition, Store};
 use crate::transport::Transports;
 
 /// What the task is made of, in the order in which it is built.
@@ -31,6 +33,7 @@ use crate::transport::Transports;
 pub struct Parts {
     pub config: Arc<Config>,
     pub metrics: Metrics,
+    pub store: Store,
     pub transports: Transports,
     pub endpoint: Endpoint,
     pub engine: Engine,
@@ -64,6 +67,7 @@ impl TrunkWay {
 pub struct Task {
     pub(super) config: Arc<Config>,
     pub(super) metrics: Metrics,
+    pub(super) store: Store,
     pub(super) transports: Transports,
     pub(super) endpoint: Endpoint,
     pub(super) engine: Engine,
@@ -142,6 +146,10 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
+    /// What the agent, or a back end, said came of it.
+    pub disposition: Option<Disposition>,
+    /// What the store has of it.
+    pub marked: Option<Mark>,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -277,6 +285,7 @@ impl Task {
         Self {
             config: parts.config,
             metrics: parts.metrics,
+            store: parts.store,
             transports: parts.transports,
             endpoint: parts.endpoint,
             engine: parts.engine,
@@ -474,6 +483,8 @@ impl Task {
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
+            disposition: None,
+            marked: None,
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
@@ -534,6 +545,7 @@ impl Task {
     /// Shows every call that changed, and logs what its story gained.
     fn publish(&mut self, now: Moment) {
         for age in std::mem::take(&mut self.touched) {
+            self.keep(age);
             let Some(placed) = self.calls.get_mut(&age) else {
                 continue;
             };

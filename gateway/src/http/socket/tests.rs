@@ -37,6 +37,8 @@ async fn gateway_with(dial_rate: u32) -> Gateway {
         switchboard,
         auth: Auth::new(SECRET, None, None).expect("long enough"),
         metrics: Metrics::new(),
+        store: crate::store::Store::temporary(),
+        keys: Vec::new(),
         allowed_origins: vec!["https://desk.example.com".to_owned()],
         dial_rate,
         mode: Mode::Serve,

@@ -1,0 +1,46 @@
+//! A page's end, as the next question names it: made by us, and opaque to the caller.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::problem::Problem;
+use crate::store::Place;
+
+pub(super) fn write(place: &Place) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{} {}", place.started_at, place.call))
+}
+
+/// # Errors
+///
+/// It isn't one of ours.
+pub(super) fn read(cursor: &str) -> Result<Place, Problem> {
+    let place = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let (started_at, call) = text.split_once(' ')?;
+        Some(Place {
+            started_at: started_at.parse().ok()?,
+            call: call.parse().ok()?,
+        })
+    };
+    place().ok_or_else(|| Problem::bad_request("This \"cursor\" isn't one of ours."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::CallId;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let place = Place {
+            started_at: 1_900_000_000_000,
+            call: CallId::fresh(),
+        };
+        let cursor = write(&place);
+        assert!(!cursor.contains(place.call.as_str()));
+        assert_eq!(read(&cursor), Ok(place));
+        for text in ["", "5", "MTIz", "c_1", "🙂"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

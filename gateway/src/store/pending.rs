@@ -1,0 +1,208 @@
+//! What waits to be written, in memory.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::keys::StoredKey;
+use super::lock;
+use super::record::{Disposition, Record};
+use crate::call::CallId;
+
+/// The list between those who have something to keep and the thread that writes. Locked for moments only.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    list: Mutex<List>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    /// In the order in which the calls came in here.
+    records: BTreeMap<u64, Record>,
+    places: HashMap<CallId, u64>,
+    next: u64,
+    jobs: VecDeque<Job>,
+    /// Taken by the thread and not yet on the disk.
+    under_way: usize,
+    errors: u64,
+    dropped: u64,
+    trouble: Option<String>,
+    closed: bool,
+}
+
+/// Something to be written that isn't a call's record.
+#[derive(Debug)]
+pub(super) enum Job {
+    Key(StoredKey),
+    /// Whether there was such a call goes to `done`, once it is written.
+    Dispose {
+        call: CallId,
+        disposition: Disposition,
+        at: u64,
+        done: oneshot::Sender<bool>,
+    },
+}
+
+/// What is written in one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub records: Vec<Record>,
+    pub jobs: Vec<Job>,
+}
+
+/// How the writing goes, for the operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Records that aren't on the disk yet.
+    pub pending: usize,
+    /// Attempts to write that failed.
+    pub errors: u64,
+    /// Records that were given up, because too many waited.
+    pub dropped: u64,
+    /// Why nothing can be written now, in words.
+    pub trouble: Option<String>,
+}
+
+impl Pending {
+    pub(super) fn keep(&self, record: Record) {
+        let mut list = lock(&self.list);
+        list.keep(record, Age::Newer);
+        drop(list);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn push(&self, job: Job) {
+        let mut list = lock(&self.list);
+        if list.jobs.len() >= JOBS_AT_MOST {
+            list.dropped += 1;
+            list.jobs.pop_front();
+        }
+        list.jobs.push_back(job);
+        drop(list);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn find(&self, call: &CallId) -> Option<Record> {
+        let list = lock(&self.list);
+        let place = list.places.get(call)?;
+        list.records.get(place).cloned()
+    }
+
+    /// The next transaction's work; waits for some. `None` once the list is closed and empty.
+    pub(super) fn take(&self, wait: Duration) -> Option<Batch> {
+        let mut list = lock(&self.list);
+        if list.is_empty() && !list.closed {
+            let waited = self.changed.wait_timeout(list, wait);
+            list = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+        if list.is_empty() && list.closed {
+            return None;
+        }
+        let mut batch = Batch::default();
+        while batch.records.len() < BATCH {
+            let Some((_, record)) = list.records.pop_first() else {
+                break;
+            };
+            list.places.remove(&record.view.id);
+            batch.records.push(record);
+        }
+        let jobs = list.jobs.len().min(BATCH);
+        batch.jobs.extend(list.jobs.drain(..jobs));
+        list.under_way = batch.records.len();
+        Some(batch)
+    }
+
+    /// Waits, but not for longer than until the list is closed.
+    pub(super) fn rest(&self, duration: Duration) {
+        let list = lock(&self.list);
+        let closed = |list: &mut List| !list.closed;
+        // However the wait ended, the next turn sees what there is.
+        drop(self.changed.wait_timeout_while(list, duration, closed));
+    }
+
+    pub(super) fn written(&self) {
+        let mut list = lock(&self.list);
+        list.under_way = 0;
+        list.trouble = None;
+    }
+
+    /// Puts back what could not be written; newer words on the same calls stay.
+    pub(super) fn failed(&self, batch: Batch, error: String) {
+        let mut list = lock(&self.list);
+        list.under_way = 0;
+        list.errors += 1;
+        list.trouble = Some(error);
+        for record in batch.records {
+            list.keep(record, Age::Older);
+        }
+        for job in batch.jobs.into_iter().rev() {
+            match job {
+                Job::Key(_) => list.jobs.push_front(job),
+                // Whoever waits is told at once, by the dropped sender.
+                Job::Dispose { .. } => {}
+            }
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.list).closed
+    }
+
+    pub(super) fn close(&self) {
+        lock(&self.list).closed = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let list = lock(&self.list);
+        Standing {
+            pending: list.records.len() + list.under_way,
+            errors: list.errors,
+            dropped: list.dropped,
+            trouble: list.trouble.clone(),
+        }
+    }
+}
+
+/// Whether a record says more than the one of the same call that may be in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Newer,
+    Older,
+}
+
+impl List {
+    fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.jobs.is_empty()
+    }
+
+    fn keep(&mut self, record: Record, age: Age) {
+        if let Some(place) = self.places.get(&record.view.id) {
+            if age == Age::Newer {
+                self.records.insert(*place, record);
+            }
+            return;
+        }
+        self.next += 1;
+        self.places.insert(record.view.id.clone(), self.next);
+        self.records.insert(self.next, record);
+        while self.records.len() > RECORDS_AT_MOST {
+            let Some((_, oldest)) = self.records.pop_first() else {
+                return;
+            };
+            self.places.remove(&oldest.view.id);
+            self.dropped += 1;
+        }
+    }
+}
+
+/// Records in a transaction: enough to make its cost small, few enough to be over in milliseconds.
+const BATCH: usize = 512;
+
+/// Some 200 MB: a day of a large floor's calls while nobody looks at the full disk.
+const RECORDS_AT_MOST: usize = 50_000;
+
+const JOBS_AT_MOST: usize = 20_000;

@@ -1,0 +1,111 @@
+//! What is kept of a call.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::agent::wire::CallView;
+use crate::call::{CallId, Told};
+use crate::explain::Cause;
+
+/// A call as it is now, on its way to the disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    pub view: CallView,
+    /// Why it ended, once it has.
+    pub cause: Option<Cause>,
+    pub story: Vec<Told>,
+    pub platform: Platform,
+    pub disposition: Option<Disposition>,
+}
+
+/// What the provider's platform says of a call, beside its UCID.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Platform {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub did: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skill: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uui: Option<String>,
+    /// The platform's own times, epoch milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<u64>,
+}
+
+/// What came of a call, as the agent or a back end says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disposition {
+    pub code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// When the customer wants to be called again, epoch milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback_at: Option<u64>,
+}
+
+/// A call's place in the order of all calls: newest first, and one behind the other within a millisecond.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub started_at: u64,
+    pub call: CallId,
+}
+
+/// A call as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    pub place: Place,
+    pub agent: String,
+    /// The `CallView` of its last moment.
+    pub view: Value,
+    /// A cause's label; of a later version, maybe.
+    pub cause: Option<String>,
+    pub story: Vec<Told>,
+    pub platform: Platform,
+    pub disposition: Option<Disposition>,
+}
+
+impl Kept {
+    /// What a record will be once it is written.
+    ///
+    /// # Errors
+    ///
+    /// Its context holds what JSON can't say.
+    pub fn of(record: &Record) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            place: Place::of(&record.view),
+            agent: record.view.agent.clone(),
+            view: serde_json::to_value(&record.view)?,
+            cause: record.cause.map(|cause| cause.label().to_owned()),
+            story: record.story.clone(),
+            platform: record.platform.clone(),
+            disposition: record.disposition.clone(),
+        })
+    }
+}
+
+impl Place {
+    pub fn of(view: &CallView) -> Self {
+        Self {
+            started_at: view.started_at,
+            call: view.id.clone(),
+        }
+    }
+}
+
+impl Disposition {
+    /// The sentence of the story.
+    pub fn told(&self) -> String {
+        let notes = self.notes.as_ref().map(|notes| format!(": {notes}"));
+        format!(
+            "The call got the disposition {}{}.",
+            self.code,
+            notes.unwrap_or_default()
+        )
+    }
+}

@@ -1,0 +1,88 @@
+//! The tables, and how an older file becomes a present one.
+
+use rusqlite::Connection;
+
+/// The file can't become a present one.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    #[error(transparent)]
+    Database(#[from] rusqlite::Error),
+    #[error("the file's version is {found}, and this program knows {known}")]
+    Later { found: usize, known: usize },
+}
+
+/// Brings the file to the present version, one step after the other; `user_version` is the number of steps done.
+///
+/// # Errors
+///
+/// The file can't be written, isn't a database, or is a later version's.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
+    // The log is written ahead, so that readers never wait; a commit is on the disk at the next checkpoint, and
+    // survives the end of the process in any case.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let done: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let done = usize::try_from(done).unwrap_or(usize::MAX);
+    if done > STEPS.len() {
+        return Err(SchemaError::Later {
+            found: done,
+            known: STEPS.len(),
+        });
+    }
+    for (step, sql) in STEPS.iter().enumerate().skip(done) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(sql)?;
+        let now_done = u32::try_from(step + 1).unwrap_or(u32::MAX);
+        transaction.pragma_update(None, "user_version", now_done)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// A step is never changed once it was released.
+const STEPS: &[&str] = &["
+    CREATE TABLE calls (
+        id          TEXT PRIMARY KEY,
+        agent       TEXT NOT NULL,
+        direction   TEXT NOT NULL,
+        state       TEXT NOT NULL,
+        peer        TEXT NOT NULL,
+        peer_name   TEXT,
+        via         TEXT NOT NULL,
+        ucid        TEXT,
+        campaign    TEXT,
+        did         TEXT,
+        skill       TEXT,
+        uui         TEXT,
+        context     TEXT,
+        started_at  INTEGER NOT NULL,
+        answered_at INTEGER,
+        ended_at    INTEGER,
+        ended_by    TEXT,
+        reason      TEXT,
+        cause       TEXT,
+        detail      TEXT,
+        sip_code    INTEGER,
+        sip_reason  TEXT,
+        disposition TEXT,
+        notes       TEXT,
+        callback_at INTEGER,
+        disposed_at INTEGER,
+        platform    TEXT NOT NULL,
+        story       TEXT NOT NULL,
+        view        TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX calls_by_start ON calls (started_at, id);
+    CREATE INDEX calls_by_agent ON calls (agent, started_at, id);
+    CREATE INDEX calls_open ON calls (id) WHERE state <> 'closed';
+    CREATE TABLE idempotency (
+        caller      TEXT NOT NULL,
+        key         TEXT NOT NULL,
+        fingerprint INTEGER NOT NULL,
+        call        TEXT NOT NULL,
+        answer      BLOB,
+        at          INTEGER NOT NULL,
+        PRIMARY KEY (caller, key)
+    ) STRICT;
+    CREATE INDEX idempotency_by_age ON idempotency (at);
+"];
