@@ -16,6 +16,12 @@ export function sdp(direction = 'sendrecv', { port = '[rtpstream_audio_port]', c
   };
 }
 
+/** A key pressed at the customer's telephone, as the body of an INFO. */
+export const key = {
+  relay: (digit) => ({ type: 'application/dtmf-relay', text: `Signal=${digit}\nDuration=160\n` }),
+  plain: (digit) => ({ type: 'application/dtmf', text: `${digit}\n` }),
+};
+
 export class Ladder {
   /** SIPp calls us. */
   static calls() {
@@ -67,8 +73,10 @@ export class Ladder {
     return this.#request('BYE', ++this.#sequence, {});
   }
 
+  /** Any other request within the call. */
   request(method, body, { headers = [] } = {}) {
-    return this.#request(method, ++this.#sequence, { body, headers });
+    const contact = method === 'UPDATE' ? [`Contact: ${CONTACT}`] : [];
+    return this.#request(method, ++this.#sequence, { body, headers: [...contact, ...headers] });
   }
 
   /** PRACK for the reliable response that was just read by `response(…, { reliable: true })`. */
