@@ -4,6 +4,7 @@ use media::{Engine, Full, LegId, Mute, PeerKind, RequestId};
 use signaling::{Body, Credentials, InviteRequest, Party, Path};
 
 use super::task::{Age, Owner, Purpose, Route, Task, WhenAsked};
+use super::trunks::Way;
 use crate::agent::readiness;
 use crate::call::expectation::{Expectation, Fate};
 use crate::call::number::Number;
@@ -192,7 +193,7 @@ impl Task {
     fn invite(&mut self, now: Moment, age: Age, offer: String) -> Option<Input> {
         let placed = self.calls.get(&age)?;
         let number = placed.call.peer.number.clone();
-        let request = match placed.route {
+        let requests = match placed.route {
             Route::Line(line) => {
                 let domain = self
                     .config
@@ -204,7 +205,7 @@ impl Task {
                     .extension
                     .as_deref()
                     .unwrap_or_default();
-                InviteRequest {
+                vec![InviteRequest {
                     path: Path::Line(line),
                     request_uri: format!("sip:{number}@{domain}"),
                     from: party(extension, domain),
@@ -212,12 +213,10 @@ impl Task {
                     headers: Vec::new(),
                     body: Body::sdp(offer),
                     credentials: None,
-                }
+                }]
             }
             Route::Trunk(trunk) => {
                 let trunk = &self.trunks[trunk];
-                let peer = trunk.peer?;
-                let host = peer.to_string();
                 let caller = trunk.config.caller_id.as_deref().unwrap_or(ANONYMOUS);
                 let credentials = match (&trunk.config.username, &trunk.config.password) {
                     (Some(user), Some(password)) => Some(Credentials {
@@ -227,21 +226,19 @@ impl Task {
                     }),
                     (Some(_) | None, _) => None,
                 };
-                InviteRequest {
-                    path: Path::Datagram {
-                        socket: trunk.socket,
-                        peer,
-                    },
+                let request = |Way { path, host }| InviteRequest {
+                    path,
                     request_uri: format!("sip:{number}@{host}"),
                     from: party(caller, &host),
                     to: party(&number, &host),
                     headers: Vec::new(),
-                    body: Body::sdp(offer),
-                    credentials,
-                }
+                    body: Body::sdp(offer.clone()),
+                    credentials: credentials.clone(),
+                };
+                trunk.ways().into_iter().map(request).collect()
             }
         };
-        match self.endpoint.invite(now.instant, request) {
+        match self.endpoint.invite_first_of(now.instant, requests) {
             Ok(dialog) => {
                 self.dialogs.insert(dialog, age);
                 if let Some(placed) = self.calls.get_mut(&age) {

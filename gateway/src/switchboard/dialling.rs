@@ -186,8 +186,9 @@ impl Task {
                     format!("There is no trunk {via:?}."),
                 )
             })?;
-            if self.trunks[trunk].peer.is_none() {
-                return Err(down(format!("The trunk {via} has no peer to call out to.")));
+            let obstacle = self.trunks[trunk].obstacle();
+            if let Some(words) = obstacle.or_else(|| self.trunk_full(trunk)) {
+                return Err(down(words));
             }
             return Ok((Route::Trunk(trunk), false));
         }

@@ -79,7 +79,7 @@ impl Task {
         let found = self
             .trunks
             .iter()
-            .position(|trunk| trunk.socket == socket && trunk.admits(peer));
+            .position(|trunk| trunk.takes(socket, peer));
         let Some(trunk) = found else {
             return self.refuse(now, dialog, NO_ROUTE);
         };

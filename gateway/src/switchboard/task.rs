@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media::{AudioCodec, Engine, LegId, RequestId, WorkerCounters};
-use signaling::{DialogId, Endpoint, LineId, SocketId, StreamId, Transport};
+use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
 use super::ledger::Mark;
-use super::{ConnectionId, Input};
+use super::{ConnectionId, Input, TrunkWay};
 use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
@@ -22,11 +22,11 @@ use crate::call::expectation::Expectations;
 use crate::call::ringing::Ringing;
 use crate::call::state::{self, Call};
 use crate::clock::Moment;
-use crate::config::{Config, Trunk};
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::prompts::Prompts;
 use crate::store::{Disposition, Store};
-use crate::transport::Transports;
+use crate::transport::{Losses, Transports};
 
 /// What the task is made of, in the order in which it is built.
 #[derive(Debug)]
@@ -44,22 +44,6 @@ pub struct Parts {
     pub prompts: Prompts,
     /// What each route says, in the order of the routes.
     pub route_prompts: Vec<Prompts>,
-}
-
-/// A trunk, its socket, and where its calls go.
-#[derive(Debug)]
-pub struct TrunkWay {
-    pub config: Trunk,
-    pub socket: SocketId,
-    /// `None` for a trunk that only calls in.
-    pub peer: Option<std::net::SocketAddr>,
-}
-
-impl TrunkWay {
-    /// Whether its peer or its list of addresses allows this one.
-    pub fn admits(&self, source: std::net::SocketAddr) -> bool {
-        self.config.admits(source.ip()) || self.peer.is_some_and(|peer| peer.ip() == source.ip())
-    }
 }
 
 /// The owner of calls, agents, lines and trunks.
@@ -108,9 +92,12 @@ pub struct Task {
     /// Legs whose closing found the engine's ring full.
     pub(super) unclosed: Vec<LegId>,
     next_age: u64,
+    /// Numbers of trunks' peers, never reused.
+    pub(super) last_peer: u32,
     last_request: u64,
     sampled: Instant,
     pub(super) counted: Vec<WorkerCounters>,
+    pub(super) losses: Losses,
     pub(super) started: Moment,
 }
 
@@ -314,9 +301,11 @@ impl Task {
             pending: VecDeque::new(),
             unclosed: Vec::new(),
             next_age: 0,
+            last_peer: 0,
             last_request: 0,
             sampled: now.instant,
             counted: Vec::new(),
+            losses: Losses::default(),
             started: now,
         }
     }
@@ -325,9 +314,13 @@ impl Task {
     pub async fn run(
         mut self,
         mut inputs: mpsc::Receiver<Input>,
+        mut arrivals: mpsc::Receiver<Input>,
         mut media: mpsc::Receiver<media::Event>,
         mut stop: oneshot::Receiver<()>,
     ) {
+        let now = Moment::read();
+        self.start_trunks(now);
+        self.settle(now);
         loop {
             let due = self.poll_timeout();
             let deadline = tokio::time::Instant::from_std(due);
@@ -335,7 +328,7 @@ impl Task {
                 biased;
                 _ = &mut stop => break,
                 Some(event) = media.recv() => Some(Input::Media(event)),
-                Some(input) = inputs.recv() => Some(input),
+                Some(input) = either(&mut inputs, &mut arrivals) => Some(input),
                 () = tokio::time::sleep_until(deadline) => None,
             };
             let now = Moment::read();
@@ -349,7 +342,7 @@ impl Task {
                 self.settle(now);
             }
         }
-        self.shut_down(&mut inputs).await;
+        self.shut_down(&mut inputs, &mut arrivals).await;
     }
 
     fn handle(&mut self, now: Moment, input: Input) {
@@ -391,6 +384,7 @@ impl Task {
         if now.instant >= self.sampled + SAMPLE {
             self.sampled = now.instant;
             self.sample();
+            self.sample_sockets();
             for expectations in &mut self.expectations {
                 expectations.expire(now.instant);
             }
@@ -612,7 +606,11 @@ impl Task {
     }
 
     /// Ends everything politely, within a bound.
-    async fn shut_down(mut self, inputs: &mut mpsc::Receiver<Input>) {
+    async fn shut_down(
+        mut self,
+        inputs: &mut mpsc::Receiver<Input>,
+        arrivals: &mut mpsc::Receiver<Input>,
+    ) {
         let now = Moment::read();
         let live: Vec<Age> = self
             .calls
@@ -625,6 +623,7 @@ impl Task {
             self.feed(now, age, state::Input::Shutdown);
         }
         self.settle(now);
+        self.unregister_trunks(now);
         for index in 0..self.agents.len() {
             self.endpoint.unregister(now.instant, line_of(index));
             if let Some(session) = &mut self.agents[index].session {
@@ -637,7 +636,7 @@ impl Task {
         while self.endpoint.counts().client_transactions > 0 {
             let deadline = tokio::time::Instant::from_std(self.poll_timeout()).min(over);
             let input = tokio::select! {
-                Some(input) = inputs.recv() => Some(input),
+                Some(input) = either(inputs, arrivals) => Some(input),
                 () = tokio::time::sleep_until(deadline) => None,
             };
             if tokio::time::Instant::now() >= over {
@@ -653,6 +652,18 @@ impl Task {
         }
         let lived = Moment::read().instant - self.started.instant;
         tracing::info!(lived_s = lived.as_secs(), "stopped");
+    }
+}
+
+/// Takes turns by chance: what trunks' connections bring can't keep the rest waiting, however much they bring.
+async fn either(
+    inputs: &mut mpsc::Receiver<Input>,
+    arrivals: &mut mpsc::Receiver<Input>,
+) -> Option<Input> {
+    tokio::select! {
+        Some(input) = inputs.recv() => Some(input),
+        Some(input) = arrivals.recv() => Some(input),
+        else => None,
     }
 }
 
