@@ -10,11 +10,14 @@ mod choice;
 mod identity;
 mod push;
 mod reply;
+mod report;
 mod socket;
 mod token;
 
 pub use self::choice::Choice;
+pub(crate) use self::command::SEPARATORS;
 pub use self::push::Push;
+pub use self::report::Report;
 pub use self::socket::{DialRefused, TokenSocket, connect};
 pub use self::token::Standing;
 

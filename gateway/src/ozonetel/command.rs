@@ -102,7 +102,7 @@ pub(crate) const PLACEHOLDERS: &[&str] = &[
 ];
 
 /// Values are joined by these and can't be escaped.
-pub(super) const SEPARATORS: [char; 2] = [',', '~'];
+pub(crate) const SEPARATORS: [char; 2] = [',', '~'];
 
 /// The name of the first placeholder in `text` that isn't one.
 pub(crate) fn check_placeholders(text: &str) -> Result<(), &str> {

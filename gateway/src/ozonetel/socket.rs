@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 use tracing::{Instrument, debug, info_span};
 
 use super::command::SEPARATORS;
@@ -18,6 +18,7 @@ use super::token::{LineUse, Output, Posted, Standing, Token};
 use super::{Choice, Disposal, Event, Question, TokenAgent, What};
 use crate::call::CallId;
 use crate::config::{Commands, Ozonetel};
+use crate::transport::Starts;
 use crate::transport::websocket::{Reader, Received, Upgrade, Writer, open};
 
 /// One agent's token socket. Dropping it closes the socket.
@@ -61,6 +62,7 @@ enum Order {
 pub fn connect(
     config: Arc<Ozonetel>,
     tls: Arc<rustls::ClientConfig>,
+    starts: Starts,
     agent: TokenAgent,
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> TokenSocket {
@@ -79,6 +81,7 @@ pub fn connect(
         http: Http::new(&config, &tls),
         config,
         tls,
+        starts,
         events,
         stopped: stopped.clone(),
         link: Link::None,
@@ -177,6 +180,7 @@ struct Driver<E> {
     token: Token,
     config: Arc<Ozonetel>,
     tls: Arc<rustls::ClientConfig>,
+    starts: Starts,
     http: Http,
     events: E,
     stopped: Arc<AtomicBool>,
@@ -221,6 +225,9 @@ impl<E: Fn(Event)> Driver<E> {
                     Some(Order::SignOut) => {
                         self.token.handle_sign_out(Instant::now());
                         self.drain().await;
+                        // By HTTP the command is on its way beside the socket.
+                        let posted = async { while self.posts.join_next().await.is_some() {} };
+                        let _ = timeout(FAREWELL_PATIENCE, posted).await;
                         break;
                     }
                     Some(order) => self.take(order),
@@ -319,7 +326,9 @@ impl<E: Fn(Event)> Driver<E> {
             cookies: self.config.cookies.clone(),
             tls: self.tls.clone(),
         };
+        let start = self.starts.reserve(Instant::now());
         Link::Opening(Box::pin(async move {
+            sleep_until(start.into()).await;
             open(&upgrade).await.map_err(|error| error.to_string())
         }))
     }
@@ -450,6 +459,9 @@ const ORDERS_AT_MOST: usize = 16;
 
 /// A socket that takes no frame for so long is as good as closed.
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A farewell isn't worth more waiting.
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(1);
 
 const BODY_AT_MOST: usize = 64 * 1024;
 
