@@ -38,7 +38,7 @@ struct Registered {
     /// Seconds from the answer to the first packet of audio towards a `side` (agent, customer).
     answer_to_audio_seconds: HistogramVec,
 
-    /// Silence of a call that is up. `side` (customer).
+    /// Seconds of silence in a call that is up. `side` (agent, customer).
     dead_air_seconds: HistogramVec,
 
     /// SIP requests but for retransmissions. `method`, `direction` (in, out), `transport` (udp, tcp, tls, ws, wss).
@@ -146,7 +146,7 @@ impl Metrics {
             dead_air_seconds: histograms(
                 &registry,
                 "warmline_dead_air_seconds",
-                "For how long a customer who was up heard neither agent nor prompt.",
+                "For how long a side of a call that was up heard neither the other nor a prompt.",
                 DEAD_AIR_BUCKETS,
             ),
             sip_requests_total: counters(

@@ -65,7 +65,10 @@ impl Task {
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
             Action::AskAgent => {
                 let answers = placed.when_asked == WhenAsked::Answer;
-                if answers && readiness::can_talk(&self.agents[agent]).is_ok() {
+                let talks = self
+                    .live_calls(agent)
+                    .any(|(other, placed)| other != age && placed.bridged.is_some());
+                if answers && !talks && readiness::can_talk(&self.agents[agent]).is_ok() {
                     let how = Answered::ByPolicy;
                     return Some(Input::Answer { how });
                 }
