@@ -182,11 +182,11 @@ pub(super) enum AfterAnswer {
     Farewell(Termination),
 }
 
-/// Whether the answer to our offer came before the 200.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The answer to our offer that came before the 200.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum EarlyMedia {
     None,
-    Applied,
+    Applied(String),
 }
 
 /// Whether the customer has been put on hold.
@@ -530,13 +530,45 @@ impl Call {
 
     /// Connected, and not on hold.
     pub fn is_talking(&self) -> bool {
-        let hold = Hold::Off;
-        matches!(&self.state, State::Connected { hold: now, .. } if *now == hold)
+        matches!(
+            self.state,
+            State::Connected {
+                hold: Hold::Off,
+                ..
+            }
+        )
+    }
+
+    /// The customer hears music because the agent can't be heard.
+    pub fn misses_agent(&self) -> bool {
+        match &self.state {
+            State::CustomerRinging { agent } | State::Connected { agent, .. } => {
+                *agent == Presence::Away
+            }
+            State::Expecting { .. }
+            | State::Answering { .. }
+            | State::Unexplained { .. }
+            | State::Offering { .. }
+            | State::Inviting { .. }
+            | State::RingingIn { .. }
+            | State::Waiting { .. }
+            | State::Farewell { .. }
+            | State::WrapUp { .. }
+            | State::Closed => false,
+        }
     }
 
     /// Waits for an agent's answer.
     pub fn rings_at_desk(&self) -> bool {
-        matches!(self.state, State::RingingIn { .. } | State::Waiting { .. })
+        matches!(
+            self.state,
+            State::RingingIn { .. }
+                | State::Waiting { .. }
+                | State::Answering {
+                    then: AfterAnswer::Greet,
+                    ..
+                }
+        )
     }
 
     /// The customer has answered, or has been answered: silence is dead air from here on.

@@ -86,6 +86,11 @@ export class Sipp {
     return blocks.filter((block) => block.includes(`message ${way} `) && pattern.test(block));
   }
 
+  /** Waits for such a message. */
+  messageLike(way, pattern) {
+    return until(`${this.process.name} has ${way} ${pattern}`, async () => (await this.messagesLike(way, pattern))[0]);
+  }
+
   /** Waits until the ladder has come to that place. */
   reached(place, { within = 20_000 } = {}) {
     return until(`${this.process.name} reaches ${place}`, async () => {
@@ -127,5 +132,6 @@ export class Sipp {
 // SIPp doesn't say when it listens; the kernel does.
 async function isBound(port) {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  return (await readFile('/proc/net/udp', 'utf8')).includes(`:${hex} `);
+  const tables = await Promise.all(['udp', 'tcp'].map((table) => readFile(`/proc/net/${table}`, 'utf8')));
+  return tables.some((table) => table.includes(`:${hex} `));
 }
