@@ -13,13 +13,8 @@ use super::*;
 #[test]
 #[ignore = "a measurement"]
 fn cost_of_a_relayed_packet() {
-    let number = |name, default| {
-        let value = std::env::var(name).ok();
-        value
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(default)
-    };
-    let (calls, rounds) = (number("CALLS", 1), number("ROUNDS", 500));
+    let calls = number("CALLS").map_or(1, u32::from);
+    let rounds = number("ROUNDS").unwrap_or(500);
     let kinds = std::env::var("KINDS").unwrap_or_else(|_| "plain,gcm,cm".into());
     for kind in kinds.split(',') {
         let profile = match kind {
@@ -32,14 +27,18 @@ fn cost_of_a_relayed_packet() {
     }
 }
 
+fn number(variable: &str) -> Option<u16> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 /// What a packet costs in the median of rounds in which each call relays one.
-fn median_round(profile: Option<Profile>, calls: usize, rounds: u16) -> Duration {
+fn median_round(profile: Option<Profile>, calls: u32, rounds: u16) -> Duration {
     let mut legs: Vec<(Side, Side)> = (0..calls)
         .map(|_| (Side::new(profile, "8", 1), Side::new(profile, "8", 2)))
         .collect();
     let source = legs[0].0.source();
-    let mut slots = vec![[0; 2_048]; calls];
-    let mut lengths = vec![0; calls];
+    let mut slots = vec![[0; 2_048]; legs.len()];
+    let mut lengths = vec![0; legs.len()];
     let mut spent: Vec<Duration> = (0..rounds)
         .map(|round| {
             for (n, (from, _)) in legs.iter_mut().enumerate() {
@@ -51,7 +50,7 @@ fn median_round(profile: Option<Profile>, calls: usize, rounds: u16) -> Duration
                 let sent = relay(from, to, &mut slots[n], lengths[n], source, begun);
                 assert!(sent.is_ok());
             }
-            begun.elapsed() / calls as u32
+            begun.elapsed() / calls
         })
         .collect();
     spent.sort_unstable();
