@@ -244,7 +244,7 @@ impl Leg {
             },
             path,
             ingress: Ingress {
-                encodings: [None; 128],
+                encodings: unasked(),
                 reception: Reception::default(),
                 digits: Digits::default(),
                 meter: Meter::default(),
@@ -308,7 +308,7 @@ impl Leg {
         let content = &packet[payload.clone()];
         let digits = &mut self.ingress.digits;
         self.notices.extend(match encoding {
-            Encoding::Audio(_) => digits.handle_audio(&header),
+            Encoding::Audio(_) | Encoding::ComfortNoise => digits.handle_audio(&header),
             Encoding::TelephoneEvent => digits.handle_event(&header, content, now),
         });
         if let Encoding::Audio(codec) = encoding
@@ -349,12 +349,17 @@ impl Leg {
                 agreed.payload_type
             }
             Encoding::TelephoneEvent => agreed.events.ok_or(Discard::NotNegotiated)?,
+            // The peer fills its silence itself. Speech after it is a talkspurt.
+            Encoding::ComfortNoise => {
+                self.egress.numbering.resume();
+                return Err(Discard::NotNegotiated);
+            }
         };
         if matches!(self.security, Security::AwaitingKeys) {
             return Err(Discard::NoKeys);
         }
         let event = match opened.encoding {
-            Encoding::Audio(_) => None,
+            Encoding::Audio(_) | Encoding::ComfortNoise => None,
             Encoding::TelephoneEvent => Some(opened.header.timestamp),
         };
         if self.keypad.withholds(event) {
@@ -543,6 +548,14 @@ impl Leg {
         let sends = agreed.direction.receives() || self.kind != LegKind::Plain;
         (expects && sends).then(|| self.liveness.last + SILENCE)
     }
+}
+
+/// What a peer may send that nobody agreed to: gateways with voice activity detection announce
+/// pauses by comfort noise (RFC 3389 §5.1: payload type 13) whether it was negotiated or not.
+fn unasked() -> [Option<Encoding>; 128] {
+    let mut encodings = [None; 128];
+    encodings[13] = Some(Encoding::ComfortNoise);
+    encodings
 }
 
 /// Three missed reports: longer than any roaming or ICE restart takes.

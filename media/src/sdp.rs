@@ -149,6 +149,8 @@ pub enum Encoding {
     Audio(AudioCodec),
     /// Digits (RFC 4733).
     TelephoneEvent,
+    /// What silence sounds like (RFC 3389): understood, neither agreed to nor passed on.
+    ComfortNoise,
 }
 
 /// `a=sendrecv` and its siblings (RFC 8866 §6.7).

@@ -109,6 +109,25 @@ fn what_is_muted_leaves_no_gap() {
 }
 
 #[test]
+fn comfort_noise_is_a_sign_of_life_that_ends_a_talkspurt() {
+    let mut from = Side::new(None, "8", 1);
+    let mut to = Side::new(None, "8", 2);
+    let (before, _) = from.relayed(&mut to, 1).expect("relayed");
+    (from.payload_type, from.payload) = (13, vec![40]);
+    from.now += Duration::from_secs(14);
+    assert_eq!(from.relayed(&mut to, 2), Err(Discard::NotNegotiated));
+    from.now += Duration::from_secs(14);
+    from.leg.handle_timeout(from.now);
+    let lost = |notice: &Notice| matches!(notice, Notice::Lost(_));
+    assert!(!from.leg.notices.iter().any(lost));
+    (from.payload_type, from.payload) = (8, speech());
+    let (after, _) = from.relayed(&mut to, 3).expect("relayed");
+    assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+    assert!(after.marker);
+    assert_eq!(after.timestamp.wrapping_sub(before.timestamp), 28 * 8_000);
+}
+
+#[test]
 fn a_leg_on_hold_is_sent_nothing() {
     let mut from = Side::new(None, "8", 1);
     let mut to = Side::new(None, "8", 2);

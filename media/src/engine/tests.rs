@@ -6,7 +6,7 @@ mod pbx;
 mod phone;
 mod prompts;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -29,6 +29,24 @@ fn two_plain_legs_hear_each_other_bit_by_bit() {
     assert_eq!(engine.engine.counters()[0].bridges, 1);
     engine.close(customer);
     engine.close(agent);
+}
+
+#[test]
+fn legs_of_either_kind_work_over_ipv6() {
+    let ip = Ipv6Addr::LOCALHOST.into();
+    let ours = Rig::at(ip, 22_750..=22_759);
+    let theirs = Rig::at(ip, 22_760..=22_769);
+    let (customer, agent) = ours.two_legs();
+    let (far_customer, far_agent) = theirs.two_legs();
+    let offer = ours.offer(customer, PeerKind::WebRtc);
+    assert!(offer.contains("c=IN IP6 ::1\r\n"), "{offer}");
+    ours.accept_answer(customer, &theirs.answer(far_customer, &offer));
+    let (mut near, mut far) = (Phone::at(ip), Phone::at(ip));
+    near.accept(&ours.answer(agent, &near.offer(8)));
+    far.accept(&theirs.answer(far_agent, &far.offer(8)));
+    ours.bridge(customer, agent);
+    theirs.bridge(far_customer, far_agent);
+    converse(&mut near, &mut far);
 }
 
 #[test]
@@ -309,11 +327,15 @@ struct Rig {
 
 impl Rig {
     fn new(rtp_ports: RangeInclusive<u16>) -> Self {
+        Self::at(Ipv4Addr::LOCALHOST.into(), rtp_ports)
+    }
+
+    fn at(ip: IpAddr, rtp_ports: RangeInclusive<u16>) -> Self {
         let (sender, events) = channel();
         let sender = std::sync::Mutex::new(sender);
         let config = EngineConfig {
-            public_ip: Ipv4Addr::LOCALHOST.into(),
-            bind_ip: Ipv4Addr::LOCALHOST.into(),
+            public_ip: ip,
+            bind_ip: ip,
             webrtc_port: 0,
             rtp_ports,
             workers: 1,

@@ -7,7 +7,6 @@
 mod command;
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +15,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use command::Command;
+use rustc_hash::FxHashMap;
 
 use super::counters::Counters;
 use super::deadlines::{Armed, Deadlines};
@@ -47,11 +47,12 @@ pub struct Worker {
     webrtc: UdpSocket,
     /// What candidates name.
     webrtc_address: SocketAddr,
-    /// Sockets of plain legs by key.
-    plain: HashMap<SocketKey, (LegId, PlainSocket)>,
-    leases: HashMap<LegId, PortLease>,
+    /// Sockets of plain legs by key. This map and the next two have keys of our own numbering, so
+    /// nobody can aim at a hash.
+    plain: FxHashMap<SocketKey, (LegId, PlainSocket)>,
+    leases: FxHashMap<LegId, PortLease>,
     next_key: u32,
-    legs: HashMap<LegId, Box<Entry>>,
+    legs: FxHashMap<LegId, Box<Entry>>,
     routes: Routes,
     deadlines: Deadlines,
     slab: Slab,
@@ -125,10 +126,10 @@ impl Worker {
             wake,
             webrtc,
             webrtc_address: SocketAddr::new(config.public_ip, local.port()),
-            plain: HashMap::new(),
-            leases: HashMap::new(),
+            plain: FxHashMap::default(),
+            leases: FxHashMap::default(),
             next_key: FIRST_PLAIN_KEY,
-            legs: HashMap::new(),
+            legs: FxHashMap::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
             slab: Slab::new(SLOTS),
@@ -614,8 +615,8 @@ enum Owner {
 /// The socket of a key. A free function, so that the slab can be borrowed beside it.
 fn source<'a>(
     webrtc: &'a UdpSocket,
-    plain: &HashMap<SocketKey, (LegId, PlainSocket)>,
-    leases: &'a HashMap<LegId, PortLease>,
+    plain: &FxHashMap<SocketKey, (LegId, PlainSocket)>,
+    leases: &'a FxHashMap<LegId, PortLease>,
     key: SocketKey,
 ) -> Option<(&'a UdpSocket, Owner)> {
     if key == WEBRTC_KEY {

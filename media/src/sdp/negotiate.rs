@@ -102,7 +102,7 @@ pub fn agree_to_answer(answer: &Audio, offered: &[AudioCodec]) -> Result<Agreed,
             Encoding::Audio(codec) if offered.contains(&codec) => {
                 Some(agreed(answer, codec, format.payload_type))
             }
-            Encoding::Audio(_) | Encoding::TelephoneEvent => None,
+            Encoding::Audio(_) | Encoding::TelephoneEvent | Encoding::ComfortNoise => None,
         })
         .ok_or(SdpError::NoCodec)
 }

@@ -228,6 +228,7 @@ impl<'a> Section<'a> {
             return match payload_type.value() {
                 0 => Some(Encoding::Audio(AudioCodec::Pcmu)),
                 8 => Some(Encoding::Audio(AudioCodec::Pcma)),
+                13 => Some(Encoding::ComfortNoise),
                 _ => None,
             };
         };
@@ -238,6 +239,9 @@ impl<'a> Section<'a> {
         }
         if name.eq_ignore_ascii_case(TELEPHONE_EVENT) {
             return Some(Encoding::TelephoneEvent);
+        }
+        if name.eq_ignore_ascii_case(COMFORT_NOISE) {
+            return Some(Encoding::ComfortNoise);
         }
         AudioCodec::from_name(name).map(Encoding::Audio)
     }
@@ -348,4 +352,5 @@ const MAX_CANDIDATES: usize = 32;
 /// Phones offer two to four.
 const MAX_CRYPTO: usize = 16;
 
+pub(super) const COMFORT_NOISE: &str = "CN";
 pub(super) const TELEPHONE_EVENT: &str = "telephone-event";

@@ -192,6 +192,7 @@ fn formats() -> impl Strategy<Value = Vec<Format>> {
         Encoding::Audio(AudioCodec::Pcma),
         Encoding::Audio(AudioCodec::Pcmu),
         Encoding::TelephoneEvent,
+        Encoding::ComfortNoise,
     ]);
     prop::collection::btree_map(0u8..128, encoding, 0..5).prop_map(|formats| {
         formats

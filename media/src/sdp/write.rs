@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::parse::TELEPHONE_EVENT;
+use super::parse::{COMFORT_NOISE, TELEPHONE_EVENT};
 use super::{
     Audio, Connection, Description, Encoding, Format, Ice, IceImplementation, Media, Rtcp,
 };
@@ -108,6 +108,7 @@ impl Display for Format {
         let number = self.payload_type.value();
         match self.encoding {
             Encoding::Audio(codec) => write!(f, "a=rtpmap:{number} {codec}/8000\r\n"),
+            Encoding::ComfortNoise => write!(f, "a=rtpmap:{number} {COMFORT_NOISE}/8000\r\n"),
             // Events 0 to 15 are the DTMF digits (RFC 4733 §3.2).
             Encoding::TelephoneEvent => write!(
                 f,

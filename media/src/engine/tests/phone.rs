@@ -1,6 +1,6 @@
 //! A SIP phone's media: one UDP socket, G.711, no protection.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::PATIENCE;
@@ -38,7 +38,11 @@ pub fn candidate(answer: &str) -> Option<SocketAddr> {
 
 impl Phone {
     pub fn new() -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback socket");
+        Self::at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    pub fn at(ip: IpAddr) -> Self {
+        let socket = UdpSocket::bind((ip, 0)).expect("a loopback socket");
         socket
             .set_read_timeout(Some(Duration::from_millis(5)))
             .expect("a timeout");
@@ -51,9 +55,11 @@ impl Phone {
     }
 
     pub fn offer(&self, payload_type: u8) -> String {
-        let port = self.socket.local_addr().expect("bound").port();
+        let local = self.socket.local_addr().expect("bound");
+        let (ip, port) = (local.ip(), local.port());
+        let family = if ip.is_ipv4() { 4 } else { 6 };
         format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+            "v=0\r\no=- 1 1 IN IP{family} {ip}\r\ns=-\r\nc=IN IP{family} {ip}\r\nt=0 0\r\n\
              m=audio {port} RTP/AVP {payload_type} 101\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
         )
