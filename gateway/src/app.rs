@@ -68,10 +68,7 @@ impl Gateway {
         let keys = idempotency_keys(&store, now).await;
         let codecs = audio_codecs(&config.media);
         let engine = engine(&config.media, codecs.clone(), media_events)?;
-        let prompts = Prompts::load(&config.prompts)?;
-        let of_route = |route| prompts.of_route(route);
-        let route_prompts = config.routes.iter().map(of_route);
-        let route_prompts = route_prompts.collect::<Result<_, _>>()?;
+        let (prompts, route_prompts) = Prompts::configured(&config)?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
         let (arrivals, arrival_queue) = Transports::arrivals();
         let rate = config.limits.sip_rate_per_source;

@@ -54,6 +54,9 @@ impl Task {
                 let _ = self.endpoint.ring(now.instant, dialog?, 180, None);
             }
             Action::Accept { description } => {
+                if let Some(invited) = placed.invited.take() {
+                    self.metrics.invite_answered(now.instant - invited);
+                }
                 let _ = self
                     .endpoint
                     .accept(now.instant, dialog?, Body::sdp(description));
@@ -65,7 +68,10 @@ impl Task {
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
             Action::AskAgent => {
                 let answers = placed.when_asked == WhenAsked::Answer;
-                if answers && readiness::can_talk(&self.agents[agent]).is_ok() {
+                let talks = self
+                    .live_calls(agent)
+                    .any(|(other, placed)| other != age && placed.bridged.is_some());
+                if answers && !talks && readiness::can_talk(&self.agents[agent]).is_ok() {
                     let how = Answered::ByPolicy;
                     return Some(Input::Answer { how });
                 }

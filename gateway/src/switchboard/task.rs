@@ -23,7 +23,7 @@ use crate::call::ringing::Ringing;
 use crate::call::state::{self, Call};
 use crate::clock::Moment;
 use crate::config::Config;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Side};
 use crate::prompts::Prompts;
 use crate::store::{Disposition, Store};
 use crate::transport::{Losses, Transports};
@@ -71,9 +71,13 @@ pub struct Task {
     pub(super) open: BTreeSet<Age>,
     /// Those of them that each agent's desk shows, in the order of the agents.
     pub(super) at_desk: Vec<BTreeSet<Age>>,
+    /// Those of them that ring, or did a moment ago.
+    pub(super) ringing: BTreeSet<Age>,
+    /// An agent may have room for a call who had none.
+    pub(super) freed: bool,
     call_deadlines: Agenda<Age>,
     session_deadlines: Agenda<usize>,
-    /// Agents whose socket closed in a talk: until when their audio may show that they are there.
+    /// Agents in a talk who may be gone: until when their audio may show that they are there.
     pub(super) doubts: Agenda<usize>,
     /// Agents whose session may have got another deadline.
     stirred: BTreeSet<usize>,
@@ -124,6 +128,8 @@ pub(super) struct Placed {
     pub played_from: Option<Instant>,
     /// The customer is up and hears nothing.
     pub silent_since: Option<Instant>,
+    /// The sides to whom no first audio has come.
+    pub unheard: Vec<Side>,
     /// The agent's audio path is gone; the call ends with it unless it comes back in time.
     pub without_agent: Option<Doom>,
     /// The customer's, likewise.
@@ -133,6 +139,8 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
+    /// When the INVITE came that the dial was for.
+    pub invited: Option<Instant>,
     /// What the agent, or a back end, said came of it.
     pub disposition: Option<Disposition>,
     /// What the store has of it.
@@ -287,6 +295,8 @@ impl Task {
             ages: HashMap::new(),
             open: BTreeSet::new(),
             at_desk,
+            ringing: BTreeSet::new(),
+            freed: false,
             call_deadlines: Agenda::new(),
             session_deadlines: Agenda::new(),
             doubts: Agenda::new(),
@@ -375,8 +385,7 @@ impl Task {
             self.close_leg(leg);
         }
         for agent in self.doubts.due(now.instant) {
-            self.doubts.set(agent, None);
-            self.doom(now, agent);
+            self.believe(now, agent);
         }
         for agent in self.session_deadlines.due(now.instant) {
             self.session_due(now, agent);
@@ -415,7 +424,7 @@ impl Task {
         }
     }
 
-    /// Carries on until nobody has anything to do at once.
+    /// Carries on until nobody has anything to do at once, then shows what changed.
     fn settle(&mut self, now: Moment) {
         loop {
             if let Some((age, input)) = self.pending.pop_front() {
@@ -429,10 +438,13 @@ impl Task {
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
             } else {
-                break;
+                self.publish(now);
+                if !std::mem::take(&mut self.freed) {
+                    return;
+                }
+                self.ring_more(now);
             }
         }
-        self.publish(now);
     }
 
     /// Feeds a call at once; its further inputs follow in order.
@@ -472,16 +484,21 @@ impl Task {
             prompts: entry.prompts,
             played_from: None,
             silent_since: None,
+            unheard: vec![Side::Agent, Side::Customer],
             without_agent: None,
             without_customer: None,
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
+            invited: None,
             disposition: None,
             marked: None,
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
+        }
+        if let Desks::Ringing(_) = placed.desks {
+            self.ringing.insert(age);
         }
         self.calls.insert(age, placed);
         self.carry_out(now, age, actions);
@@ -533,6 +550,7 @@ impl Task {
     /// Tells the agent's browser how the agent stands.
     pub(super) fn show_agent(&mut self, now: Moment, agent: usize) {
         let view = self.agents[agent].view();
+        self.freed = true;
         self.tell_agent(now, agent, Event::Agent { agent: view });
     }
 
@@ -550,8 +568,9 @@ impl Task {
             let desks = placed.desks();
             if placed.call.is_closed() {
                 self.open.remove(&age);
+                self.ringing.remove(&age);
                 for agent in &desks {
-                    self.at_desk[*agent].remove(&age);
+                    self.freed |= self.at_desk[*agent].remove(&age);
                 }
                 self.call_deadlines.set(age, None);
             } else {

@@ -7,6 +7,8 @@ mod failover;
 mod lines;
 mod offers;
 mod pair;
+mod reliable;
 mod requests;
 mod script;
+mod timers;
 mod trunks;
