@@ -68,6 +68,9 @@ struct Registered {
     /// RTP packets received and not passed on. `cause`.
     rtp_dropped_packets_total: IntCounterVec,
 
+    /// Messages of the provider that this version doesn't know.
+    provider_unknown_messages_total: IntCounter,
+
     /// 1 while no new calls are taken.
     draining: IntGauge,
 
@@ -116,6 +119,10 @@ pub struct Now {
 }
 
 impl Metrics {
+    pub fn unknown_message(&self) {
+        self.0.provider_unknown_messages_total.inc();
+    }
+
     pub fn new() -> Self {
         let registry = Registry::new();
         let registered = Registered {
@@ -219,6 +226,11 @@ impl Metrics {
                 "warmline_rtp_dropped_packets_total",
                 "RTP packets received and not passed on.",
                 &["cause"],
+            ),
+            provider_unknown_messages_total: counter(
+                &registry,
+                "warmline_provider_unknown_messages_total",
+                "Messages of the provider that this version doesn't know.",
             ),
             draining: gauge(
                 &registry,

@@ -27,7 +27,8 @@ use tokio::sync::oneshot;
 pub use self::calls::{FileError, Wanted};
 pub use self::keys::StoredKey;
 pub use self::pending::Standing;
-pub use self::record::{Disposition, Kept, Place, Platform, Record};
+pub use self::record::{Disposition, Kept, Place, Record};
+pub use crate::call::platform::Platform;
 
 use self::pending::{Job, Pending};
 use self::writer::Writer;

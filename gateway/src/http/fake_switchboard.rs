@@ -112,6 +112,16 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
         Api::Agents { reply } => {
             let _ = reply.send(vec![agent("agent7"), agent("agent8")]);
         }
+        Api::Ask { reply, .. } => {
+            let choice = crate::ozonetel::Choice {
+                id: Some("300401".to_owned()),
+                name: "Demo".to_owned(),
+            };
+            let _ = reply.send(Ok(vec![choice]));
+        }
+        Api::Reported { reply, .. } => {
+            let _ = reply.send(());
+        }
         Api::Lines { reply } => {
             let line = LineView {
                 id: "agent7/sip".to_owned(),

@@ -53,10 +53,11 @@ mod tests {
 
     /// Paths and verbs as the sources of the routes write them: `.route("/v1/calls", post(place).get(list))`.
     fn routed() -> BTreeSet<String> {
-        const SOURCES: [&str; 5] = [
+        const SOURCES: [&str; 6] = [
             include_str!("calls.rs"),
             include_str!("agents.rs"),
             include_str!("lines.rs"),
+            include_str!("providers.rs"),
             include_str!("socket.rs"),
             include_str!("../http.rs"),
         ];
@@ -177,6 +178,9 @@ mod tests {
             did: word(),
             skill: word(),
             uui: word(),
+            wrap_up_s: Some(30),
+            status: word(),
+            recording: word(),
             started_at: Some(1),
             answered_at: Some(2),
             ended_at: Some(3),

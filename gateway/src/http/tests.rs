@@ -46,6 +46,7 @@ fn desk_with((switchboard, heard): (Switchboard, mpsc::Receiver<Heard>), dial_ra
         allowed_origins: Vec::new(),
         dial_rate,
         mode: Mode::Serve,
+        provider_secret: None,
     });
     Desk {
         public,
@@ -668,6 +669,7 @@ async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
         allowed_origins: Vec::new(),
         dial_rate: 1,
         mode: Mode::Dev,
+        provider_secret: None,
     };
     let bind = async || TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let (public, operations) = (bind().await, bind().await);

@@ -6,9 +6,10 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, params_from_iter};
 use serde_json::Value;
 
-use super::record::{Disposition, Kept, Place, Platform, Record};
+use super::record::{Disposition, Kept, Place, Record};
 use super::schema::SchemaError;
 use crate::agent::wire::CallState;
+use crate::call::platform::Platform;
 use crate::call::termination::Termination;
 use crate::call::{CallId, Told};
 

@@ -43,6 +43,15 @@ impl Task {
                     self.agents.iter().map(crate::agent::Agent::view).collect();
                 let _ = reply.send(views);
             }
+            Api::Ask {
+                agent,
+                question,
+                reply,
+            } => self.ask_platform(&agent, question, reply),
+            Api::Reported { report, reply } => {
+                self.handle_report(report);
+                let _ = reply.send(());
+            }
             Api::Lines { reply } => {
                 let _ = reply.send(self.lines());
             }

@@ -125,6 +125,10 @@ impl Task {
             ));
         }
         placed.disposition = Some(disposition.clone());
+        self.dispose_at_platform(age, &disposition)?;
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return Err(Problem::not_found("There is no such call."));
+        };
         if placed.call.is_closed() {
             placed.call.tell(now, disposition.told());
             self.touched.insert(age);
@@ -178,7 +182,7 @@ impl Placed {
             view: self.call.view(),
             cause: self.call.termination().map(|ended| ended.cause),
             story: self.call.story().to_vec(),
-            platform: Platform::default(),
+            platform: self.platform.clone(),
             disposition: self.disposition.clone(),
         }
     }

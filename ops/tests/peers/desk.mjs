@@ -17,6 +17,11 @@ export class Desk {
     return Promise.all(agents.map(async (agent) => Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`)));
   }
 
+  /** One more desk in a browser that is there already. */
+  static async beside(stage, browser, gateway, { agent }) {
+    return Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`);
+  }
+
   /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. `ready: false` doesn't wait for it. */
   static async at(stage, address, { hz, spoken, ready }) {
     return Desk.#in(stage, await launch(stage, hz, spoken), address, ready);

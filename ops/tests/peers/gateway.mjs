@@ -12,9 +12,9 @@ export const binary = (name) => path.join(TARGET, 'debug', name);
 
 export class Gateway {
   /** Starts with `sections`, TOML that follows the parts which every test needs. */
-  static async start(stage, sections) {
+  static async start(stage, sections, { rtpPorts = RTP_PORTS } = {}) {
     const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1));
-    const rtp = await stage.ports.take(RTP_PORTS);
+    const rtp = await stage.ports.take(rtpPorts);
     gateway.configuration = await stage.write('warmline.toml', `
 [http]
 listen = "127.0.0.1:${gateway.port}"
@@ -26,7 +26,7 @@ hs256_secret = "a secret of the stage, thirty-two bytes or more"
 [media]
 public_ip = "127.0.0.1"
 webrtc_port = ${await stage.ports.take(1)}
-rtp_ports = "${rtp}-${rtp + RTP_PORTS - 1}"
+rtp_ports = "${rtp}-${rtp + rtpPorts - 1}"
 workers = 1
 
 ${sections}`);
