@@ -170,6 +170,9 @@ impl Door {
 
     fn place(&self, now: Instant, peer: IpAddr) -> Option<Place> {
         let mut callers = lock(&self.callers);
+        if callers.len() >= CALLERS_REMEMBERED {
+            callers.retain(|_, caller| caller.open > 0);
+        }
         let caller = callers.entry(peer).or_insert_with(|| Caller {
             open: 0,
             rate: CallRate::per_second(OPENED_A_SECOND),
@@ -198,6 +201,9 @@ const OPEN_AT_MOST: usize = 64;
 
 /// New connections of one address: room for a proxy that opens one a call.
 const OPENED_A_SECOND: u32 = 100;
+
+/// A trunk may be open to a wide network; those who have no connection are forgotten then.
+const CALLERS_REMEMBERED: usize = 1_024;
 
 /// Below the time that a call with another peer to try waits for this one.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(4);

@@ -57,7 +57,7 @@ export class SipPeer {
   static on(socket) {
     const peer = new SipPeer((text) => socket.write(text), () => socket.destroy());
     peer.socket = socket;
-    peer.closed = once(socket, 'close');
+    peer.closed = new Promise((resolve) => socket.on('close', resolve));
     socket.on('error', () => {});
     socket.setEncoding('latin1').on('data', (text) => peer.#frame(text));
     return peer;
