@@ -20,7 +20,9 @@ use crate::metrics::Metrics;
 use crate::ozonetel::{self, Standing, TokenAgent};
 use crate::prompts::Prompts;
 use crate::store::{Store, StoredKey};
-use crate::switchboard::{NOT_AT_THE_DESK, Input, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of};
+use crate::switchboard::{
+    Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
+};
 use crate::transport::{LineTarget, Security, Transports, client_config, server_config};
 
 /// Runs the gateway until a signal ends it.
@@ -86,7 +88,10 @@ impl Gateway {
             allowed_origins: config.http.allowed_origins.clone(),
             dial_rate: config.http.dial_rate,
             mode,
-            provider_secret: config.ozonetel.as_ref().and_then(|o| o.events_secret.clone()),
+            provider_secret: config
+                .ozonetel
+                .as_ref()
+                .and_then(|o| o.events_secret.clone()),
         };
         let parts = Parts {
             config,
@@ -375,8 +380,7 @@ fn agents(
                 }
             };
             let starts = transports.starts();
-            let socket =
-                ozonetel::connect(shared.clone(), tls.clone(), starts, speaks_for, tell);
+            let socket = ozonetel::connect(shared.clone(), tls.clone(), starts, speaks_for, tell);
             // Until the agent is at a desk.
             socket.stand(Standing::Paused(NOT_AT_THE_DESK.to_owned()));
             agent.token = Some(Token {

@@ -21,8 +21,8 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::agent::wire;
 use crate::call::CallId;
-use crate::config::Secret;
 use crate::clock::Moment;
+use crate::config::Secret;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoredKey};
 use crate::switchboard::{ConnectionId, Switchboard};

@@ -5,8 +5,8 @@
 //!
 //! `token` is the pure state machine; `socket` drives it with a WebSocket and a clock.
 
-pub(crate) mod command;
 mod choice;
+pub(crate) mod command;
 mod identity;
 mod push;
 mod reply;

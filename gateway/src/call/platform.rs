@@ -90,18 +90,48 @@ mod tests {
         for (told, report, expected) in [
             (
                 "newCall",
-                Platform { did: text("919000000000"), wrap_up_s: Some(30), ..Platform::default() },
-                Platform { did: text("919000000000"), wrap_up_s: Some(30), ..Platform::default() },
+                Platform {
+                    did: text("919000000000"),
+                    wrap_up_s: Some(30),
+                    ..Platform::default()
+                },
+                Platform {
+                    did: text("919000000000"),
+                    wrap_up_s: Some(30),
+                    ..Platform::default()
+                },
             ),
             (
                 "callDetails fills the times",
-                Platform { started_at: Some(1), ended_at: Some(9), ..Platform::default() },
-                Platform { did: text("919000000000"), wrap_up_s: Some(30), started_at: Some(1), ended_at: Some(9), ..Platform::default() },
+                Platform {
+                    started_at: Some(1),
+                    ended_at: Some(9),
+                    ..Platform::default()
+                },
+                Platform {
+                    did: text("919000000000"),
+                    wrap_up_s: Some(30),
+                    started_at: Some(1),
+                    ended_at: Some(9),
+                    ..Platform::default()
+                },
             ),
             (
                 "the webhook's number is ignored, its times stand, its gaps take nothing away",
-                Platform { did: text("5005"), skill: text("sales"), ended_at: Some(12), ..Platform::default() },
-                Platform { did: text("919000000000"), skill: text("sales"), wrap_up_s: Some(30), started_at: Some(1), ended_at: Some(12), ..Platform::default() },
+                Platform {
+                    did: text("5005"),
+                    skill: text("sales"),
+                    ended_at: Some(12),
+                    ..Platform::default()
+                },
+                Platform {
+                    did: text("919000000000"),
+                    skill: text("sales"),
+                    wrap_up_s: Some(30),
+                    started_at: Some(1),
+                    ended_at: Some(12),
+                    ..Platform::default()
+                },
             ),
         ] {
             assert!(kept.learn(report.clone()), "{told}");

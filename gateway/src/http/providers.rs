@@ -56,7 +56,10 @@ async fn take(public: &Public, given: &str, body: &[u8]) -> Result<StatusCode, P
 
 /// In a time that tells nothing of where they differ.
 fn same(given: &[u8], secret: &[u8]) -> bool {
-    let differences = given.iter().zip(secret).fold(0, |sum, (a, b)| sum | (a ^ b));
+    let differences = given
+        .iter()
+        .zip(secret)
+        .fold(0, |sum, (a, b)| sum | (a ^ b));
     given.len() == secret.len() && differences == 0
 }
 
@@ -69,7 +72,13 @@ mod tests {
 
     #[test]
     fn only_the_whole_secret_is_the_secret() {
-        for (given, is) in [("secret", true), ("secre", false), ("secret7", false), ("Secret", false), ("", false)] {
+        for (given, is) in [
+            ("secret", true),
+            ("secre", false),
+            ("secret7", false),
+            ("Secret", false),
+            ("", false),
+        ] {
             assert_eq!(same(given.as_bytes(), b"secret"), is, "{given}");
         }
     }

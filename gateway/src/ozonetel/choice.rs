@@ -17,15 +17,27 @@ impl Choice {
     /// The list in a reply, under whatever name: the first value that is a list, or a text that separates by commas.
     pub(super) fn list(reply: &Map<String, Value>) -> Option<Vec<Self>> {
         let lists = LISTS.iter().filter_map(|name| reply.get(*name));
-        lists.chain(reply.values()).find_map(|value| match value {
-            Value::Array(items) => Some(items.iter().filter_map(Self::of).take(AT_MOST).collect()),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-                None
-            }
-        }).or_else(|| {
-            let text = LISTS.iter().find_map(|name| text(reply.get(*name)?))?;
-            Some(text.split(',').filter_map(Self::of_text).take(AT_MOST).collect())
-        })
+        lists
+            .chain(reply.values())
+            .find_map(|value| match value {
+                Value::Array(items) => {
+                    Some(items.iter().filter_map(Self::of).take(AT_MOST).collect())
+                }
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Object(_) => None,
+            })
+            .or_else(|| {
+                let text = LISTS.iter().find_map(|name| text(reply.get(*name)?))?;
+                Some(
+                    text.split(',')
+                        .filter_map(Self::of_text)
+                        .take(AT_MOST)
+                        .collect(),
+                )
+            })
     }
 
     fn of(item: &Value) -> Option<Self> {
@@ -70,14 +82,30 @@ mod tests {
             name: name.to_owned(),
         };
         for (reply, list) in [
-            (json!({ "campList": ["300401~Demo", "~"] }), Some(vec![choice(Some("300401"), "Demo")])),
-            (json!({ "status": "success", "other": ["Yes", 7] }), Some(vec![choice(None, "Yes"), choice(None, "7")])),
-            (json!({ "dispositions": "Yes, No" }), Some(vec![choice(None, "Yes"), choice(None, "No")])),
-            (json!({ "dispositions": [{ "id": 4, "name": "Yes" }] }), Some(vec![choice(Some("4"), "Yes")])),
+            (
+                json!({ "campList": ["300401~Demo", "~"] }),
+                Some(vec![choice(Some("300401"), "Demo")]),
+            ),
+            (
+                json!({ "status": "success", "other": ["Yes", 7] }),
+                Some(vec![choice(None, "Yes"), choice(None, "7")]),
+            ),
+            (
+                json!({ "dispositions": "Yes, No" }),
+                Some(vec![choice(None, "Yes"), choice(None, "No")]),
+            ),
+            (
+                json!({ "dispositions": [{ "id": 4, "name": "Yes" }] }),
+                Some(vec![choice(Some("4"), "Yes")]),
+            ),
             (json!({ "campList": [] }), Some(vec![])),
             (json!({ "status": "success" }), None),
         ] {
-            assert_eq!(Choice::list(reply.as_object().expect("an object")), list, "{reply}");
+            assert_eq!(
+                Choice::list(reply.as_object().expect("an object")),
+                list,
+                "{reply}"
+            );
         }
     }
 }

@@ -460,7 +460,10 @@ mod tests {
     fn signing_out_and_asking_for_lists_have_their_keys() {
         let none = BTreeMap::new();
         let logout = render(Command::Logout, &none).expect("valid");
-        assert_eq!([&logout["params"], &logout["phoneNumber"]], ["manual", "500607"]);
+        assert_eq!(
+            [&logout["params"], &logout["phoneNumber"]],
+            ["manual", "500607"]
+        );
         let dispositions = render(Command::Dispositions, &none).expect("valid");
         assert_eq!(dispositions["params"], "~manual~300401");
         assert_eq!(

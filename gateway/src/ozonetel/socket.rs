@@ -45,7 +45,10 @@ pub enum DialRefused {
 
 #[derive(Debug)]
 enum Order {
-    Dial { call: CallId, number: String },
+    Dial {
+        call: CallId,
+        number: String,
+    },
     Release,
     Stand(Standing),
     Dispose(Disposal),

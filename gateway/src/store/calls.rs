@@ -5,9 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, params_f
 use serde_json::Value;
 
 use super::record::{Disposition, Kept, Place, Record};
-use crate::call::platform::Platform;
 use super::schema::SchemaError;
 use crate::agent::wire::CallState;
+use crate::call::platform::Platform;
 use crate::call::termination::Termination;
 use crate::call::{CallId, Told};
 

@@ -47,7 +47,11 @@ impl Task {
         self.stir(agent);
         self.show_agent(now, agent);
         if let Some(reason) = reason {
-            self.notify(now, agent, format!("A supervisor changed your status: {reason}."));
+            self.notify(
+                now,
+                agent,
+                format!("A supervisor changed your status: {reason}."),
+            );
         }
     }
 
@@ -87,8 +91,10 @@ impl Task {
             call: placed.call.id.clone(),
             ucid: ucid.clone(),
             did: placed.platform.did.clone(),
-            number: Number::parse(peer)
-                .map_or_else(|_| String::new(), |number| number.national(country).to_owned()),
+            number: Number::parse(peer).map_or_else(
+                |_| String::new(),
+                |number| number.national(country).to_owned(),
+            ),
             uui: placed.platform.uui.clone(),
             code: code.clone(),
             callback_at: disposition.callback_at,
@@ -147,7 +153,8 @@ impl Task {
     /// The webhook's report goes to the call of that name, however long it is over; it ends nothing.
     pub(super) fn handle_report(&mut self, report: Report) {
         let Report { ucids, platform } = report;
-        let is_meant = |ours: &Option<String>| ours.as_ref().is_some_and(|ours| ucids.contains(ours));
+        let is_meant =
+            |ours: &Option<String>| ours.as_ref().is_some_and(|ours| ucids.contains(ours));
         let meant = self
             .calls
             .iter()

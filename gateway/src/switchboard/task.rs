@@ -670,8 +670,12 @@ impl Task {
             }
             self.settle(now);
         }
-        let tokens = self.agents.iter_mut().filter_map(|agent| agent.token.take());
-        let signed_out = futures_util::future::join_all(tokens.map(|token| token.socket.sign_out()));
+        let tokens = self
+            .agents
+            .iter_mut()
+            .filter_map(|agent| agent.token.take());
+        let signed_out =
+            futures_util::future::join_all(tokens.map(|token| token.socket.sign_out()));
         if tokio::time::timeout(GOOD_BYE, signed_out).await.is_err() {
             tracing::info!("some agents were not signed out at the provider in time");
         }

@@ -12,7 +12,7 @@ export const binary = (name) => path.join(TARGET, 'debug', name);
 
 export class Gateway {
   /** Starts with `sections`, TOML that follows the parts which every test needs. */
-  static async start(stage, sections) {
+  static async start(stage, sections, { env } = {}) {
     const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1));
     const rtp = await stage.ports.take(RTP_PORTS);
     gateway.configuration = await stage.write('warmline.toml', `
@@ -31,7 +31,7 @@ workers = 1
 
 ${sections}`);
     gateway.process = stage.process('warmline', binary('warmline'), ['serve', '--config', gateway.configuration], {
-      env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
+      env: env ?? { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
     });
     await until('the gateway serves', () => gateway.#serves());
     return gateway;
