@@ -303,7 +303,7 @@ impl Transports {
 
 /// Who opens a connection to the provider waits for its turn here.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Starts(Arc<Mutex<Pace>>);
+pub struct Starts(Arc<Mutex<Pace>>);
 
 impl Starts {
     pub(crate) fn reserve(&self, now: Instant) -> Instant {
