@@ -51,14 +51,13 @@ function busiestSecond(times) {
 
 staged('a thousand agents come up in step, cost little, and come back after a cut', async (stage, context) => {
   const provider = await Provider.start(stage);
-  const quiet = { ...process.env, RUST_LOG: 'warn' };
-  const few = await Gateway.start(stage, provider.section() + agent(0), { env: quiet });
+  const few = await Gateway.start(stage, provider.section() + agent(0), { log: 'warn' });
   const before = await resident(few.process);
   await few.process.stop();
 
   const began = Date.now();
   const agents = Array.from({ length: AGENTS }, (_, n) => agent(n + 1)).join('');
-  const gateway = await Gateway.start(stage, provider.section() + agents, { env: quiet });
+  const gateway = await Gateway.start(stage, provider.section() + agents, { log: 'warn' });
   await allUp(gateway, 80_000);
   const took = (Date.now() - began) / 1000;
   const cost = ((await resident(gateway.process)) - before) / AGENTS;

@@ -54,6 +54,9 @@ impl Task {
                 let _ = self.endpoint.ring(now.instant, dialog?, 180, None);
             }
             Action::Accept { description } => {
+                if let Some(invited) = placed.invited.take() {
+                    self.metrics.invite_answered(now.instant - invited);
+                }
                 let _ = self
                     .endpoint
                     .accept(now.instant, dialog?, Body::sdp(description));

@@ -2,10 +2,11 @@
 
 use super::dialling::Asker;
 use super::task::Task;
-use super::{Api, Health, LineKind, LineView, TrunkWay};
+use super::{Api, Health, LineKind, LineView, TrunkWay, Usage};
 use crate::agent::Connection;
 use crate::agent::wire::AgentView;
 use crate::call::CallId;
+use crate::call::expectation::Expectations;
 use crate::clock::Moment;
 use crate::http::problem::Problem;
 
@@ -83,6 +84,18 @@ impl Task {
         lines
     }
 
+    fn usage(&self) -> Usage {
+        let sip = self.endpoint.counts();
+        let workers = self.engine.counters();
+        Usage {
+            dialogs: sip.dialogs,
+            transactions: sip.client_transactions + sip.server_transactions,
+            expectations: self.expectations.iter().map(Expectations::count).sum(),
+            legs: workers.iter().map(|worker| worker.legs).sum(),
+            bridges: workers.iter().map(|worker| worker.bridges).sum(),
+        }
+    }
+
     fn health(&self) -> Health {
         let lines = self.lines();
         Health {
@@ -96,6 +109,7 @@ impl Task {
                 .values()
                 .filter(|placed| placed.call.is_up())
                 .count(),
+            usage: self.usage(),
         }
     }
 }

@@ -140,6 +140,8 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
+    /// When the INVITE came that the dial was for.
+    pub invited: Option<Instant>,
     /// What the platform says of it.
     pub platform: Platform,
     /// What the agent, or a back end, said came of it.
@@ -491,6 +493,7 @@ impl Task {
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
+            invited: None,
             platform: Platform::default(),
             disposition: None,
             marked: None,

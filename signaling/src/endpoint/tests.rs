@@ -7,6 +7,7 @@ mod failover;
 mod lines;
 mod offers;
 mod pair;
+mod reconnects;
 mod reliable;
 mod requests;
 mod script;
