@@ -10,8 +10,6 @@
 //! | the platform's times, its status, its recording | whoever tells last: its record is closed after the call |
 //! | when the agent answered, and why the call ended | the gateway's own record; the platform's stands beside it |
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 /// One report of the platform, or all of them taken together.
@@ -59,11 +57,6 @@ impl Platform {
         last(&mut self.answered_at, report.answered_at);
         last(&mut self.ended_at, report.ended_at);
         *self != before
-    }
-
-    /// The time after the talk, if the platform told it.
-    pub fn wrap_up(&self) -> Option<Duration> {
-        self.wrap_up_s.map(Duration::from_secs)
     }
 }
 

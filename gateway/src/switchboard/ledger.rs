@@ -116,19 +116,17 @@ impl Task {
         age: Age,
         disposition: Disposition,
     ) -> Result<CallView, Problem> {
-        let Some(placed) = self.calls.get_mut(&age) else {
-            return Err(Problem::not_found("There is no such call."));
-        };
-        if placed.call.is_up() {
+        let up = self.calls.get(&age).map(|placed| placed.call.is_up());
+        if up == Some(true) {
             return Err(Problem::conflict(
                 "The call is not over; a disposition follows its end.",
             ));
         }
-        placed.disposition = Some(disposition.clone());
         self.dispose_at_platform(age, &disposition)?;
         let Some(placed) = self.calls.get_mut(&age) else {
             return Err(Problem::not_found("There is no such call."));
         };
+        placed.disposition = Some(disposition.clone());
         if placed.call.is_closed() {
             placed.call.tell(now, disposition.told());
             self.touched.insert(age);

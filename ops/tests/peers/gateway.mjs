@@ -12,7 +12,7 @@ export const binary = (name) => path.join(TARGET, 'debug', name);
 
 export class Gateway {
   /** Starts with `sections`, TOML that follows the parts which every test needs. */
-  static async start(stage, sections, { rtpPorts = RTP_PORTS } = {}) {
+  static async start(stage, sections, { rtpPorts = RTP_PORTS, log } = {}) {
     const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1));
     const rtp = await stage.ports.take(rtpPorts);
     gateway.configuration = await stage.write('warmline.toml', `
@@ -30,6 +30,7 @@ rtp_ports = "${rtp}-${rtp + rtpPorts - 1}"
 workers = 1
 
 ${sections}`);
+    gateway.log = log;
     await gateway.again();
     return gateway;
   }
@@ -37,7 +38,7 @@ ${sections}`);
   /** Starts it, a second time too: with the configuration and the records that are there. */
   async again() {
     this.process = this.stage.process('warmline', binary('warmline'), ['serve', '--config', this.configuration], {
-      env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
+      env: { ...process.env, RUST_LOG: this.log ?? process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
     });
     await until('the gateway serves', () => this.#serves());
   }

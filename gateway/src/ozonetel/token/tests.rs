@@ -412,6 +412,138 @@ fn wrap_up_ends_with_a_release() {
 }
 
 #[test]
+fn how_the_agent_stands_is_said_once_and_again_after_wrap_up_or_a_cut() {
+    let mut t = Fixture::signed_in("");
+    t.token.handle_standing(Standing::Ready, t.now);
+    assert!(t.sent().is_empty(), "the sign-in made ready");
+    let lunch = || Standing::Paused("lunch".to_owned());
+    t.token.handle_standing(lunch(), t.now);
+    t.token.handle_standing(lunch(), t.now);
+    let sent = t.sent();
+    assert_eq!(kinds(&sent), ["tbAgentPause"]);
+    assert_eq!(sent[0]["params"], "lunch,manual");
+    t.text(json!({ "utid": 3, "status": "success" }));
+
+    t.text(json!({ "type": "agentRelease", "agentMonitorUcid": "12345678901234" }));
+    t.token.handle_standing(lunch(), t.now);
+    assert_eq!(kinds(&t.sent()), ["tbAgentPause"], "wrap-up is over");
+    t.text(json!({ "utid": 4, "status": "success" }));
+
+    t.closed("cut");
+    t.token.handle_standing(Standing::Ready, t.now);
+    t.pass(1.0);
+    t.connected();
+    t.text(json!({ "usId": "Qm9hcmRfMDAwMDI=" }));
+    assert_eq!(kinds(&t.sent()), ["tbReconnect"]);
+    t.text(json!({ "utid": 5, "resp": "Success" }));
+    assert_eq!(
+        kinds(&t.sent()),
+        ["tbAgentRelease"],
+        "what changed meanwhile"
+    );
+}
+
+#[test]
+fn an_agent_who_is_paused_signs_in_paused() {
+    let mut t = Fixture::new("");
+    t.token
+        .handle_standing(Standing::Paused("Not at the desk".to_owned()), t.now);
+    t.connected();
+    t.text(json!({ "usId": "Qm9hcmRfMDAwMDE=" }));
+    t.text(json!({ "utid": 1, "isSip": "true" }));
+    assert_eq!(kinds(&t.sent()), ["tbAgentLogin", "tbAgentPause"]);
+    t.told();
+    t.text(json!({ "utid": 2, "status": "error", "message": "Unknown reason" }));
+    let refused = What::StandingRefused("Unknown reason".to_owned());
+    assert_eq!(t.told(), [refused]);
+}
+
+#[test]
+fn a_disposition_has_exactly_one_outcome() {
+    let disposal = |call: &CallId| Disposal {
+        call: call.clone(),
+        ucid: "12345678901234".to_owned(),
+        did: None,
+        number: "9000000001".to_owned(),
+        uui: None,
+        code: "Interested".to_owned(),
+        callback_at: None,
+    };
+    let call = CallId::fresh();
+    for (reply, outcome) in [
+        (json!({ "utid": 3, "status": "success" }), Ok(())),
+        (json!({ "utid": 3 }), Ok(())),
+        (
+            json!({ "utid": 3, "status": "error", "message": "No such call" }),
+            Err("No such call".to_owned()),
+        ),
+    ] {
+        let mut t = Fixture::signed_in("keep_alive = \"1h\"");
+        t.token.handle_dispose(&disposal(&call), t.now);
+        t.token.handle_release(t.now);
+        assert_eq!(kinds(&t.sent()), ["tbSetDisposition", "tbAgentRelease"]);
+        t.text(reply.clone());
+        t.text(reply);
+        let call = call.clone();
+        assert_eq!(t.told(), [What::Disposed { call, outcome }]);
+    }
+    let mut t = Fixture::signed_in("");
+    t.token.handle_dispose(&disposal(&call), t.now);
+    t.closed("cut");
+    let outcome = Err("The provider did not reply.".to_owned());
+    assert_eq!(t.told()[0], What::Disposed { call, outcome });
+}
+
+#[test]
+fn a_question_is_answered_with_the_list_or_with_why_there_is_none() {
+    let mut t = Fixture::signed_in("");
+    t.token.handle_question(7, Question::Campaigns, t.now);
+    t.token.handle_question(8, Question::Dispositions, t.now);
+    assert_eq!(kinds(&t.sent()), ["tbGetCampaigns", "tbGetDispositions"]);
+    t.text(json!({ "utid": 3, "campList": ["300401~Demo"] }));
+    t.text(json!({ "utid": "4", "code": -1 }));
+    let demo = Choice {
+        id: Some("300401".to_owned()),
+        name: "Demo".to_owned(),
+    };
+    let unknown = "The provider doesn't know this command.".to_owned();
+    assert_eq!(
+        t.drain(),
+        [
+            Output::Answer {
+                question: 7,
+                answer: Ok(vec![demo])
+            },
+            Output::Answer {
+                question: 8,
+                answer: Err(unknown)
+            },
+        ]
+    );
+}
+
+#[test]
+fn signing_out_is_the_last_word() {
+    let mut t = Fixture::signed_in("");
+    t.token.handle_sign_out(t.now);
+    let out = t.drain();
+    assert!(
+        matches!(
+            &out[..],
+            [
+                Output::Send(_),
+                Output::Close,
+                Output::Tell(What::Stopped { .. })
+            ]
+        ),
+        "{out:?}"
+    );
+    assert!(matches!(&out[0], Output::Send(text) if text.contains("tbAgentLogout")));
+    t.pass(100_000.0);
+    assert_eq!(t.drain(), []);
+}
+
+#[test]
 fn commands_by_http_are_posted_and_their_answers_read_likewise() {
     let by_http = "commands = \"http-json\"\ncommand_url = \"https://cloud.example.com/command\"";
     let not_found = Posted::Answered {
