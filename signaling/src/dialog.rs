@@ -1,7 +1,9 @@
 //! A dialog: the peer-to-peer relation that requests after the first travel in (RFC 3261 §12).
 
 pub(crate) mod offer_answer;
+pub(crate) mod reliable;
 pub(crate) mod route_set;
+pub(crate) mod session_timer;
 
 use std::net::SocketAddr;
 
@@ -136,6 +138,10 @@ impl Dialog {
     /// We made the Call-ID.
     pub fn is_caller(&self) -> bool {
         self.side == Side::Caller
+    }
+
+    pub fn call_id(&self) -> &[u8] {
+        &self.call_id
     }
 
     pub fn local_tag(&self) -> &[u8] {

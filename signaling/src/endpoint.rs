@@ -5,27 +5,38 @@ mod caller;
 mod deadlines;
 mod established;
 mod event;
+mod failover;
+mod flow;
+mod inside;
 mod line;
 mod offer;
 mod outbound;
 mod path;
+mod ping;
+mod provisional;
 mod random;
+mod refresh;
 mod reply;
 mod request;
 mod transactions;
+mod trunk;
 mod usage;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 pub use caller::{InviteRequest, Party};
-pub use event::{Address, Body, Counts, Ended, Event, IncomingInvite, LineDown, Source};
+pub use event::{
+    Address, Body, Counts, Description, Ended, Event, IncomingInvite, LineDown, Source,
+};
 pub use line::LineConfig;
+pub use ping::{PeerConfig, PeerId, Reachability};
 pub(crate) use random::Random;
+pub use trunk::{TrunkConfig, TrunkId};
 
 use crate::error::Malformed;
 use crate::framing::{Frame, MAX_DATAGRAM, MAX_STREAM_MESSAGE, PONG};
@@ -34,15 +45,18 @@ use crate::profile::Profile;
 use crate::transaction::timer::Timer;
 use crate::transaction::{ClientKey, ServerKey};
 use deadlines::Deadlines;
+use flow::Sockets;
 use line::{Line, Stream};
+use ping::Peer;
 use transactions::{ClientTransaction, MergeKey, ServerTransaction, Table, TransactionId};
+use trunk::Trunk;
 use usage::{CallKey, InviteUsage};
 
-/// A UDP socket of the owner's.
+/// A UDP socket of the owner's, or where it takes and whence it opens TCP or TLS connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(pub u32);
 
-/// A TCP, TLS, WS or WSS connection of the owner's; a number is never used for a second one.
+/// A line's WS or WSS connection; a number is never used for a second one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u64);
 
@@ -81,7 +95,14 @@ pub enum Flow {
         /// The peer's address.
         peer: SocketAddr,
     },
-    /// On a connection.
+    /// On the TCP or TLS connection with a peer's address; the owner opens one where there is none.
+    Connection {
+        /// Ours: where it was accepted, or on whose behalf it is opened.
+        socket: SocketId,
+        /// The other end.
+        peer: SocketAddr,
+    },
+    /// On a line's WebSocket.
     Stream(StreamId),
 }
 
@@ -97,9 +118,16 @@ pub enum Path {
         /// The peer's address.
         peer: SocketAddr,
     },
+    /// To a peer by TCP or TLS: on the connection that is there, or a new one.
+    Connection {
+        /// Ours.
+        socket: SocketId,
+        /// The other end.
+        peer: SocketAddr,
+    },
 }
 
-/// Bytes to send. A stream's are one WebSocket message each.
+/// Bytes to send. A line's are one WebSocket message each.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// Where.
@@ -126,8 +154,14 @@ pub enum Why {
     Acknowledgement,
     /// Our offer collided and is made again.
     Glare,
+    /// A reliable provisional response of ours isn't acknowledged: resend it, or give up.
+    Provisional,
+    /// A session is to be refreshed, or counts as gone.
+    SessionTimer,
     /// A line's connection didn't come back for its calls.
     FlowLost,
+    /// A peer is to be asked whether it is there.
+    Ping,
 }
 
 /// What doesn't change while an endpoint lives.
@@ -137,6 +171,10 @@ pub struct EndpointConfig {
     pub user_agent: String,
     /// Calls at a time, those that ring included; above, INVITEs get 503.
     pub max_dialogs: usize,
+    /// Which calls ring reliably.
+    pub ringing: Ringing,
+    /// The session interval that our calls to trunks ask for (RFC 4028); `None` asks for nothing.
+    pub session_interval: Option<Duration>,
     /// Requests received and not forgotten yet; above, new ones get a 503 that isn't remembered.
     pub max_server_transactions: usize,
 }
@@ -146,10 +184,21 @@ impl Default for EndpointConfig {
         EndpointConfig {
             user_agent: concat!("Warmline/", env!("CARGO_PKG_VERSION")).to_owned(),
             max_dialogs: 10_000,
+            ringing: Ringing::ReliableWhereRequired,
+            session_interval: None,
             // 2,000 calls a second of three transactions each, remembered for 32 s.
             max_server_transactions: 200_000,
         }
     }
+}
+
+/// When 18x responses of ours are sent until a PRACK comes (RFC 3262).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ringing {
+    /// Only where the caller insists.
+    ReliableWhereRequired,
+    /// Wherever the caller can.
+    ReliableWhereSupported,
 }
 
 /// All SIP of one program: lines, calls and transactions.
@@ -161,14 +210,18 @@ pub struct Endpoint {
     config: EndpointConfig,
     random: Random,
     trunk_profile: Profile,
-    sockets: BTreeMap<SocketId, SocketAddr>,
+    sockets: Sockets,
     streams: BTreeMap<StreamId, Stream>,
     lines: BTreeMap<LineId, Line>,
+    trunks: BTreeMap<TrunkId, Trunk>,
+    peers: BTreeMap<PeerId, Peer>,
     clients: Table<ClientKey, ClientTransaction>,
     servers: Table<ServerKey, ServerTransaction>,
     merges: HashMap<MergeKey, TransactionId>,
     usages: BTreeMap<DialogId, InviteUsage>,
     calls: HashMap<CallKey, DialogId>,
+    /// Calls that are over, and our BYE.
+    parted: HashMap<CallKey, TransactionId>,
     next_dialog: u64,
     deadlines: Deadlines<Owner, Why>,
     transmits: VecDeque<Transmit>,
@@ -184,6 +237,8 @@ enum Owner {
     Server(TransactionId),
     Usage(DialogId),
     Line(LineId),
+    Trunk(TrunkId),
+    Peer(PeerId),
 }
 
 impl Endpoint {
@@ -193,14 +248,17 @@ impl Endpoint {
             config,
             random: Random::new(seed),
             trunk_profile: Profile::trunk(),
-            sockets: BTreeMap::new(),
+            sockets: Sockets::default(),
             streams: BTreeMap::new(),
             lines: BTreeMap::new(),
+            trunks: BTreeMap::new(),
+            peers: BTreeMap::new(),
             clients: Table::new(),
             servers: Table::new(),
             merges: HashMap::new(),
             usages: BTreeMap::new(),
             calls: HashMap::new(),
+            parted: HashMap::new(),
             next_dialog: 1,
             deadlines: Deadlines::new(),
             transmits: VecDeque::new(),
@@ -209,25 +267,23 @@ impl Endpoint {
         }
     }
 
-    /// Says what peers shall see of a UDP socket: `advertised` goes into Via and Contact.
-    pub fn open_socket(&mut self, socket: SocketId, advertised: SocketAddr) {
-        self.sockets.insert(socket, advertised);
-    }
-
-    /// Takes one whole SIP message, a datagram or a WebSocket message, from a peer that the owner admitted.
+    /// Takes one whole SIP message, a datagram, a WebSocket message or one that [`StreamFraming`](crate::StreamFraming)
+    /// gave, from a peer that the owner admitted.
     ///
     /// A request is kept until it is answered: `bytes` should be a buffer of its own, not a slice of a large one.
     /// What is wrong with it is counted, told as [`Event::Malformed`] and, where possible, to the peer.
     pub fn handle_message(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
         match (Frame::of(&bytes), flow) {
-            (Frame::Ping, Flow::Stream(_)) => return self.send(flow, Bytes::from_static(PONG)),
+            (Frame::Ping, Flow::Stream(_) | Flow::Connection { .. }) => {
+                return self.send(flow, Bytes::from_static(PONG));
+            }
             // Datagram keep-alives only hold a NAT binding open.
             (Frame::Ping, Flow::Datagram { .. }) | (Frame::Pong, _) => return,
             (Frame::Message, _) => {}
         }
         let limit = match flow {
             Flow::Datagram { .. } => MAX_DATAGRAM,
-            Flow::Stream(_) => MAX_STREAM_MESSAGE,
+            Flow::Stream(_) | Flow::Connection { .. } => MAX_STREAM_MESSAGE,
         };
         match Message::parse(bytes, limit) {
             Ok(message) => match message.kind() {
@@ -246,6 +302,8 @@ impl Endpoint {
                 Owner::Server(id) => self.server_timeout(now, id),
                 Owner::Usage(dialog) => self.usage_timeout(now, dialog),
                 Owner::Line(line) => self.line_timeout(now, line),
+                Owner::Trunk(trunk) => self.trunk_timeout(now, trunk),
+                Owner::Peer(peer) => self.peer_timeout(now, peer),
             }
         }
     }
@@ -279,7 +337,8 @@ impl Endpoint {
                 .lines
                 .values()
                 .filter(|line| line.registration.is_up())
-                .count(),
+                .count()
+                + self.trunks.values().filter(|trunk| trunk.is_up()).count(),
             ..self.counts.clone()
         }
     }
@@ -349,11 +408,28 @@ impl Endpoint {
     }
 
     fn admit_usage(&mut self, usage: InviteUsage) -> DialogId {
+        let dialog = self.next_dialog_id();
+        self.place_usage(dialog, usage);
+        dialog
+    }
+
+    fn next_dialog_id(&mut self) -> DialogId {
         let dialog = DialogId(self.next_dialog);
         self.next_dialog += 1;
+        dialog
+    }
+
+    fn place_usage(&mut self, dialog: DialogId, usage: InviteUsage) {
         self.calls.insert(usage.key.clone(), dialog);
         self.usages.insert(dialog, usage);
-        dialog
+    }
+
+    /// The same call, to be found by another key.
+    fn replace_usage(&mut self, dialog: DialogId, usage: InviteUsage) {
+        if let Some(before) = self.usages.get(&dialog) {
+            self.calls.remove(&before.key);
+        }
+        self.place_usage(dialog, usage);
     }
 
     /// Brings a usage's deadline in line with its state.

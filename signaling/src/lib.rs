@@ -16,10 +16,12 @@ mod transaction;
 
 pub use digest::Credentials;
 pub use endpoint::{
-    Address, Body, Counts, DialogId, Ended, Endpoint, EndpointConfig, Event, Flow, IncomingInvite,
-    InviteRequest, LineConfig, LineDown, LineId, Party, Path, SocketId, Source, StreamId, Transmit,
-    Transport, Why,
+    Address, Body, Counts, Description, DialogId, Ended, Endpoint, EndpointConfig, Event, Flow,
+    IncomingInvite, InviteRequest, LineConfig, LineDown, LineId, Party, Path, PeerConfig, PeerId,
+    Reachability, Ringing, SocketId, Source, StreamId, Transmit, Transport, TrunkConfig, TrunkId,
+    Why,
 };
 pub use error::{Malformed, Misuse};
+pub use framing::{Framed, StreamFraming, Unframeable};
 pub use profile::Profile;
 pub use transaction::timer::Timer;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::endpoint::LineDown;
 use crate::endpoint::Random;
+use crate::message::{Message, Name};
 
 /// One binding at one registrar. The owner sends what [`Step::Register`] asks and reports what came of it.
 #[derive(Debug)]
@@ -57,6 +58,21 @@ pub(crate) struct Rejection {
     pub min_expires: Option<Duration>,
 }
 
+impl Rejection {
+    pub fn of(status: u16, reason: String, response: &Message) -> Rejection {
+        let seconds = |name| {
+            let seconds = response.number(name)?;
+            Some(Duration::from_secs(seconds.into()))
+        };
+        Rejection {
+            status,
+            reason,
+            retry_after: seconds(Name::RetryAfter),
+            min_expires: seconds(Name::MinExpires),
+        }
+    }
+}
+
 impl Registration {
     pub fn new(expires: Duration) -> Registration {
         Registration {
@@ -88,6 +104,25 @@ impl Registration {
         }
         if self.state != State::Stopped {
             self.state = State::Offline;
+        }
+    }
+
+    /// The connection that we registered on is gone, and the next REGISTER opens another.
+    pub fn handle_flow_broken(&mut self, now: Instant, random: &mut Random, out: &mut Vec<Step>) {
+        match self.state {
+            State::Registered { .. } => {
+                out.push(Step::Down(LineDown::FlowLost));
+                self.state = State::Waiting {
+                    retry_at: now + self.backoff(random),
+                };
+            }
+            // A REGISTER that was out on it ended as unanswered, which was told.
+            State::Registering
+            | State::Refreshing
+            | State::Unregistering
+            | State::Waiting { .. }
+            | State::Offline
+            | State::Stopped => {}
         }
     }
 

@@ -110,6 +110,9 @@ impl ServerKey {
             | Method::Options
             | Method::Info
             | Method::Update
+            | Method::Prack
+            | Method::Refer
+            | Method::Notify
             | Method::Other => KeyClass::Other,
         };
         Self::with_class(request, flow, class)
@@ -125,6 +128,11 @@ impl ServerKey {
         let mut text = Vec::with_capacity(128);
         match flow {
             Flow::Datagram { peer, .. } => text.extend_from_slice(peer.ip().to_string().as_bytes()),
+            // Any connection of that peer's to the same place of ours: TLS isn't overheard by TCP.
+            Flow::Connection { socket, peer } => {
+                text.extend_from_slice(&socket.0.to_be_bytes());
+                text.extend_from_slice(peer.ip().to_string().as_bytes());
+            }
             Flow::Stream(stream) => text.extend_from_slice(&stream.0.to_be_bytes()),
         }
         let mut part = |bytes: &[u8]| {

@@ -158,7 +158,7 @@ pub struct Dial {
 }
 
 /// Who is called first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// The agent's leg is there before the customer is dialled.

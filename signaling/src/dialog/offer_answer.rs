@@ -6,7 +6,7 @@ pub(crate) enum Gate<T> {
     /// Both sides may offer.
     #[default]
     Settled,
-    /// Our re-INVITE waits for its final response.
+    /// Our re-INVITE or UPDATE waits for its final response.
     Ours,
     /// The peer's offer waits for our answer.
     Theirs(T),
@@ -49,6 +49,14 @@ impl<T> Gate<T> {
         }
     }
 
+    /// The peer's offer, if one waits.
+    pub fn theirs(&self) -> Option<&T> {
+        match self {
+            Gate::Theirs(offer) => Some(offer),
+            Gate::Settled | Gate::Ours => None,
+        }
+    }
+
     /// Closes the gate for an offer of ours; `false` if another is outstanding.
     #[must_use]
     pub fn offer(&mut self) -> bool {
@@ -64,6 +72,10 @@ impl<T> Gate<T> {
         if let Gate::Ours = self {
             *self = Gate::Settled;
         }
+    }
+
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Gate::Ours)
     }
 
     pub fn is_settled(&self) -> bool {

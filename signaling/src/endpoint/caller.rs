@@ -1,5 +1,6 @@
 //! Calling: from our INVITE to its final response, wherever it rings (RFC 3261 §13.2).
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -8,16 +9,21 @@ use super::callee::writable;
 use super::line::phrase;
 use super::outbound::Departure;
 use super::path::Direction;
+use super::provisional::Arrival;
 use super::reply::ALLOW;
 use super::transactions::{
     Acknowledged, Cancel, Invitation, InvitationKind, Purpose, TransactionId,
 };
-use super::usage::{CallKey, Established, InviteUsage, Inviting, MAX_EARLY_DIALOGS, Phase, Stage};
-use super::{Body, DialogId, Ended, Endpoint, Event, Path};
+use super::usage::{
+    CallKey, Early, Established, InviteUsage, Inviting, MAX_EARLY_DIALOGS, Modifying, PeerOffer,
+    Phase, Stage,
+};
+use super::{Body, Description, DialogId, Ended, Endpoint, Event, Flow, Path};
 use crate::dialog::Dialog;
+use crate::dialog::session_timer::SessionTimer;
 use crate::digest::Credentials;
 use crate::error::{Malformed, Misuse};
-use crate::message::{Builder, Message, Uri};
+use crate::message::{Builder, Message, Name, Uri};
 use crate::transaction::Class;
 
 /// A call to make.
@@ -48,6 +54,16 @@ pub struct Party {
     pub uri: String,
 }
 
+/// An INVITE that is ready to leave, and what its call begins with.
+pub(super) struct Written {
+    pub path: Path,
+    flow: Flow,
+    pub bytes: Bytes,
+    credentials: Option<Credentials>,
+    key: CallKey,
+    contact: String,
+}
+
 impl Party {
     fn name_addr(&self) -> String {
         match &self.display {
@@ -64,6 +80,13 @@ impl Endpoint {
     ///
     /// [`Misuse`] if there is no way to send it, or the arguments don't make a request.
     pub fn invite(&mut self, now: Instant, request: InviteRequest) -> Result<DialogId, Misuse> {
+        self.invite_first_of(now, vec![request])
+    }
+
+    /// # Errors
+    ///
+    /// [`Misuse`] if there is no way to send it, or the arguments don't make a request.
+    pub(super) fn write_invite(&mut self, request: &InviteRequest) -> Result<Written, Misuse> {
         request.check()?;
         let path = request.path;
         let contact = self.contact(path, Direction::Calling);
@@ -96,14 +119,53 @@ impl Endpoint {
         {
             invite.header(name, value);
         }
-        invite
-            .header("Allow", ALLOW)
-            .header("Supported", OUTGOING_SUPPORTED)
-            .header("User-Agent", &stamp.user_agent);
-        let bytes = invite.finish_with(Some((&request.body.content_type, &request.body.bytes)));
-        let credentials = request.credentials.or_else(|| self.credentials_of(path));
-        // Its number is known before the transaction is, so that the transaction can name it.
-        let dialog = DialogId(self.next_dialog);
+        invite.header("Allow", ALLOW);
+        match path {
+            Path::Line(_) => {
+                invite.header("Supported", LINE_SUPPORTED);
+            }
+            Path::Datagram { .. } | Path::Connection { .. } => {
+                self.say_trunk_extensions(&mut invite);
+            }
+        }
+        invite.header("User-Agent", &stamp.user_agent);
+        Ok(Written {
+            path,
+            flow: stamp.flow,
+            bytes: invite.finish_with(Some((&request.body.content_type, &request.body.bytes))),
+            credentials: request
+                .credentials
+                .clone()
+                .or_else(|| self.credentials_of(path)),
+            key: CallKey::new(call_id.as_bytes(), tag.as_bytes()),
+            contact,
+        })
+    }
+
+    /// Session timers are among them only where they are wanted: who offers them may have to refresh.
+    fn say_trunk_extensions(&self, invite: &mut Builder) {
+        match self.config.session_interval {
+            None => invite.header("Supported", "100rel"),
+            Some(interval) => invite
+                .header("Supported", "100rel,timer")
+                .header("Session-Expires", interval.as_secs().to_string()),
+        };
+    }
+
+    pub(super) fn send_invite(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        invite: Written,
+    ) -> Result<(TransactionId, InviteUsage), Misuse> {
+        let Written {
+            path,
+            flow,
+            bytes,
+            credentials,
+            key,
+            contact,
+        } = invite;
         let purpose = Purpose::Invite(Invitation {
             dialog,
             kind: InvitationKind::Initial,
@@ -112,7 +174,7 @@ impl Endpoint {
         });
         let departure = Departure {
             path,
-            flow: stamp.flow,
+            flow,
             purpose,
             credentials: credentials.clone(),
             answered: 0,
@@ -120,22 +182,19 @@ impl Endpoint {
         let transaction = self
             .begin_client(now, bytes, departure)
             .map_err(Misuse::Unwritable)?;
-        Ok(self.admit_usage(InviteUsage {
-            path,
-            credentials,
-            key: CallKey::new(call_id.as_bytes(), tag.as_bytes()),
-            contact,
-            stage: Stage::Inviting(Inviting {
-                transaction,
-                early: Vec::new(),
-            }),
-        }))
+        let stage = Stage::Inviting(Inviting {
+            transaction,
+            early: Vec::new(),
+            alternatives: VecDeque::new(),
+        });
+        let usage = InviteUsage::new(path, credentials, key, contact, stage);
+        Ok((transaction, usage))
     }
 
     pub(super) fn credentials_of(&self, path: Path) -> Option<Credentials> {
         match path {
             Path::Line(line) => self.lines.get(&line).map(|line| line.credentials()),
-            Path::Datagram { .. } => None,
+            Path::Datagram { .. } | Path::Connection { .. } => None,
         }
     }
 
@@ -165,20 +224,29 @@ impl Endpoint {
                 if wanted && let Some(again) = self.answer_challenge(now, id, status, response) {
                     return self.call_repeated(invitation.dialog, again);
                 }
+                if wanted
+                    && (kind, status) == (InvitationKind::Initial, 422)
+                    && let Some(again) = self.call_with_longer_interval(now, id, response)
+                {
+                    return self.call_repeated(invitation.dialog, again);
+                }
                 match kind {
                     InvitationKind::Initial if self.usages.contains_key(&invitation.dialog) => {
-                        self.end(
-                            invitation.dialog,
-                            Ended::Rejected {
-                                status,
-                                reason: phrase(status, response),
-                            },
-                        );
+                        let cause = Ended::Rejected {
+                            status,
+                            reason: phrase(status, response),
+                        };
+                        let elsewhere = status == 503
+                            && self.go_on_elsewhere(now, id, invitation.dialog, &cause);
+                        if !elsewhere {
+                            self.end(invitation.dialog, cause);
+                        }
                     }
                     // Hung up before: nobody waits for this answer.
                     InvitationKind::Initial => {}
                     InvitationKind::Reinvite => {
-                        self.reinvite_refused(now, id, invitation.dialog, status)
+                        let (dialog, modifying) = (invitation.dialog, Modifying::ByReinvite);
+                        self.offer_refused(now, id, dialog, modifying, status, Some(response))
                     }
                 }
             }
@@ -186,31 +254,47 @@ impl Endpoint {
     }
 
     /// Nobody answered, or the INVITE couldn't be delivered.
-    pub(super) fn invitation_unanswered(&mut self, now: Instant, invitation: Invitation) {
+    pub(super) fn invitation_unanswered(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        invitation: Invitation,
+    ) {
         if !self.usages.contains_key(&invitation.dialog) {
             return;
         }
         match invitation.kind {
-            InvitationKind::Initial => self.end(invitation.dialog, Ended::TimedOut),
-            InvitationKind::Reinvite => self.reinvite_unanswered(now, invitation.dialog),
+            InvitationKind::Initial => {
+                if !self.go_on_elsewhere(now, id, invitation.dialog, &Ended::TimedOut) {
+                    self.end(invitation.dialog, Ended::TimedOut);
+                }
+            }
+            InvitationKind::Reinvite => {
+                let (dialog, modifying) = (invitation.dialog, Modifying::ByReinvite);
+                self.offer_refused(now, id, dialog, modifying, 408, None)
+            }
         }
     }
 
     /// The connection closed while we waited for an answer.
-    pub(super) fn invitation_lost_flow(&mut self, id: TransactionId, invitation: &Invitation) {
+    pub(super) fn invitation_lost_flow(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        invitation: &Invitation,
+    ) {
         let dialog = invitation.dialog;
+        if self.go_on_elsewhere(now, id, dialog, &Ended::FlowLost) {
+            return;
+        }
         match self.usages.get_mut(&dialog).map(|usage| &mut usage.stage) {
             Some(Stage::Inviting(inviting)) if inviting.transaction == id => {
                 self.end(dialog, Ended::FlowLost)
             }
-            Some(Stage::Established(established))
+            Some(Stage::Established(_))
                 if invitation.kind == InvitationKind::Reinvite && invitation.acks.is_empty() =>
             {
-                established.gate.settle_ours();
-                self.tell(Event::OfferAnswered {
-                    dialog,
-                    result: Err(503),
-                });
+                self.offer_lost_flow(dialog);
             }
             // It was answered before, or nobody waits any more.
             Some(Stage::Inviting(_) | Stage::Established(_) | Stage::Incoming(_)) | None => {}
@@ -230,6 +314,7 @@ impl Endpoint {
         if status == 100 {
             return;
         }
+        self.settle_on(dialog);
         let early = self
             .clients
             .get(id)
@@ -241,10 +326,24 @@ impl Endpoint {
             let known = inviting
                 .early
                 .iter()
-                .any(|known| known.has_remote_tag(response.tag_in_to()));
+                .any(|known| known.dialog.has_remote_tag(response.tag_in_to()));
             if !known && inviting.early.len() < MAX_EARLY_DIALOGS {
-                inviting.early.push(early);
+                inviting.early.push(Early::new(early));
             }
+        }
+        if response.header(Name::Allow).is_some() {
+            usage.modifying = Modifying::of(response);
+        }
+        if self.acknowledge_provisional(now, dialog, response) == Arrival::OutOfOrder {
+            return;
+        }
+        if let Some(early) = self
+            .usages
+            .get_mut(&dialog)
+            .and_then(|usage| usage.early(response.tag_in_to()))
+            && !response.body().is_empty()
+        {
+            early.description = Some(Bytes::copy_from_slice(&response.body()));
         }
         self.tell(Event::Progress {
             dialog,
@@ -284,31 +383,48 @@ impl Endpoint {
             }
             return;
         };
-        self.acknowledge(id, path, &dialog, &request, response);
-        let stage = self
-            .usages
-            .get_mut(&invitation.dialog)
-            .map(|usage| &mut usage.stage);
-        match stage {
-            Some(stage @ Stage::Inviting(_)) => {
+        self.acknowledge(id, path, &dialog, &request, response, None);
+        match self.usages.get_mut(&invitation.dialog) {
+            Some(
+                usage @ InviteUsage {
+                    stage: Stage::Inviting(_),
+                    ..
+                },
+            ) => {
+                let early = usage.early(response.tag_in_to());
+                let description = Description::of(response, early.as_deref());
                 // Numbers that the peer used in the early dialog stay used.
-                if let Stage::Inviting(inviting) = stage
-                    && let Some(early) = inviting
-                        .early
-                        .iter()
-                        .find(|early| early.has_remote_tag(response.tag_in_to()))
-                {
-                    dialog.continue_from(early);
+                if let Some(early) = early {
+                    dialog.continue_from(&early.dialog);
                 }
-                *stage = Stage::Established(Box::new(Established::new(dialog, Phase::Confirmed)));
+                usage.timer = SessionTimer::agreed(now, response);
+                usage.modifying = Modifying::of(response);
+                usage.stage =
+                    Stage::Established(Box::new(Established::new(dialog, Phase::Confirmed)));
+                self.drop_offer_of_others(now, invitation.dialog, response);
                 self.tell(Event::Accepted {
                     dialog: invitation.dialog,
                     body: Body::of(response),
+                    description,
                 });
+                self.arm_usage(invitation.dialog);
             }
-            Some(Stage::Incoming(_) | Stage::Established(_)) | None => {
+            Some(_) | None => {
                 self.say_bye(now, path, credentials, &mut dialog, None);
             }
+        }
+    }
+
+    /// An offer of a place that didn't get the call is nobody's any more.
+    fn drop_offer_of_others(&mut self, now: Instant, dialog: DialogId, response: &Message) {
+        let theirs = self
+            .usages
+            .get(&dialog)
+            .and_then(|usage| usage.offers.gate.theirs());
+        if let Some(PeerOffer::Asked { request, .. }) = theirs
+            && request.tag_in_from() != response.tag_in_to()
+        {
+            self.drop_offer(now, dialog);
         }
     }
 
@@ -334,6 +450,7 @@ impl Endpoint {
         dialog: &Dialog,
         invite: &Message,
         response: &Message,
+        answer: Option<&Body>,
     ) {
         let Some(stamp) = self.stamp(path) else {
             return;
@@ -346,7 +463,8 @@ impl Endpoint {
                 ack.header(name, value);
             }
         }
-        let ack = ack.finish();
+        let answer = answer.map(|body| (body.content_type.as_str(), &body.bytes[..]));
+        let ack = ack.finish_with(answer);
         let flow = stamp.flow.towards(dialog);
         let tag = Bytes::copy_from_slice(response.tag_in_to().unwrap_or_default());
         if let Some(Purpose::Invite(invitation)) = self
@@ -430,13 +548,25 @@ impl InviteRequest {
     }
 }
 
+impl Description {
+    fn of(response: &Message, early: Option<&Early>) -> Description {
+        let body = response.body();
+        match early.and_then(|early| early.description.as_ref()) {
+            _ if body.is_empty() => Description::Absent,
+            None => Description::New,
+            Some(before) if *before == body => Description::Same,
+            Some(_) => Description::Changed,
+        }
+    }
+}
+
 /// A quoted-string (RFC 3261 §25.1).
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Session timers aren't among them: who offers them may have to refresh.
-const OUTGOING_SUPPORTED: &str = "gruu,outbound";
+/// As a browser softphone without session timers.
+const LINE_SUPPORTED: &str = "gruu,outbound";
 /// Headers that the endpoint writes itself, long and compact.
 const RESERVED: &[&str] = &[
     "Via",
@@ -462,4 +592,7 @@ const RESERVED: &[&str] = &[
     "Authorization",
     "Proxy-Authorization",
     "Require",
+    "Session-Expires",
+    "x",
+    "Min-SE",
 ];

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::callee::success_headers;
 use super::caller::quoted;
-use super::reply::{ACCEPT, ALLOW, SUPPORTED};
 use super::request::Objection;
 use super::transactions::TransactionId;
-use super::usage::{Carries, Inviting, Phase, Stage};
+use super::usage::{Carries, InviteUsage, Inviting, Phase, Stage};
 use super::{Body, DialogId, Ended, Endpoint, Event};
+use crate::dialog::session_timer::SessionTimer;
 use crate::message::{Message, Method};
 
 impl Endpoint {
@@ -38,41 +38,41 @@ impl Endpoint {
                     body: Body::of(&request),
                 });
             }
-            Method::Options => self.answer_with(now, id, 200, None, |response| {
-                response
-                    .header("Allow", ALLOW)
-                    .header("Accept", ACCEPT)
-                    .header("Supported", SUPPORTED);
-            }),
+            Method::Options => self.answer_options(now, id),
+            Method::Prack => self.handle_prack(now, id, dialog, request),
             // A session timer's refresh (RFC 4028 §7.4): nothing about the media changes.
             Method::Update if request.body().is_empty() => {
                 self.answer_refresh(now, id, dialog, &request)
             }
             Method::Invite | Method::Update => self.handle_offer(now, id, dialog, request),
             // Answered before it came here.
-            Method::Ack | Method::Cancel | Method::Register | Method::Other => {}
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Refer
+            | Method::Notify
+            | Method::Other => {}
         }
     }
 
     fn handle_bye(&mut self, now: Instant, id: TransactionId, dialog: DialogId, bye: &Message) {
         self.answer_with(now, id, 200, None, |_| {});
+        // Requests that wait for an answer get one (RFC 3261 §15.1.2).
+        self.drop_offer(now, dialog);
         let pending = match self.usages.get_mut(&dialog).map(|usage| &mut usage.stage) {
             Some(Stage::Incoming(incoming)) => Some(incoming.transaction),
-            Some(Stage::Established(established)) => {
-                established.gate.answer().map(|offer| offer.transaction)
-            }
+            Some(Stage::Established(_)) => None,
             // One of several places hung up before any answered; the INVITE itself goes on.
             Some(Stage::Inviting(inviting)) => {
                 inviting
                     .early
-                    .retain(|early| !early.has_remote_tag(bye.tag_in_from()));
+                    .retain(|early| !early.dialog.has_remote_tag(bye.tag_in_from()));
                 return;
             }
             None => None,
         };
         let tag = self.local_tag_of(dialog);
         if let Some(pending) = pending {
-            // Requests that wait for an answer get one (RFC 3261 §15.1.2).
             self.answer_with(now, pending, 487, tag.as_ref(), |_| {});
         }
         self.end(
@@ -97,10 +97,16 @@ impl Endpoint {
             state.refresh_target(update);
         }
         let contact = usage.contact.clone();
+        let timer = SessionTimer::answering(now, update);
+        usage.agree_on(timer.clone());
+        let Some(flow) = self.servers.get(id).map(|transaction| transaction.flow) else {
+            return;
+        };
         self.answer_with(now, id, 200, None, |response| {
             response.header("Contact", contact);
-            success_headers(response, update);
+            success_headers(response, flow, timer.as_ref());
         });
+        self.arm_usage(dialog);
     }
 
     /// The ACK of a 2xx of ours arrived.
@@ -142,6 +148,23 @@ impl Endpoint {
     }
 
     pub(super) fn usage_timeout(&mut self, now: Instant, dialog: DialogId) {
+        let lost = |usage: &mut InviteUsage| {
+            usage
+                .established()
+                .and_then(|established| established.flow_deadline)
+                .is_some_and(|at| now >= at)
+        };
+        if self.usages.get_mut(&dialog).is_some_and(lost) {
+            return self.end(dialog, Ended::FlowLost);
+        }
+        self.acknowledgement_timeout(now, dialog);
+        self.provisional_timeout(now, dialog);
+        self.session_timeout(now, dialog);
+        self.offer_again(now, dialog);
+        self.arm_usage(dialog);
+    }
+
+    fn acknowledgement_timeout(&mut self, now: Instant, dialog: DialogId) {
         let Some(usage) = self.usages.get_mut(&dialog) else {
             return;
         };
@@ -149,9 +172,6 @@ impl Endpoint {
         let Some(established) = usage.established() else {
             return;
         };
-        if established.flow_deadline.is_some_and(|at| now >= at) {
-            return self.end(dialog, Ended::FlowLost);
-        }
         if let Some(waiting) = &mut established.unacknowledged {
             if now >= waiting.give_up {
                 return match established.phase {
@@ -167,8 +187,6 @@ impl Endpoint {
                 }
             }
         }
-        self.offer_again(now, dialog);
-        self.arm_usage(dialog);
     }
 
     /// Ends a call, whatever its state: by CANCEL (once it may be sent), BYE (once it may be sent), or a final rejection.
@@ -200,6 +218,10 @@ impl Endpoint {
             }
             Stage::Established(established) if established.phase == Phase::Answered => {
                 established.phase = Phase::Leaving;
+                usage.timer = None;
+                usage.offers.again = None;
+                self.drop_offer(now, dialog);
+                self.arm_usage(dialog);
                 self.tell(Event::Ended {
                     dialog,
                     cause: Ended::LocalHangup,
@@ -223,6 +245,7 @@ impl Endpoint {
 
     /// Answers what is unanswered, sends BYE, and forgets the call.
     fn leave(&mut self, now: Instant, dialog: DialogId, reason: Option<(u16, &str)>) {
+        self.drop_offer(now, dialog);
         let Some(mut usage) = self.forget(dialog) else {
             return;
         };
@@ -230,9 +253,6 @@ impl Endpoint {
         let Some(established) = usage.established() else {
             return;
         };
-        if let Some(offer) = established.gate.answer() {
-            self.answer_with(now, offer.transaction, 487, None, |_| {});
-        }
         let header = reason.map(reason_header);
         self.say_bye(
             now,

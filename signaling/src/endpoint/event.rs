@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{DialogId, Flow, LineId, SocketId};
+use super::{DialogId, Flow, LineId, PeerId, Reachability, SocketId, TrunkId};
 use crate::message::{Message, Name, NameAddr, Uri, lossy, unfolded};
 
 /// Something the owner should know, in the order it happened.
@@ -29,6 +29,29 @@ pub enum Event {
         /// Why.
         cause: LineDown,
     },
+    /// A trunk's registrar knows us.
+    TrunkUp {
+        /// Which.
+        trunk: TrunkId,
+        /// What the registrar granted.
+        expires: Duration,
+    },
+    /// A trunk's registrar doesn't know us, or still doesn't. Otherwise like [`Event::LineDown`].
+    TrunkDown {
+        /// Which.
+        trunk: TrunkId,
+        /// Why.
+        cause: LineDown,
+    },
+    /// A watched peer came or went.
+    Peer {
+        /// Which.
+        peer: PeerId,
+        /// How it stands now.
+        reachability: Reachability,
+        /// What the latest ping brought: 408 for silence, 503 for no connection.
+        status: u16,
+    },
     /// Somebody calls. 100 Trying has been sent.
     Invite {
         /// To answer it by.
@@ -37,6 +60,13 @@ pub enum Event {
         source: Source,
         /// What it says.
         invite: IncomingInvite,
+    },
+    /// One of several peers couldn't take our call; the next is being asked.
+    Failover {
+        /// Our call.
+        dialog: DialogId,
+        /// What the one before did.
+        cause: Ended,
     },
     /// A 1xx other than 100 to our INVITE.
     Progress {
@@ -55,6 +85,8 @@ pub enum Event {
         dialog: DialogId,
         /// The answer to our offer.
         body: Option<Body>,
+        /// How it compares with what came while it rang.
+        description: Description,
     },
     /// The ACK to the 200 that accepted a call.
     Confirmed {
@@ -63,14 +95,21 @@ pub enum Event {
         /// The answer, if the 200 carried our offer.
         body: Option<Body>,
     },
-    /// A re-INVITE or an UPDATE wants to change the session: answer or refuse it.
+    /// A re-INVITE, an UPDATE or a PRACK wants to change the session, or the peer offers where we asked it to: answer or
+    /// refuse it.
     Offer {
         /// In which dialog.
         dialog: DialogId,
         /// The offer; `None` if the peer wants one from us.
         body: Option<Body>,
     },
-    /// What became of our offer: of a re-INVITE, or of the one we gave in a 200 when the peer asked for it.
+    /// A session is to be refreshed by an offer (RFC 4028 §7.2): [`Endpoint::reinvite`](super::Endpoint::reinvite) with the
+    /// present description. Without it the peer will end the call.
+    OfferWanted {
+        /// In which dialog.
+        dialog: DialogId,
+    },
+    /// What became of our offer: of a re-INVITE or UPDATE, or of the one we gave in a response when the peer asked for it.
     OfferAnswered {
         /// In which dialog.
         dialog: DialogId,
@@ -137,10 +176,28 @@ pub enum Ended {
     TimedOut,
     /// We answered, and the ACK never came.
     AckMissing,
-    /// The line's connection closed, and didn't come back in time for an established call.
+    /// Our reliable provisional response wasn't acknowledged; the caller was refused.
+    PrackMissing,
+    /// The peer didn't refresh the session, or didn't let us.
+    SessionExpired,
+    /// The connection closed or couldn't be opened; a line's didn't come back in time for an established call.
     FlowLost,
     /// By command: hung up or rejected.
     LocalHangup,
+}
+
+/// A 200's session description beside those of the 18x before it, from the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Description {
+    /// The first one.
+    New,
+    /// What the last 18x said.
+    Same,
+    /// Something else than the last 18x said. After a reliable 18x this breaks the rules (RFC 3261 §13.2.1), but carriers
+    /// that move their media do it.
+    Changed,
+    /// The 200 has none.
+    Absent,
 }
 
 /// Where a call came from.
@@ -295,7 +352,7 @@ pub struct Counts {
     pub client_transactions: usize,
     pub server_transactions: usize,
     pub dialogs: usize,
-    /// Lines that are up.
+    /// Lines and trunks that are registered.
     pub registrations: usize,
     /// Messages sent again because no answer came.
     pub retransmissions_sent: u64,

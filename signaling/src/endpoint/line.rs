@@ -233,7 +233,7 @@ impl Endpoint {
             }
         }
         let flow = Flow::Stream(stream);
-        self.abandon_clients_of(flow);
+        self.abandon_clients_of(now, flow);
         self.abandon_servers_of(flow);
         for line in lines {
             self.calls_lost_flow(now, line);
@@ -286,17 +286,7 @@ impl Endpoint {
             state.in_flight = None;
         }
         if !(200..300).contains(&status) {
-            let seconds = |name| {
-                response
-                    .number(name)
-                    .map(|seconds| Duration::from_secs(seconds.into()))
-            };
-            let rejection = Rejection {
-                status,
-                reason: phrase(status, response),
-                retry_after: seconds(Name::RetryAfter),
-                min_expires: seconds(Name::MinExpires),
-            };
+            let rejection = Rejection::of(status, phrase(status, response), response);
             return self.step(now, line, |registration, random, out| {
                 registration.handle_rejection(now, rejection, random, out);
             });

@@ -7,14 +7,21 @@ use super::callee::{success_headers, writable};
 use super::outbound::Departure;
 use super::reply::{ALLOW, reply};
 use super::request::Objection;
-use super::transactions::{Cancel, Claim, Invitation, InvitationKind, Purpose, TransactionId};
-use super::usage::{Carries, Glare, PeerOffer, Phase, Unacknowledged};
+use super::transactions::{
+    Cancel, Claim, Errand, Invitation, InvitationKind, Purpose, TransactionId,
+};
+use super::usage::{
+    Carries, FirstExchange, GivenOffer, InviteUsage, Modifying, OfferAgain, PeerOffer, Phase,
+    Stage, Unacknowledged,
+};
 use super::{Body, DialogId, Ended, Endpoint, Event};
 use crate::dialog::offer_answer::Collision;
+use crate::dialog::session_timer::SessionTimer;
 use crate::error::Misuse;
-use crate::message::{Message, Method};
+use crate::message::{Message, Method, Name};
 
 impl Endpoint {
+    /// A re-INVITE, or an UPDATE or PRACK with an offer.
     pub(super) fn handle_offer(
         &mut self,
         now: Instant,
@@ -22,22 +29,18 @@ impl Endpoint {
         dialog: DialogId,
         request: Arc<Message>,
     ) {
-        let Some(established) = self
-            .usages
-            .get_mut(&dialog)
-            .and_then(|usage| usage.established())
-        else {
-            // The first offer of the call isn't settled yet (RFC 3261 §14.2, RFC 3311 §5.2).
-            return self.refuse(now, id, Objection::retry_after(500, RETRY_SECONDS));
+        let Some(usage) = self.usages.get_mut(&dialog) else {
+            return;
         };
-        if established.unacknowledged.is_some() {
-            return self.refuse(now, id, Objection::plain(491));
+        if let Some(objection) = untimely(usage, &request) {
+            return self.refuse(now, id, objection);
         }
         let body = Body::of(&request);
-        match established.gate.receive(PeerOffer {
+        let offer = PeerOffer::Asked {
             transaction: id,
             request,
-        }) {
+        };
+        match usage.offers.gate.receive(offer) {
             Err(Collision::Glare) => self.refuse(now, id, Objection::plain(491)),
             Err(Collision::Overlap) => {
                 self.refuse(now, id, Objection::retry_after(500, RETRY_SECONDS))
@@ -66,47 +69,69 @@ impl Endpoint {
             .filter(|body| !body.bytes.is_empty())
             .ok_or(Misuse::BodyMissing)?;
         writable([body.content_type.as_str()])?;
-        let (
-            PeerOffer {
+        let (offer, contact) = self.take_offer(dialog)?;
+        match offer {
+            PeerOffer::Asked {
                 transaction,
                 request,
-            },
-            contact,
-        ) = self.take_offer(dialog)?;
-        let Some(flow) = self
-            .servers
-            .get(transaction)
-            .map(|transaction| transaction.flow)
-        else {
-            return Err(Misuse::OutOfTurn);
-        };
-        let mut response = reply(&request, flow, 200, None, None);
-        response.header("Contact", contact);
-        success_headers(&mut response, &request);
-        let response = response.finish_with(Some((&body.content_type, &body.bytes)));
-        self.answer(now, transaction, 200, response.clone());
-        if let Some(established) = self
-            .usages
-            .get_mut(&dialog)
-            .and_then(|usage| usage.established())
-        {
-            established.dialog.refresh_target(&request);
-            if request.method() == Method::Invite {
-                let carries = if request.body().is_empty() {
-                    Carries::Offer
-                } else {
-                    Carries::Answer
-                };
-                let cseq = request.cseq().map_or(0, |cseq| cseq.number);
-                established.unacknowledged =
-                    Some(Unacknowledged::new(response, cseq, carries, now));
-            }
+            } => self.answer_request(now, dialog, transaction, &request, &contact, &body)?,
+            PeerOffer::Given(given) => self.acknowledge_offer(dialog, &given, Some(&body)),
         }
+        // An answer to the caller may have waited for this one.
+        self.accept_when_settled(now, dialog)?;
         self.arm_usage(dialog);
         Ok(())
     }
 
-    /// Refuses the offer that [`Event::Offer`] announced; the session stays as it was.
+    fn answer_request(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        transaction: TransactionId,
+        request: &Message,
+        contact: &str,
+        body: &Body,
+    ) -> Result<(), Misuse> {
+        let flow = self
+            .servers
+            .get(transaction)
+            .map(|transaction| transaction.flow)
+            .ok_or(Misuse::OutOfTurn)?;
+        let timer = SessionTimer::answering(now, request);
+        let mut response = reply(request, flow, 200, None, None);
+        // A PRACK neither moves the target nor says anything of the session.
+        if request.method() != Method::Prack {
+            response.header("Contact", contact);
+            success_headers(&mut response, flow, timer.as_ref());
+        }
+        let response = response.finish_with(Some((&body.content_type, &body.bytes)));
+        self.answer(now, transaction, 200, response.clone());
+        let Some(usage) = self.usages.get_mut(&dialog) else {
+            return Ok(());
+        };
+        if request.method() != Method::Prack {
+            if let Some(state) = usage.dialog_with(request.tag_in_from()) {
+                state.refresh_target(request);
+            }
+            usage.agree_on(timer);
+        }
+        if let Some(established) = usage
+            .established()
+            .filter(|_| request.method() == Method::Invite)
+        {
+            let carries = if request.body().is_empty() {
+                Carries::Offer
+            } else {
+                Carries::Answer
+            };
+            let cseq = request.cseq().map_or(0, |cseq| cseq.number);
+            established.unacknowledged = Some(Unacknowledged::new(response, cseq, carries, now));
+        }
+        Ok(())
+    }
+
+    /// Refuses the offer that [`Event::Offer`] announced; the session stays as it was. An offer that we asked for can't be
+    /// refused: the call ends.
     ///
     /// # Errors
     ///
@@ -121,7 +146,16 @@ impl Endpoint {
             return Err(Misuse::Status(status));
         }
         let (offer, _) = self.take_offer(dialog)?;
-        self.answer_with(now, offer.transaction, status, None, |_| {});
+        match offer {
+            PeerOffer::Asked { transaction, .. } => {
+                self.answer_with(now, transaction, status, None, |_| {});
+                self.accept_when_settled(now, dialog)?;
+            }
+            PeerOffer::Given(given) => {
+                self.acknowledge_offer(dialog, &given, None);
+                self.part(now, dialog, Ended::LocalHangup);
+            }
+        }
         Ok(())
     }
 
@@ -131,14 +165,23 @@ impl Endpoint {
             .get_mut(&dialog)
             .filter(|usage| !usage.is_leaving())
             .ok_or(Misuse::UnknownDialog)?;
-        let contact = usage.contact.clone();
-        let offer = usage
-            .established()
-            .ok_or(Misuse::WrongState)?
-            .gate
-            .answer()
-            .ok_or(Misuse::OutOfTurn)?;
-        Ok((offer, contact))
+        let offer = usage.offers.gate.answer().ok_or(Misuse::OutOfTurn)?;
+        Ok((offer, usage.contact.clone()))
+    }
+
+    /// Nobody will answer the peer's offer: it gets a 487, and a 2xx its ACK.
+    pub(super) fn drop_offer(&mut self, now: Instant, dialog: DialogId) {
+        let waiting = self
+            .usages
+            .get_mut(&dialog)
+            .and_then(|usage| usage.offers.gate.answer());
+        match waiting {
+            Some(PeerOffer::Asked { transaction, .. }) => {
+                self.answer_with(now, transaction, 487, None, |_| {});
+            }
+            Some(PeerOffer::Given(given)) => self.acknowledge_offer(dialog, &given, None),
+            None => {}
+        }
     }
 
     /// Offers a change of the session; [`Event::OfferAnswered`] tells. An offer that collides with the peer's is made again.
@@ -151,43 +194,109 @@ impl Endpoint {
             return Err(Misuse::BodyMissing);
         }
         writable([body.content_type.as_str()])?;
+        self.may_reinvite(dialog)?;
+        self.send_reinvite(now, dialog, Some(&body))
+    }
+
+    /// Asks the peer to offer, by a re-INVITE without a description: [`Event::Offer`] follows, or [`Event::OfferAnswered`]
+    /// with the status that refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] like [`Endpoint::reinvite`].
+    pub fn ask_for_offer(&mut self, now: Instant, dialog: DialogId) -> Result<(), Misuse> {
+        self.may_reinvite(dialog)?;
+        self.send_reinvite(now, dialog, None)
+    }
+
+    fn may_reinvite(&mut self, dialog: DialogId) -> Result<(), Misuse> {
         let usage = self.usages.get_mut(&dialog).ok_or(Misuse::UnknownDialog)?;
         let path = usage.path;
+        let settled = usage.offers.again.is_none() && usage.offers.gate.is_settled();
         let established = usage.established().ok_or(Misuse::WrongState)?;
         match established.phase {
             Phase::Confirmed => {}
             Phase::Answered => return Err(Misuse::WrongState),
             Phase::Leaving => return Err(Misuse::UnknownDialog),
         }
-        if established.unacknowledged.is_some()
-            || established.glare.is_some()
-            || !established.gate.is_settled()
-        {
+        if established.unacknowledged.is_some() || !settled {
             return Err(Misuse::OutOfTurn);
         }
-        if self.flow_of(path).is_none() {
-            return Err(Misuse::NotConnected);
-        }
-        self.send_reinvite(now, dialog, body)
+        self.flow_of(path).map(|_| ()).ok_or(Misuse::NotConnected)
     }
 
-    fn send_reinvite(&mut self, now: Instant, dialog: DialogId, body: Body) -> Result<(), Misuse> {
+    /// Offers a change of the session by UPDATE (RFC 3311), which works while it rings as well: once the INVITE's own offer
+    /// was answered reliably. [`Event::OfferAnswered`] tells.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] if the peer doesn't take UPDATE, or it isn't the time for an offer.
+    pub fn update(&mut self, now: Instant, dialog: DialogId, body: Body) -> Result<(), Misuse> {
+        if body.bytes.is_empty() {
+            return Err(Misuse::BodyMissing);
+        }
+        writable([body.content_type.as_str()])?;
+        let usage = self.usages.get_mut(&dialog).ok_or(Misuse::UnknownDialog)?;
+        if usage.is_leaving() {
+            return Err(Misuse::UnknownDialog);
+        }
+        if usage.modifying == Modifying::ByReinvite {
+            return Err(Misuse::WrongState);
+        }
+        let settled = usage.offers.again.is_none() && usage.offers.gate.is_settled();
+        if !settled || !takes_our_update(usage) {
+            return Err(Misuse::OutOfTurn);
+        }
+        self.send_update(now, dialog, Some(&body))
+    }
+
+    /// With an offer, or to refresh the session alone.
+    pub(super) fn send_update(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        body: Option<&Body>,
+    ) -> Result<(), Misuse> {
+        let usage = self.usages.get_mut(&dialog).ok_or(Misuse::UnknownDialog)?;
+        if body.is_some() && !usage.offers.gate.offer() {
+            return Err(Misuse::OutOfTurn);
+        }
+        let (contact, timer) = (usage.contact.clone(), usage.timer.clone());
+        let sent = self.send_inside(now, dialog, None, Errand::Update, body, |update| {
+            update.header("Contact", contact);
+            request_headers(update, timer.as_ref());
+        });
+        if sent.is_err() && body.is_some() {
+            self.settle_ours(dialog);
+        }
+        sent
+    }
+
+    fn send_reinvite(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        body: Option<&Body>,
+    ) -> Result<(), Misuse> {
         let path = self.usages.get(&dialog).ok_or(Misuse::UnknownDialog)?.path;
         let stamp = self.stamp(path).ok_or(Misuse::NotConnected)?;
         let usage = self.usages.get_mut(&dialog).ok_or(Misuse::UnknownDialog)?;
         let (contact, credentials) = (usage.contact.clone(), usage.credentials.clone());
-        let established = usage.established().ok_or(Misuse::WrongState)?;
-        if !established.gate.offer() {
+        let timer = usage.timer.clone();
+        if usage.established().is_none() {
+            return Err(Misuse::WrongState);
+        }
+        if !usage.offers.gate.offer() {
             return Err(Misuse::OutOfTurn);
         }
+        let established = usage.established().ok_or(Misuse::WrongState)?;
         let cseq = established.dialog.next_cseq();
         let mut invite = established
             .dialog
             .request("INVITE", cseq, &stamp.via, stamp.max_forwards);
-        invite
-            .header("Contact", contact)
-            .header("Allow", ALLOW)
-            .header("User-Agent", &stamp.user_agent);
+        invite.header("Contact", contact);
+        request_headers(&mut invite, timer.as_ref());
+        invite.header("User-Agent", &stamp.user_agent);
         let flow = stamp.flow.towards(&established.dialog);
         let purpose = Purpose::Invite(Invitation {
             dialog,
@@ -202,8 +311,8 @@ impl Endpoint {
             credentials,
             answered: 0,
         };
-        let bytes = invite.finish_with(Some((&body.content_type, &body.bytes)));
-        let sent = self.begin_client(now, bytes, departure);
+        let body = body.map(|body| (body.content_type.as_str(), &body.bytes[..]));
+        let sent = self.begin_client(now, invite.finish_with(body), departure);
         if sent.is_err() {
             self.settle_ours(dialog);
         }
@@ -212,7 +321,7 @@ impl Endpoint {
 
     pub(super) fn reinvite_accepted(
         &mut self,
-        _now: Instant,
+        now: Instant,
         id: TransactionId,
         invitation: Invitation,
         response: &Message,
@@ -223,108 +332,196 @@ impl Endpoint {
         let Some(transaction) = self.clients.get(id) else {
             return;
         };
-        let (path, request) = (transaction.path, transaction.request.clone());
+        let request = transaction.request.clone();
         let dialog = invitation.dialog;
         // Hung up meanwhile: our BYE told the peer already.
-        let Some(established) = self
-            .usages
-            .get_mut(&dialog)
-            .and_then(|usage| usage.established())
-        else {
+        let Some(usage) = self.usages.get_mut(&dialog) else {
             return;
         };
-        established.dialog.refresh_target(response);
-        established.gate.settle_ours();
-        let state = established.dialog.clone();
-        self.acknowledge(id, path, &state, &request, response);
-        self.tell(Event::OfferAnswered {
-            dialog,
-            result: Ok(Body::of(response)),
-        });
-    }
-
-    pub(super) fn reinvite_refused(
-        &mut self,
-        now: Instant,
-        id: TransactionId,
-        dialog: DialogId,
-        status: u16,
-    ) {
-        let offer = self
-            .clients
-            .get(id)
-            .and_then(|transaction| Body::of(&transaction.request));
-        if !self.settle_ours(dialog) {
+        if let Some(PeerOffer::Given(_)) = usage.offers.gate.theirs() {
+            // Repeated while the owner thinks about it.
             return;
         }
-        match (status, offer) {
-            // RFC 3261 §12.2.1.2: the peer knows no such dialog, or can't be reached.
-            (408 | 481, _) => {
-                let reason = crate::message::reason_phrase(status).to_owned();
-                self.part(now, dialog, Ended::Rejected { status, reason });
-            }
-            (491, Some(body)) => self.plan_again(now, dialog, body),
-            _ => self.tell(Event::OfferAnswered {
+        if let Some(state) = usage.dialog_with(response.tag_in_to()) {
+            state.refresh_target(response);
+        }
+        usage.agree_on(SessionTimer::agreed(now, response));
+        usage.offers.settle();
+        let body = Body::of(response);
+        let asked = request.body().is_empty();
+        let given = GivenOffer {
+            transaction: id,
+            invite: request,
+            response: response.clone(),
+        };
+        if asked && body.is_some() {
+            let taken = usage.offers.gate.receive(PeerOffer::Given(Box::new(given)));
+            debug_assert!(taken.is_ok(), "it was settled above");
+            self.tell(Event::Offer { dialog, body });
+        } else {
+            self.acknowledge_offer(dialog, &given, None);
+            self.tell(Event::OfferAnswered {
                 dialog,
-                result: Err(status),
-            }),
-        }
-    }
-
-    pub(super) fn reinvite_unanswered(&mut self, now: Instant, dialog: DialogId) {
-        if self.settle_ours(dialog) {
-            self.part(now, dialog, Ended::TimedOut);
-        }
-    }
-
-    /// RFC 3261 §14.1: who made the Call-ID waits longer, so that the second try doesn't collide as well.
-    fn plan_again(&mut self, now: Instant, dialog: DialogId, body: Body) {
-        let random = &mut self.random;
-        if let Some(established) = self
-            .usages
-            .get_mut(&dialog)
-            .and_then(|usage| usage.established())
-        {
-            let wait = if established.dialog.is_caller() {
-                random.between(Duration::from_millis(2_100), Duration::from_millis(4_000))
-            } else {
-                random.between(Duration::ZERO, Duration::from_millis(2_000))
-            };
-            established.glare = Some(Glare {
-                at: now + wait,
-                body,
+                result: Ok(body),
             });
         }
         self.arm_usage(dialog);
     }
 
-    fn settle_ours(&mut self, dialog: DialogId) -> bool {
-        let established = self
-            .usages
-            .get_mut(&dialog)
-            .and_then(|usage| usage.established());
-        established
-            .map(|established| established.gate.settle_ours())
-            .is_some()
+    /// Sends the ACK of a re-INVITE's 2xx.
+    fn acknowledge_offer(&mut self, dialog: DialogId, given: &GivenOffer, body: Option<&Body>) {
+        let GivenOffer {
+            transaction,
+            invite,
+            response,
+        } = given;
+        let Some(usage) = self.usages.get_mut(&dialog) else {
+            return;
+        };
+        let path = usage.path;
+        if let Some(state) = usage.dialog_with(response.tag_in_to()).cloned() {
+            self.acknowledge(*transaction, path, &state, invite, response, body);
+        }
+    }
+
+    pub(super) fn update_answered(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        dialog: DialogId,
+        response: &Message,
+    ) {
+        let offered = self.offer_of(id).is_some();
+        let Some(usage) = self.usages.get_mut(&dialog) else {
+            return;
+        };
+        if let Some(state) = usage.dialog_with(response.tag_in_to()) {
+            state.refresh_target(response);
+        }
+        usage.agree_on(SessionTimer::agreed(now, response));
+        if offered {
+            usage.offers.settle();
+            self.tell(Event::OfferAnswered {
+                dialog,
+                result: Ok(Body::of(response)),
+            });
+        }
+        self.arm_usage(dialog);
+    }
+
+    /// A re-INVITE or UPDATE of ours was refused, or (without a response) not answered.
+    pub(super) fn offer_refused(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        dialog: DialogId,
+        modifying: Modifying,
+        status: u16,
+        response: Option<&Message>,
+    ) {
+        let offer = self.offer_of(id);
+        let is_offer = offer.is_some() || modifying == Modifying::ByReinvite;
+        let Some(usage) = self.usages.get_mut(&dialog) else {
+            return;
+        };
+        if is_offer {
+            usage.offers.gate.settle_ours();
+        }
+        let retry_after = response
+            .and_then(|response| response.number(Name::RetryAfter))
+            .map(|seconds| Duration::from_secs(seconds.into()));
+        match (status, offer) {
+            // RFC 3261 §12.2.1.2: the peer knows no such dialog, or can't be reached. One that rings has its INVITE's end.
+            (408 | 481, _) if usage.established().is_some() => {
+                let cause = match response {
+                    Some(_) => Ended::Rejected {
+                        status,
+                        reason: crate::message::reason_phrase(status).to_owned(),
+                    },
+                    None => Ended::TimedOut,
+                };
+                return self.part(now, dialog, cause);
+            }
+            (422, Some(body)) if usage.lengthen_timer(now, response) => {
+                usage.offers.plan(now, body, modifying);
+            }
+            (422, None) if usage.lengthen_timer(now, response) => {}
+            // The peer's Allow promised more than it does.
+            (405 | 501, None) => usage.refresh_otherwise(now),
+            (491, Some(body)) if usage.offers.may_repeat() => {
+                self.plan_again(now, dialog, body, modifying)
+            }
+            (500 | 503, Some(body))
+                if usage.offers.may_repeat()
+                    && retry_after.is_some_and(|wait| wait <= LONGEST_RETRY) =>
+            {
+                let wait = retry_after.unwrap_or_default().max(SHORTEST_RETRY);
+                usage.offers.plan(now + wait, body, modifying);
+            }
+            _ if is_offer => {
+                usage.offers.repeated = 0;
+                self.tell(Event::OfferAnswered {
+                    dialog,
+                    result: Err(status),
+                })
+            }
+            // A refresh without an offer: the session timer tries again.
+            _ => {}
+        }
+        self.arm_usage(dialog);
+    }
+
+    fn offer_of(&self, id: TransactionId) -> Option<Body> {
+        self.clients
+            .get(id)
+            .and_then(|transaction| Body::of(&transaction.request))
+    }
+
+    /// RFC 3261 §14.1: who made the Call-ID waits longer, so that the second try doesn't collide as well.
+    fn plan_again(&mut self, now: Instant, dialog: DialogId, body: Body, modifying: Modifying) {
+        let random = &mut self.random;
+        let Some(usage) = self.usages.get_mut(&dialog) else {
+            return;
+        };
+        let caller = usage.dialog().is_some_and(|dialog| dialog.is_caller());
+        let wait = if caller {
+            random.between(Duration::from_millis(2_100), Duration::from_millis(4_000))
+        } else {
+            random.between(Duration::ZERO, Duration::from_millis(2_000))
+        };
+        usage.offers.plan(now + wait, body, modifying);
+    }
+
+    /// Our offer has no outcome.
+    pub(super) fn settle_ours(&mut self, dialog: DialogId) {
+        if let Some(usage) = self.usages.get_mut(&dialog) {
+            usage.offers.gate.settle_ours();
+        }
     }
 
     /// Makes an offer again that collided, unless the peer's is being dealt with; then a little later.
     pub(super) fn offer_again(&mut self, now: Instant, dialog: DialogId) {
-        let Some(established) = self
-            .usages
-            .get_mut(&dialog)
-            .and_then(|usage| usage.established())
+        let Some(usage) = self.usages.get_mut(&dialog) else {
+            return;
+        };
+        let unacknowledged = usage
+            .established()
+            .is_some_and(|established| established.unacknowledged.is_some());
+        let busy = !usage.offers.gate.is_settled() || unacknowledged;
+        let Some(OfferAgain {
+            body, modifying, ..
+        }) = usage.offers.again.take_if(|again| now >= again.at)
         else {
             return;
         };
-        let busy = !established.gate.is_settled() || established.unacknowledged.is_some();
-        let Some(glare) = established.glare.take_if(|glare| now >= glare.at) else {
-            return;
-        };
         if busy {
-            return self.plan_again(now, dialog, glare.body);
+            return self.plan_again(now, dialog, body, modifying);
         }
-        if self.send_reinvite(now, dialog, glare.body).is_err() {
+        let sent = match modifying {
+            Modifying::ByUpdate => self.send_update(now, dialog, Some(&body)),
+            Modifying::ByReinvite => self.send_reinvite(now, dialog, Some(&body)),
+        };
+        if sent.is_err() {
             self.tell(Event::OfferAnswered {
                 dialog,
                 result: Err(491),
@@ -333,5 +530,69 @@ impl Endpoint {
     }
 }
 
+/// Why an offer can't be taken at this stage, whatever else is in flight.
+fn untimely(usage: &InviteUsage, request: &Message) -> Option<Objection> {
+    let first = match &usage.stage {
+        Stage::Established(established) => {
+            // Its 2xx isn't acknowledged: the exchange before isn't over.
+            return established
+                .unacknowledged
+                .is_some()
+                .then(|| Objection::plain(491));
+        }
+        Stage::Incoming(incoming) => incoming.first,
+        Stage::Inviting(inviting) => {
+            let early = inviting
+                .early
+                .iter()
+                .find(|early| early.dialog.has_remote_tag(request.tag_in_from()));
+            match early.map(|early| early.first) {
+                Some(FirstExchange::Settled) => FirstExchange::Settled,
+                // Our INVITE's offer has no answer yet.
+                Some(FirstExchange::Open | FirstExchange::Offered) | None => FirstExchange::Offered,
+            }
+        }
+    };
+    match (request.method(), first) {
+        // The INVITE before has no final response (RFC 3261 §14.2).
+        (Method::Invite, _) => Some(Objection::retry_after(500, RETRY_SECONDS)),
+        // RFC 3311 §5.2.
+        (_, FirstExchange::Open) => Some(Objection::retry_after(500, RETRY_SECONDS)),
+        (_, FirstExchange::Offered) => Some(Objection::plain(491)),
+        (_, FirstExchange::Settled) => None,
+    }
+}
+
+/// RFC 3311 §5.1: both sides must have the answer to the INVITE's offer for sure.
+fn takes_our_update(usage: &mut InviteUsage) -> bool {
+    match &usage.stage {
+        Stage::Established(established) => established.unacknowledged.is_none(),
+        Stage::Incoming(incoming) => {
+            let certain = usage
+                .provisionals
+                .as_ref()
+                .is_some_and(|provisionals| !provisionals.holds_description());
+            certain && incoming.first == FirstExchange::Settled && incoming.accepting.is_none()
+        }
+        Stage::Inviting(_) => usage.dialog().is_some(),
+    }
+}
+
+/// What a re-INVITE or UPDATE of ours says beyond dialog and body. A timer that it doesn't name would end.
+fn request_headers(request: &mut crate::message::Builder, timer: Option<&SessionTimer>) {
+    request.header("Allow", ALLOW);
+    if let Some(timer) = timer {
+        request
+            .header("Supported", "timer")
+            .header("Session-Expires", timer.in_request());
+        if let Some(least) = timer.least() {
+            request.header("Min-SE", least);
+        }
+    }
+}
+
 /// Seconds that a peer shall wait with its next offer; the RFC lets us choose up to 10.
 const RETRY_SECONDS: u64 = 2;
+/// What a peer may choose (RFC 3261 §14.2); a longer wait is an answer for the owner.
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+const SHORTEST_RETRY: Duration = Duration::from_millis(500);

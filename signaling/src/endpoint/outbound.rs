@@ -8,6 +8,8 @@ use super::path::Direction;
 use super::transactions::{
     Cancel, ClientMachine, ClientTransaction, InvitationKind, Purpose, TransactionId,
 };
+use super::trunk::Trunk;
+use super::usage::CallKey;
 use super::{Endpoint, Event, Flow, Owner, Path};
 use crate::dialog::Dialog;
 use crate::digest::{Challenge, Credentials};
@@ -64,10 +66,26 @@ impl Endpoint {
             purpose,
             credentials,
             answered,
+            give_up: None,
+        };
+        let bye = match &transaction.purpose {
+            Purpose::Bye(call) => Some(call.clone()),
+            _ => None,
         };
         let id = self.clients.insert(key, transaction);
+        if let Some(call) = bye {
+            self.parted.insert(call, id);
+        }
         self.carry_out(now, id, out, None);
         Ok(id)
+    }
+
+    /// Takes silence for an answer at `at`, where timers B and F would be too long.
+    pub(super) fn give_up_at(&mut self, id: TransactionId, at: Instant) {
+        if let Some(transaction) = self.clients.get_mut(id) {
+            transaction.give_up = Some(at);
+        }
+        self.settle_client(id);
     }
 
     pub(super) fn handle_response(
@@ -90,9 +108,10 @@ impl Endpoint {
             return self.note_malformed(flow, Malformed::StrayResponse);
         };
         // Nobody else than the one we asked may answer.
-        if !transaction.flow.is_same_peer(flow) {
+        if !self.sockets.is_same_peer(transaction.flow, flow) {
             return self.note_malformed(flow, Malformed::StrayResponse);
         }
+        transaction.give_up = None;
         let mut out = Vec::new();
         let ClientTransaction {
             machine, request, ..
@@ -118,8 +137,12 @@ impl Endpoint {
             .is_some_and(|give_up| now >= give_up)
         {
             // RFC 3261 §9.1: the INVITE counts as cancelled, answered or not.
-            self.clients.remove(id);
+            self.forget_client(id);
             return;
+        }
+        if transaction.give_up.take_if(|at| now >= *at).is_some() {
+            self.take_silence(now, id);
+            return self.settle_client(id);
         }
         let mut out = Vec::new();
         match &mut transaction.machine {
@@ -130,23 +153,26 @@ impl Endpoint {
     }
 
     /// A transaction whose connection is gone ends without an answer.
-    pub(super) fn abandon_clients_of(&mut self, flow: Flow) {
+    pub(super) fn abandon_clients_of(&mut self, now: Instant, flow: Flow) {
         let ids: Vec<_> = self
             .clients
             .iter()
-            .filter(|(_, transaction)| transaction.flow == flow)
+            .filter(|(_, transaction)| transaction.flow == flow && transaction.needs_flow())
             .map(|(id, _)| id)
             .collect();
         for id in ids {
             self.deadlines.set(Owner::Client(id), None);
-            let Some(transaction) = self.clients.remove(id) else {
+            let Some(transaction) = self.forget_client(id) else {
                 continue;
             };
             match transaction.purpose {
                 Purpose::Ping => self.tell(Event::Pong { flow, status: 503 }),
-                Purpose::Invite(invitation) => self.invitation_lost_flow(id, &invitation),
+                Purpose::Watch(peer) => self.peer_answered(now, peer, 503),
+                Purpose::RegisterTrunk(trunk) => self.trunk_unanswered(now, id, trunk),
+                Purpose::Invite(invitation) => self.invitation_lost_flow(now, id, &invitation),
                 // The registration hears of the connection itself.
-                Purpose::Register(_) | Purpose::Farewell => {}
+                Purpose::Register(_) | Purpose::Cancel | Purpose::Bye(_) => {}
+                Purpose::Inside(dialog, errand) => self.errand_lost_flow(dialog, errand),
             }
         }
     }
@@ -176,11 +202,21 @@ impl Endpoint {
         self.settle_client(id);
     }
 
+    fn forget_client(&mut self, id: TransactionId) -> Option<ClientTransaction> {
+        let transaction = self.clients.remove(id)?;
+        if let Purpose::Bye(key) = &transaction.purpose
+            && self.parted.get(key) == Some(&id)
+        {
+            self.parted.remove(key);
+        }
+        Some(transaction)
+    }
+
     /// Forgets a transaction that ended, else brings its deadline in line with its state.
     pub(super) fn settle_client(&mut self, id: TransactionId) {
         let deadline = match self.clients.get(id) {
             Some(transaction) if transaction.is_terminated() => {
-                self.clients.remove(id);
+                self.forget_client(id);
                 None
             }
             Some(transaction) => transaction.poll_timeout(),
@@ -206,12 +242,23 @@ impl Endpoint {
                 self.invitation_answered(now, id, invitation, class, status, response)
             }
             // Non-INVITE requests are brief: their provisional responses say nothing.
-            Purpose::Register(_) | Purpose::Ping | Purpose::Farewell
+            Purpose::Register(_)
+            | Purpose::RegisterTrunk(_)
+            | Purpose::Ping
+            | Purpose::Watch(_)
+            | Purpose::Cancel
+            | Purpose::Bye(_)
+            | Purpose::Inside(..)
                 if class == Class::Provisional => {}
             Purpose::Register(line) => self.register_answered(now, id, line, status, response),
+            Purpose::RegisterTrunk(trunk) => self.trunk_answered(now, id, trunk, status, response),
             Purpose::Ping => self.tell(Event::Pong { flow, status }),
-            Purpose::Farewell => {
+            Purpose::Watch(peer) => self.peer_answered(now, peer, status),
+            Purpose::Cancel | Purpose::Bye(_) => {
                 self.answer_challenge(now, id, status, response);
+            }
+            Purpose::Inside(dialog, errand) => {
+                self.errand_answered(now, id, dialog, errand, status, response)
             }
         }
     }
@@ -222,10 +269,16 @@ impl Endpoint {
         };
         let flow = transaction.flow;
         match transaction.purpose.clone() {
-            Purpose::Invite(invitation) => self.invitation_unanswered(now, invitation),
+            Purpose::Invite(invitation) => self.invitation_unanswered(now, id, invitation),
             Purpose::Register(line) => self.register_unanswered(now, id, line),
+            Purpose::RegisterTrunk(trunk) => self.trunk_unanswered(now, id, trunk),
             Purpose::Ping => self.tell(Event::Pong { flow, status: 408 }),
-            Purpose::Farewell => {}
+            Purpose::Watch(peer) => {
+                self.forget_client(id);
+                self.peer_answered(now, peer, 408);
+            }
+            Purpose::Cancel | Purpose::Bye(_) => {}
+            Purpose::Inside(dialog, errand) => self.errand_unanswered(now, id, dialog, errand),
         }
     }
 
@@ -281,12 +334,22 @@ impl Endpoint {
     fn next_cseq_after(&mut self, purpose: &Purpose, request: &Message, cseq: u32) -> u32 {
         let counted = match purpose {
             Purpose::Register(line) => self.lines.get_mut(line).map(super::line::Line::next_cseq),
+            Purpose::RegisterTrunk(trunk) => self.trunks.get_mut(trunk).map(Trunk::next_cseq),
             Purpose::Invite(invitation) if invitation.kind == InvitationKind::Reinvite => self
                 .usages
                 .get_mut(&invitation.dialog)
                 .and_then(|usage| usage.dialog_with(request.tag_in_to()))
                 .map(Dialog::next_cseq),
-            Purpose::Invite(_) | Purpose::Ping | Purpose::Farewell => None,
+            Purpose::Inside(dialog, _) => self
+                .usages
+                .get_mut(dialog)
+                .and_then(|usage| usage.dialog_with(request.tag_in_to()))
+                .map(Dialog::next_cseq),
+            Purpose::Invite(_)
+            | Purpose::Ping
+            | Purpose::Watch(_)
+            | Purpose::Cancel
+            | Purpose::Bye(_) => None,
         };
         counted.unwrap_or(cseq + 1)
     }
@@ -312,7 +375,7 @@ impl Endpoint {
         let departure = Departure {
             path,
             flow: stamp.flow.towards(dialog),
-            purpose: Purpose::Farewell,
+            purpose: Purpose::Bye(CallKey::new(dialog.call_id(), dialog.local_tag())),
             credentials,
             answered: 0,
         };
@@ -345,7 +408,7 @@ impl Endpoint {
         let departure = Departure {
             path,
             flow,
-            purpose: Purpose::Farewell,
+            purpose: Purpose::Cancel,
             credentials: None,
             answered: 0,
         };
@@ -357,6 +420,22 @@ impl Endpoint {
 
     /// Asks a peer whether it is there; [`Event::Pong`] tells.
     pub fn ping(&mut self, now: Instant, path: Path, target_uri: String) {
+        let sent = self.send_options(now, path, &target_uri, Purpose::Ping);
+        if sent.is_none()
+            && let Some(flow) = self.flow_of(path)
+        {
+            self.tell(Event::Pong { flow, status: 400 });
+        }
+    }
+
+    /// Sends OPTIONS; `None` if there is no way to, or the target isn't a URI.
+    pub(super) fn send_options(
+        &mut self,
+        now: Instant,
+        path: Path,
+        target_uri: &str,
+        purpose: Purpose,
+    ) -> Option<TransactionId> {
         let tag = self.new_tag(path);
         let call_id = self.random.token(self.profile(path).call_id_length);
         let contact = self.contact(path, Direction::Calling);
@@ -366,11 +445,9 @@ impl Endpoint {
                 .get(&line)
                 .map(|line| line.address_of_record())
                 .unwrap_or_default(),
-            Path::Datagram { .. } => contact.clone(),
+            Path::Datagram { .. } | Path::Connection { .. } => contact.clone(),
         };
-        let Some(stamp) = self.stamp(path) else {
-            return;
-        };
+        let stamp = self.stamp(path)?;
         let mut options = crate::message::Builder::request("OPTIONS", target_uri.as_bytes());
         options
             .header("Via", &stamp.via)
@@ -386,13 +463,11 @@ impl Endpoint {
         let departure = Departure {
             path,
             flow,
-            purpose: Purpose::Ping,
+            purpose,
             credentials: None,
             answered: 0,
         };
-        if self.begin_client(now, options.finish(), departure).is_err() {
-            self.tell(Event::Pong { flow, status: 400 });
-        }
+        self.begin_client(now, options.finish(), departure).ok()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The ways that messages take: what we call ourselves on each, and which way a line's next message goes.
 
-use super::{Endpoint, Flow, Path};
+use super::{DialogId, Endpoint, Flow, Path};
 use crate::dialog::Dialog;
 use crate::message::Method;
 use crate::profile::{BranchStyle, Profile};
@@ -45,11 +45,11 @@ impl Endpoint {
                     ),
                 )
             }
-            Path::Datagram { socket, peer } => {
-                let advertised = self.sockets.get(&socket)?;
+            Path::Datagram { socket, .. } | Path::Connection { socket, .. } => {
+                let sent_by = self.sockets.sent_by(socket)?;
                 (
-                    Flow::Datagram { socket, peer },
-                    format!("SIP/2.0/UDP {advertised};rport;branch={branch}"),
+                    self.flow_of(path)?,
+                    format!("SIP/2.0/{sent_by};rport;branch={branch}"),
                 )
             }
         };
@@ -71,9 +71,17 @@ impl Endpoint {
                 .map(|(stream, _)| Flow::Stream(stream)),
             Path::Datagram { socket, peer } => self
                 .sockets
-                .contains_key(&socket)
+                .is_open(socket)
                 .then_some(Flow::Datagram { socket, peer }),
+            Path::Connection { socket, peer } => self
+                .sockets
+                .is_open(socket)
+                .then_some(Flow::Connection { socket, peer }),
         }
+    }
+
+    pub(super) fn flow_of_call(&self, dialog: DialogId) -> Option<Flow> {
+        self.flow_of(self.usages.get(&dialog)?.path)
     }
 
     /// Our Contact on a path, brackets included.
@@ -84,13 +92,8 @@ impl Endpoint {
                 .get(&line)
                 .map(|line| line.contact(direction))
                 .unwrap_or_default(),
-            Path::Datagram { socket, .. } => {
-                let advertised = self
-                    .sockets
-                    .get(&socket)
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
-                format!("<sip:{TRUNK_USER}@{advertised}>")
+            Path::Datagram { socket, .. } | Path::Connection { socket, .. } => {
+                self.sockets.contact(socket)
             }
         }
     }
@@ -101,7 +104,7 @@ impl Endpoint {
                 .lines
                 .get(&line)
                 .map_or(&self.trunk_profile, |line| &line.config.profile),
-            Path::Datagram { .. } => &self.trunk_profile,
+            Path::Datagram { .. } | Path::Connection { .. } => &self.trunk_profile,
         }
     }
 
@@ -135,36 +138,20 @@ impl Endpoint {
 
 impl Flow {
     /// The same flow, or another port of the same peer if the dialog names it. Another address is never gone to: a Contact
-    /// could name anybody's, and a proxy that didn't record itself still knows the way.
+    /// could name anybody's, and a proxy that didn't record itself still knows the way. A connection is used while it lives.
     pub(super) fn towards(self, dialog: &Dialog) -> Flow {
         match (self, dialog.next_hop()) {
             (Flow::Datagram { socket, peer }, Some(hop)) if hop.ip() == peer.ip() => {
                 Flow::Datagram { socket, peer: hop }
             }
-            (Flow::Datagram { .. } | Flow::Stream(_), _) => self,
+            (Flow::Datagram { .. } | Flow::Connection { .. } | Flow::Stream(_), _) => self,
         }
     }
 
     pub(super) fn reliability(self) -> Reliability {
         match self {
             Flow::Datagram { .. } => Reliability::Unreliable,
-            Flow::Stream(_) => Reliability::Reliable,
-        }
-    }
-
-    /// The same connection, or the same address at any port: peers behind a NAT change ports, not addresses.
-    pub(super) fn is_same_peer(self, other: Flow) -> bool {
-        match (self, other) {
-            (Flow::Datagram { peer, .. }, Flow::Datagram { peer: other, .. }) => {
-                peer.ip() == other.ip()
-            }
-            (Flow::Stream(stream), Flow::Stream(other)) => stream == other,
-            (Flow::Datagram { .. }, Flow::Stream(_)) | (Flow::Stream(_), Flow::Datagram { .. }) => {
-                false
-            }
+            Flow::Connection { .. } | Flow::Stream(_) => Reliability::Reliable,
         }
     }
 }
-
-/// The user part of our Contact towards trunks.
-const TRUNK_USER: &str = "warmline";

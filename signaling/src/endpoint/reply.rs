@@ -41,7 +41,9 @@ fn copy_first(response: &mut Builder, name: &str, value: Option<&[u8]>) {
 /// The topmost Via with the address that the request really came from; a peer's own claim about it is replaced.
 fn with_source(line: &[u8], flow: Flow) -> Vec<u8> {
     let mut hops = elements(line);
-    let (Some(first), Flow::Datagram { peer, .. }) = (hops.next(), flow) else {
+    let (Some(first), Flow::Datagram { peer, .. } | Flow::Connection { peer, .. }) =
+        (hops.next(), flow)
+    else {
         return line.to_vec();
     };
     let Some(via) = Via::parse(first) else {
@@ -75,42 +77,21 @@ fn with_source(line: &[u8], flow: Flow) -> Vec<u8> {
     value
 }
 
-/// The session timer's part in a 2xx (RFC 4028 §9), if the peer asked for one and refreshes it itself.
-pub(super) fn session_timer(request: &Message) -> Option<String> {
-    let (interval, refresher) = asked_session_timer(request)?;
-    // Where we should refresh, we act as a user agent without the extension, which is allowed to leave it out.
-    (!refresher.is_some_and(|who| who.eq_ignore_ascii_case(b"uas")))
-        .then(|| format!("{interval};refresher=uac"))
-}
-
-/// Whether the interval asked for is below the RFC's minimum: 422.
-pub(super) fn session_timer_too_small(request: &Message) -> bool {
-    asked_session_timer(request).is_some_and(|(interval, _)| interval < MIN_SE)
-}
-
-fn asked_session_timer(request: &Message) -> Option<(u32, Option<&[u8]>)> {
-    if !request.lists(Name::Supported, "timer") && !request.lists(Name::Require, "timer") {
-        return None;
-    }
-    let interval = request.number(Name::SessionExpires)?;
-    let value = request.header(Name::SessionExpires)?;
-    let parameters = memchr::memchr(b';', value).map_or(&value[..0], |at| &value[at..]);
-    Some((
-        interval,
-        crate::message::Parameters(parameters).value(b"refresher"),
-    ))
-}
-
 /// What an endpoint can do (RFC 3261 §20.5).
-pub(super) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,UPDATE,OPTIONS,INFO";
+pub(super) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,UPDATE,OPTIONS,INFO,PRACK";
 /// What it can read.
 pub(super) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 /// The extensions it takes part in when asked.
-pub(super) const SUPPORTED: &str = "timer,path,gruu,outbound";
+pub(super) fn supported(flow: Flow) -> &'static str {
+    match flow {
+        // Browser softphones, beside which a line's registrar sees us, ring unreliably.
+        Flow::Stream(_) => "timer,path,gruu,outbound",
+        Flow::Datagram { .. } | Flow::Connection { .. } => "timer,100rel,path,gruu,outbound",
+    }
+}
+
 /// The option tags that a Require may name.
-pub(super) const UNDERSTOOD: &[&str] = &["timer", "path", "gruu", "outbound"];
-/// Seconds; RFC 4028 §5 allows no less, and JsSIP asks for exactly this.
-pub(super) const MIN_SE: u32 = 90;
+pub(super) const UNDERSTOOD: &[&str] = &["timer", "100rel", "path", "gruu", "outbound"];
 
 #[cfg(test)]
 mod tests {

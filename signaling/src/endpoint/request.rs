@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::reply::{ACCEPT, ALLOW, MIN_SE, SUPPORTED, UNDERSTOOD, reply, session_timer_too_small};
+use super::reply::{ACCEPT, ALLOW, UNDERSTOOD, reply, supported};
 use super::transactions::{Claim, MergeKey, ServerMachine, ServerTransaction, TransactionId};
 use super::usage::CallKey;
 use super::{Body, DialogId, Ended, Endpoint, Flow, Owner, Source};
+use crate::dialog::session_timer::{MIN_SE, is_too_brief};
 use crate::error::Malformed;
 use crate::message::{Message, Method, Name, Uri, UriScheme, lossy};
 use crate::transaction::invite_server::InviteServer;
@@ -63,10 +64,11 @@ impl Endpoint {
             return self.send(flow, response.finish());
         }
         let request = Arc::new(request);
-        let merge = MergeKey::of(&request, flow);
-        let merged = request.tag_in_to().is_none()
-            && request.method() != Method::Cancel
-            && self.merges.contains_key(&merge);
+        let merge = (request.tag_in_to().is_none() && request.method() != Method::Cancel)
+            .then(|| MergeKey::of(&request, flow));
+        let merged = merge
+            .as_ref()
+            .is_some_and(|merge| self.merges.contains_key(merge));
         let id = self.begin_server(key, flow, request.clone(), merge);
         match request.method() {
             Method::Cancel => self.handle_cancel(now, id, flow, &request),
@@ -89,24 +91,35 @@ impl Endpoint {
         if request.tag_in_to().is_some() {
             return match self.dialog_of(flow, &request) {
                 Some(dialog) => self.handle_in_dialog(now, id, dialog, request),
+                // Both hung up at once (RFC 3261 §15.1.2 knows the dialog until our BYE is answered).
+                None if self.crosses_our_bye(flow, &request) => {
+                    self.answer_with(now, id, 200, None, |_| {})
+                }
                 None => self.refuse(now, id, Objection::plain(481)),
             };
         }
         match request.method() {
             Method::Invite => self.handle_invite(now, id, source, request),
             Method::Options => self.answer_options(now, id),
-            Method::Bye | Method::Info | Method::Update => {
+            Method::Bye | Method::Info | Method::Update | Method::Prack => {
                 self.refuse(now, id, Objection::plain(481))
             }
             // Objected to before, or answered elsewhere.
-            Method::Ack | Method::Cancel | Method::Register | Method::Other => {}
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Refer
+            | Method::Notify
+            | Method::Other => {}
         }
     }
 
     /// The line or socket a request concerns; `None` on a connection that no line uses.
     fn source(&self, flow: Flow, request: &Message) -> Option<Source> {
         match flow {
-            Flow::Datagram { socket, peer } => Some(Source::Socket { socket, peer }),
+            Flow::Datagram { socket, peer } | Flow::Connection { socket, peer } => {
+                Some(Source::Socket { socket, peer })
+            }
             Flow::Stream(stream) => {
                 let lines = &self.streams.get(&stream)?.lines;
                 let called = |line| {
@@ -131,7 +144,17 @@ impl Endpoint {
         let expected = self.flow_of(path)?;
         let usage = self.usages.get_mut(&dialog)?;
         let known = usage.dialog_with(request.tag_in_from()).is_some();
-        (known && !usage.is_leaving() && expected.is_same_peer(flow)).then_some(dialog)
+        (known && !usage.is_leaving() && self.sockets.is_same_peer(expected, flow))
+            .then_some(dialog)
+    }
+
+    fn crosses_our_bye(&self, flow: Flow, request: &Message) -> bool {
+        let our_bye = request
+            .tag_in_to()
+            .map(|tag| CallKey::new(request.call_id(), tag))
+            .and_then(|key| self.clients.get(*self.parted.get(&key)?));
+        request.method() == Method::Bye
+            && our_bye.is_some_and(|bye| self.sockets.is_same_peer(bye.flow, flow))
     }
 
     /// 200 to the CANCEL itself, 487 to what it cancels (RFC 3261 §9.2).
@@ -156,12 +179,8 @@ impl Endpoint {
             }
             Claim::Offer(dialog) => {
                 self.answer_with(now, target, 487, local_tag.as_ref(), |_| {});
-                if let Some(established) = self
-                    .usages
-                    .get_mut(&dialog)
-                    .and_then(|usage| usage.established())
-                {
-                    established.gate.answer();
+                if let Some(usage) = self.usages.get_mut(&dialog) {
+                    usage.offers.gate.answer();
                 }
             }
             // It was answered: the CANCEL came too late and changes nothing.
@@ -169,12 +188,15 @@ impl Endpoint {
         }
     }
 
-    fn answer_options(&mut self, now: Instant, id: TransactionId) {
+    pub(super) fn answer_options(&mut self, now: Instant, id: TransactionId) {
+        let Some(flow) = self.servers.get(id).map(|transaction| transaction.flow) else {
+            return;
+        };
         self.answer_with(now, id, 200, None, |response| {
             response
                 .header("Allow", ALLOW)
                 .header("Accept", ACCEPT)
-                .header("Supported", SUPPORTED);
+                .header("Supported", supported(flow));
         });
     }
 
@@ -183,7 +205,7 @@ impl Endpoint {
         key: ServerKey,
         flow: Flow,
         request: Arc<Message>,
-        merge: MergeKey,
+        merge: Option<MergeKey>,
     ) -> TransactionId {
         let machine = match request.method() {
             Method::Invite => ServerMachine::Invite(InviteServer::new(flow.reliability())),
@@ -197,7 +219,9 @@ impl Endpoint {
             merge: merge.clone(),
         };
         let id = self.servers.insert(key, transaction);
-        self.merges.entry(merge).or_insert(id);
+        if let Some(merge) = merge {
+            self.merges.entry(merge).or_insert(id);
+        }
         id
     }
 
@@ -243,12 +267,8 @@ impl Endpoint {
             match claim {
                 Claim::Call(dialog) => self.end(dialog, Ended::FlowLost),
                 Claim::Offer(dialog) => {
-                    if let Some(established) = self
-                        .usages
-                        .get_mut(&dialog)
-                        .and_then(|usage| usage.established())
-                    {
-                        established.gate.answer();
+                    if let Some(usage) = self.usages.get_mut(&dialog) {
+                        usage.offers.gate.answer();
                     }
                 }
                 Claim::None => {}
@@ -286,7 +306,7 @@ impl Endpoint {
             .get_mut(&dialog)?
             .dialog_with(ack.tag_in_from())
             .is_some();
-        (known && expected.is_same_peer(flow)).then_some(dialog)
+        (known && self.sockets.is_same_peer(expected, flow)).then_some(dialog)
     }
 
     pub(super) fn refuse(&mut self, now: Instant, id: TransactionId, objection: Objection) {
@@ -369,16 +389,20 @@ impl Endpoint {
     fn forget_server(&mut self, id: TransactionId) {
         self.deadlines.set(Owner::Server(id), None);
         if let Some(transaction) = self.servers.remove(id)
-            && self.merges.get(&transaction.merge) == Some(&id)
+            && let Some(merge) = transaction.merge
+            && self.merges.get(&merge) == Some(&id)
         {
-            self.merges.remove(&transaction.merge);
+            self.merges.remove(&merge);
         }
     }
 }
 
 /// What speaks against any request, whatever it is about (RFC 3261 §8.2.1 to §8.2.3).
 fn objection(request: &Message) -> Option<Objection> {
-    if matches!(request.method(), Method::Register | Method::Other) {
+    if matches!(
+        request.method(),
+        Method::Register | Method::Refer | Method::Notify | Method::Other
+    ) {
         return Some(Objection::with(405, "Allow", ALLOW));
     }
     match Uri::parse(request.request_uri()).map(|uri| uri.scheme) {
@@ -410,8 +434,8 @@ fn objection(request: &Message) -> Option<Objection> {
         if !takes_sdp(request) {
             return Some(Objection::plain(406));
         }
-        if session_timer_too_small(request) {
-            return Some(Objection::with(422, "Min-SE", MIN_SE.to_string()));
+        if is_too_brief(request) {
+            return Some(Objection::with(422, "Min-SE", MIN_SE.as_secs().to_string()));
         }
     }
     None

@@ -2,8 +2,13 @@
 
 mod calling;
 mod calls;
+mod connections;
+mod failover;
 mod lines;
 mod offers;
 mod pair;
+mod reliable;
 mod requests;
 mod script;
+mod timers;
+mod trunks;

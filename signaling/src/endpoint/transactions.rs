@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{DialogId, Flow, LineId, Path, Why};
+use super::outbound::Departure;
+use super::usage::CallKey;
+use super::{DialogId, Flow, LineId, Path, PeerId, TrunkId, Why};
 use crate::digest::Credentials;
 use crate::message::Message;
 use crate::transaction::client::Client;
@@ -89,6 +91,8 @@ pub(super) struct ClientTransaction {
     pub credentials: Option<Credentials>,
     /// Challenges answered before this attempt.
     pub answered: u32,
+    /// When silence is taken for an answer, if that is before the machine's own patience ends.
+    pub give_up: Option<Instant>,
 }
 
 pub(super) enum ClientMachine {
@@ -100,10 +104,25 @@ pub(super) enum ClientMachine {
 #[derive(Debug, Clone)]
 pub(super) enum Purpose {
     Register(LineId),
+    RegisterTrunk(TrunkId),
+    /// By command.
     Ping,
-    /// CANCEL or BYE: whatever the answer, it is over.
-    Farewell,
+    /// Of a peer that is watched.
+    Watch(PeerId),
+    /// Whatever the answer, it is over.
+    Cancel,
+    /// The same; until the answer, the peer's own BYE may be on its way.
+    Bye(CallKey),
     Invite(Invitation),
+    /// Another request in a call that goes on.
+    Inside(DialogId, Errand),
+}
+
+/// What a request of ours inside a dialog is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    Prack,
+    Update,
 }
 
 /// An INVITE of ours; outlives its call where answers may still come.
@@ -146,13 +165,28 @@ pub(super) enum Cancel {
 }
 
 impl ClientTransaction {
+    /// The same way again.
+    pub fn departure(&self) -> Departure {
+        Departure {
+            path: self.path,
+            flow: self.flow,
+            purpose: self.purpose.clone(),
+            credentials: self.credentials.clone(),
+            answered: self.answered,
+        }
+    }
+
     pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
         let timer = match &self.machine {
             ClientMachine::Invite(machine) => machine.poll_timeout(),
             ClientMachine::Other(machine) => machine.poll_timeout(),
         };
         let timer = timer.map(|(at, timer)| (at, Why::Transaction(timer)));
-        match (self.cancel_deadline(), timer) {
+        let soonest = [self.cancel_deadline(), self.give_up]
+            .into_iter()
+            .flatten()
+            .min();
+        match (soonest, timer) {
             (Some(at), None) => Some((at, Why::Transaction(Timer::B))),
             (Some(at), Some((sooner, why))) => Some((sooner.min(at), why)),
             (None, timer) => timer,
@@ -173,6 +207,17 @@ impl ClientTransaction {
         }
     }
 
+    /// Nothing was heard yet that would come again by another connection: an answer to what went out may be lost with
+    /// this one. Who has rung, though, opens a connection of its own to answer (RFC 3261 §18.2.2).
+    pub fn needs_flow(&self) -> bool {
+        match (&self.machine, self.flow) {
+            (ClientMachine::Invite(machine), Flow::Connection { .. }) => {
+                matches!(machine.poll_timeout(), Some((_, Timer::A | Timer::B)))
+            }
+            (ClientMachine::Invite(_) | ClientMachine::Other(_), _) => true,
+        }
+    }
+
     pub fn is_terminated(&self) -> bool {
         match &self.machine {
             ClientMachine::Invite(machine) => machine.is_terminated(),
@@ -189,7 +234,8 @@ pub(super) struct ServerTransaction {
     /// Until its final response: what is remembered for 32 s should be small.
     pub request: Option<Arc<Message>>,
     pub claim: Claim,
-    pub merge: MergeKey,
+    /// Of a request outside a dialog: only those are merged.
+    pub merge: Option<MergeKey>,
 }
 
 pub(super) enum ServerMachine {

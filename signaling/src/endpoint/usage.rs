@@ -1,16 +1,20 @@
 //! An INVITE usage: what one call is to us from its INVITE on (RFC 5057 §3), whichever side began it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::failover::Alternative;
 use super::transactions::TransactionId;
 use super::{Body, Path, Why};
 use crate::dialog::Dialog;
 use crate::dialog::offer_answer::Gate;
+use crate::dialog::reliable::{Provisionals, Received};
+use crate::dialog::session_timer::SessionTimer;
 use crate::digest::Credentials;
-use crate::message::Message;
+use crate::message::{Message, Name};
 use crate::transaction::timer::{Backoff, PATIENCE, T2};
 
 /// A call, and the way to its peer.
@@ -21,7 +25,63 @@ pub(super) struct InviteUsage {
     pub key: CallKey,
     /// Our Contact in this call, brackets included; the same from its first message to its last.
     pub contact: String,
+    /// Offers after the INVITE's own.
+    pub offers: Offers,
+    /// Our reliable provisional responses, if there are any.
+    pub provisionals: Option<Provisionals>,
+    /// Since the last 2xx that agreed on one.
+    pub timer: Option<SessionTimer>,
+    pub modifying: Modifying,
     pub stage: Stage,
+}
+
+/// The offer in flight, and ours that has to wait.
+#[derive(Debug, Default)]
+pub(super) struct Offers {
+    pub gate: Gate<PeerOffer>,
+    /// Our offer that the peer couldn't take, to be made again.
+    pub again: Option<OfferAgain>,
+    /// How often it was made again.
+    pub repeated: u32,
+}
+
+/// How the peer's session can be changed or refreshed, as its Allow says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Modifying {
+    ByUpdate,
+    ByReinvite,
+}
+
+impl Offers {
+    /// Our offer was answered.
+    pub fn settle(&mut self) {
+        self.gate.settle_ours();
+        self.repeated = 0;
+    }
+
+    pub fn plan(&mut self, at: Instant, body: Body, modifying: Modifying) {
+        self.repeated += 1;
+        self.again = Some(OfferAgain {
+            at,
+            body,
+            modifying,
+        });
+    }
+
+    /// A peer that never has time for an offer shouldn't be asked for ever.
+    pub fn may_repeat(&self) -> bool {
+        self.repeated < MOST_REPEATS
+    }
+}
+
+impl Modifying {
+    /// Without Allow, what isn't announced isn't used (RFC 3311 §4).
+    pub fn of(message: &Message) -> Modifying {
+        match message.lists(Name::Allow, "UPDATE") {
+            true => Modifying::ByUpdate,
+            false => Modifying::ByReinvite,
+        }
+    }
 }
 
 /// What finds a usage: both user agents agree on Call-ID and our tag from the first message on.
@@ -48,7 +108,19 @@ pub(super) enum Stage {
 pub(super) struct Inviting {
     pub transaction: TransactionId,
     /// One for each To tag that a provisional response had: the call may ring in several places.
-    pub early: Vec<Dialog>,
+    pub early: Vec<Early>,
+    /// Whom to ask next if this one can't be reached; none once it rings.
+    pub alternatives: VecDeque<Alternative>,
+}
+
+/// One place where our call rings.
+#[derive(Debug)]
+pub(super) struct Early {
+    pub dialog: Dialog,
+    pub received: Received,
+    pub first: FirstExchange,
+    /// The last session description that it sent.
+    pub description: Option<Bytes>,
 }
 
 #[derive(Debug)]
@@ -56,17 +128,27 @@ pub(super) struct Incoming {
     pub transaction: TransactionId,
     pub request: Arc<Message>,
     pub dialog: Dialog,
+    pub first: FirstExchange,
+    /// The owner accepted, and the 200 waits for a PRACK or for the answer to an offer that came meanwhile.
+    pub accepting: Option<Body>,
+}
+
+/// How far the exchange is that the INVITE begins (RFC 6337 §2.2). Until it is settled nobody may offer anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstExchange {
+    /// The offer waits for its answer; or there is none yet, since the INVITE had none.
+    Open,
+    /// Our offer went out in a reliable 18x; the PRACK brings the answer.
+    Offered,
+    Settled,
 }
 
 #[derive(Debug)]
 pub(super) struct Established {
     pub dialog: Dialog,
     pub phase: Phase,
-    pub gate: Gate<PeerOffer>,
     /// Our 2xx that the peer hasn't acknowledged.
     pub unacknowledged: Option<Unacknowledged>,
-    /// Our offer that collided with the peer's, to be made again.
-    pub glare: Option<Glare>,
     /// When to give the line up for lost, while it has no connection.
     pub flow_deadline: Option<Instant>,
 }
@@ -80,11 +162,22 @@ pub(super) enum Phase {
     Leaving,
 }
 
-/// A re-INVITE or UPDATE that waits for our answer.
+/// An offer of the peer's that waits for our answer: of a re-INVITE, an UPDATE or a PRACK, or one that we asked for.
 #[derive(Debug)]
-pub(super) struct PeerOffer {
+pub(super) enum PeerOffer {
+    Asked {
+        transaction: TransactionId,
+        request: Arc<Message>,
+    },
+    /// The 2xx to our offerless re-INVITE; our answer goes into its ACK.
+    Given(Box<GivenOffer>),
+}
+
+#[derive(Debug)]
+pub(super) struct GivenOffer {
     pub transaction: TransactionId,
-    pub request: Arc<Message>,
+    pub invite: Message,
+    pub response: Message,
 }
 
 /// A 2xx to an INVITE, resent until its ACK (RFC 3261 §13.3.1.4), on reliable transports too.
@@ -106,11 +199,31 @@ pub(super) enum Carries {
     Offer,
 }
 
-/// An offer that met the peer's.
+/// An offer that met the peer's, or that the peer wants later.
 #[derive(Debug)]
-pub(super) struct Glare {
+pub(super) struct OfferAgain {
     pub at: Instant,
     pub body: Body,
+    pub modifying: Modifying,
+}
+
+impl Inviting {
+    fn early(&mut self, remote_tag: Option<&[u8]>) -> Option<&mut Early> {
+        self.early
+            .iter_mut()
+            .find(|early| early.dialog.has_remote_tag(remote_tag))
+    }
+}
+
+impl Early {
+    pub fn new(dialog: Dialog) -> Early {
+        Early {
+            dialog,
+            received: Received::default(),
+            first: FirstExchange::Open,
+            description: None,
+        }
+    }
 }
 
 impl Established {
@@ -118,9 +231,7 @@ impl Established {
         Established {
             dialog,
             phase,
-            gate: Gate::Settled,
             unacknowledged: None,
-            glare: None,
             flow_deadline: None,
         }
     }
@@ -130,9 +241,8 @@ impl Established {
             .unacknowledged
             .as_ref()
             .map(|waiting| (waiting.resend.at.min(waiting.give_up), Why::Acknowledgement));
-        let glare = self.glare.as_ref().map(|glare| (glare.at, Why::Glare));
         let flow = self.flow_deadline.map(|at| (at, Why::FlowLost));
-        [acknowledgement, glare, flow]
+        [acknowledgement, flow]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -152,19 +262,95 @@ impl Unacknowledged {
 }
 
 impl InviteUsage {
+    pub fn new(
+        path: Path,
+        credentials: Option<Credentials>,
+        key: CallKey,
+        contact: String,
+        stage: Stage,
+    ) -> InviteUsage {
+        InviteUsage {
+            path,
+            credentials,
+            key,
+            contact,
+            offers: Offers::default(),
+            provisionals: None,
+            timer: None,
+            modifying: Modifying::ByReinvite,
+            stage,
+        }
+    }
+
     /// The dialog with the peer of that tag, early or not.
     pub fn dialog_with(&mut self, remote_tag: Option<&[u8]>) -> Option<&mut Dialog> {
         match &mut self.stage {
-            Stage::Inviting(inviting) => inviting
-                .early
-                .iter_mut()
-                .find(|dialog| dialog.has_remote_tag(remote_tag)),
+            Stage::Inviting(inviting) => inviting.early(remote_tag).map(|early| &mut early.dialog),
             Stage::Incoming(incoming) => {
                 Some(&mut incoming.dialog).filter(|dialog| dialog.has_remote_tag(remote_tag))
             }
             Stage::Established(established) => {
                 Some(&mut established.dialog).filter(|dialog| dialog.has_remote_tag(remote_tag))
             }
+        }
+    }
+
+    /// The dialog that a new request of ours would be sent in: of several early ones, the last that may take an offer.
+    pub fn dialog(&mut self) -> Option<&mut Dialog> {
+        match &mut self.stage {
+            Stage::Inviting(inviting) => inviting
+                .early
+                .iter_mut()
+                .rfind(|early| early.first == FirstExchange::Settled)
+                .map(|early| &mut early.dialog),
+            Stage::Incoming(incoming) => Some(&mut incoming.dialog),
+            Stage::Established(established) => Some(&mut established.dialog),
+        }
+    }
+
+    /// The place with that tag, while our call rings.
+    pub fn early(&mut self, remote_tag: Option<&[u8]>) -> Option<&mut Early> {
+        match &mut self.stage {
+            Stage::Inviting(inviting) => inviting.early(remote_tag),
+            Stage::Incoming(_) | Stage::Established(_) => None,
+        }
+    }
+
+    /// Takes what a 2xx to a re-INVITE or UPDATE says of the session timer; while it rings there is none.
+    pub fn agree_on(&mut self, timer: Option<SessionTimer>) {
+        if self.established().is_some() {
+            self.timer = timer;
+        }
+    }
+
+    /// A 422 came; `false` if nothing can be done about it.
+    pub fn lengthen_timer(&mut self, now: Instant, response: Option<&Message>) -> bool {
+        let least = response.and_then(|response| response.number(Name::MinSe));
+        let (Some(timer), Some(least)) = (&mut self.timer, least) else {
+            return false;
+        };
+        let least = Duration::from_secs(least.into());
+        // The same answer to what it asked for would go on for ever.
+        if least <= timer.interval {
+            return false;
+        }
+        timer.lengthen(least);
+        timer.refresh_now(now);
+        true
+    }
+
+    /// The peer doesn't take UPDATE after all.
+    pub fn refresh_otherwise(&mut self, now: Instant) {
+        self.modifying = Modifying::ByReinvite;
+        if let Some(timer) = &mut self.timer {
+            timer.refresh_now(now);
+        }
+    }
+
+    pub fn incoming(&mut self) -> Option<&mut Incoming> {
+        match &mut self.stage {
+            Stage::Incoming(incoming) => Some(incoming),
+            Stage::Inviting(_) | Stage::Established(_) => None,
         }
     }
 
@@ -180,12 +366,30 @@ impl InviteUsage {
         matches!(&self.stage, Stage::Established(established) if established.phase == Phase::Leaving)
     }
 
-    /// A call that waits for a final response has no deadline of its own: how long to ring is the owner's decision.
+    /// How long to ring isn't among the reasons: that is the owner's decision.
     pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
-        match &self.stage {
+        let stage = match &self.stage {
             Stage::Established(established) => established.poll_timeout(),
             Stage::Inviting(_) | Stage::Incoming(_) => None,
-        }
+        };
+        let again = self
+            .offers
+            .again
+            .as_ref()
+            .map(|again| (again.at, Why::Glare));
+        let provisional = self
+            .provisionals
+            .as_ref()
+            .and_then(Provisionals::poll_timeout)
+            .map(|at| (at, Why::Provisional));
+        let timer = self
+            .timer
+            .as_ref()
+            .map(|timer| (timer.poll_timeout(), Why::SessionTimer));
+        [stage, again, provisional, timer]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
     }
 }
 
@@ -193,3 +397,5 @@ impl InviteUsage {
 pub(super) const MAX_EARLY_DIALOGS: usize = 8;
 /// How long an established call survives its line's connection: time for a reconnect, backoff included.
 pub(super) const FLOW_GRACE: Duration = Duration::from_secs(32);
+/// How often an offer that the peer can't take now is made again: half a minute of collisions.
+const MOST_REPEATS: u32 = 8;

@@ -113,6 +113,16 @@ pub(crate) fn with_credentials(
     cseq: u32,
     header: (&str, &str),
 ) -> Bytes {
+    with_headers(request, via, cseq, &[header])
+}
+
+/// The same request once more, with its own transaction, and headers that are new or replace those of that name.
+pub(crate) fn with_headers(
+    request: &Message,
+    via: &str,
+    cseq: u32,
+    headers: &[(&str, &str)],
+) -> Bytes {
     let Kind::Request { uri, .. } = request.kind() else {
         return request.bytes().clone();
     };
@@ -127,10 +137,18 @@ pub(crate) fn with_credentials(
             Name::Via => again.header("Via", via),
             Name::CSeq => {
                 again.header("CSeq", format!("{cseq} {method}"));
-                again.header(header.0, header.1)
+                for (name, value) in headers {
+                    again.header(name, value);
+                }
+                &mut again
             }
             Name::ContentLength => &mut again,
-            _ if name.eq_ignore_ascii_case(header.0.as_bytes()) => &mut again,
+            _ if headers
+                .iter()
+                .any(|(new, _)| name.eq_ignore_ascii_case(new.as_bytes())) =>
+            {
+                &mut again
+            }
             _ => again.line(name, value),
         };
     }

@@ -4,7 +4,9 @@
 
 use std::borrow::Cow;
 
-use super::scan::is_token;
+use memchr::{memchr, memchr2, memchr3};
+
+use super::scan::{decimal, is_token};
 use super::uri::host_and_port;
 
 /// The elements of a comma-separated value, trimmed, empty ones left out. Commas in quotes and in `<>` don't separate.
@@ -26,7 +28,7 @@ impl<'a> Parameters<'a> {
         split_outside(self.0, b';')
             .map(trimmed)
             .filter(|parameter| !parameter.is_empty())
-            .map(|parameter| match memchr::memchr(b'=', parameter) {
+            .map(|parameter| match memchr(b'=', parameter) {
                 Some(equals) => (
                     trimmed(&parameter[..equals]),
                     Some(trimmed(&parameter[equals + 1..])),
@@ -67,7 +69,7 @@ impl<'a> NameAddr<'a> {
         let open = find_outside_quotes(value, b'<')?;
         let Some(open) = open else {
             // Without brackets, what follows a semicolon belongs to the header, and there is neither `,` nor `?` (RFC 3261 §20).
-            let end = memchr::memchr(b';', value).unwrap_or(value.len());
+            let end = memchr(b';', value).unwrap_or(value.len());
             let uri = trimmed(&value[..end]);
             let plain = !uri.is_empty()
                 && !uri.iter().any(|byte| {
@@ -80,7 +82,7 @@ impl<'a> NameAddr<'a> {
                 address: uri,
             });
         };
-        let close = open + memchr::memchr(b'>', &value[open..])?;
+        let close = open + memchr(b'>', &value[open..])?;
         let uri = trimmed(&value[open + 1..close]);
         let tail = trimmed(&value[close + 1..]);
         if uri.is_empty() || !(tail.is_empty() || tail[0] == b';') {
@@ -120,15 +122,13 @@ impl<'a> Via<'a> {
     /// `None` if it isn't `SIP/version/transport sent-by`.
     pub fn parse(value: &'a [u8]) -> Option<Via<'a>> {
         let value = trimmed(value);
-        let end = memchr::memchr(b';', value).unwrap_or(value.len());
+        let end = memchr(b';', value).unwrap_or(value.len());
         let head = trimmed(&value[..end]);
-        let (name, rest) = head.split_at(memchr::memchr(b'/', head)?);
-        let (version, rest) = rest[1..].split_at(memchr::memchr(b'/', &rest[1..])?);
-        let version = trimmed(version);
-        if !trimmed(name).eq_ignore_ascii_case(b"SIP") || !is_token(version) {
-            return None;
-        }
-        let rest = trimmed(&rest[1..]);
+        let (version, rest) = match head.strip_prefix(b"SIP/2.0/") {
+            Some(rest) => (&head[4..7], rest),
+            None => Self::spaced_version(head)?,
+        };
+        let rest = trimmed(rest);
         let transport_end = rest.iter().position(u8::is_ascii_whitespace)?;
         if !is_token(&rest[..transport_end]) {
             return None;
@@ -141,6 +141,15 @@ impl<'a> Via<'a> {
             parameters: Parameters(&value[end..]),
             head,
         })
+    }
+
+    /// The version where white space or another letter case stands before it, and what follows its slash.
+    fn spaced_version(head: &[u8]) -> Option<(&[u8], &[u8])> {
+        let (name, rest) = head.split_at(memchr(b'/', head)?);
+        let (version, rest) = rest[1..].split_at(memchr(b'/', &rest[1..])?);
+        let version = trimmed(version);
+        (trimmed(name).eq_ignore_ascii_case(b"SIP") && is_token(version))
+            .then_some((version, &rest[1..]))
     }
 
     pub fn branch(&self) -> Option<&'a [u8]> {
@@ -162,17 +171,14 @@ impl<'a> CSeq<'a> {
     pub fn parse(value: &'a [u8]) -> Option<CSeq<'a>> {
         let end = value.iter().position(u8::is_ascii_whitespace)?;
         let (digits, method) = (&value[..end], trimmed(&value[end..]));
-        if !digits.iter().all(u8::is_ascii_digit) || !is_token(method) {
-            return None;
-        }
-        let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        (number < 1 << 31).then_some(CSeq { number, method })
+        let number = decimal(digits).and_then(|number| u32::try_from(number).ok())?;
+        (number < 1 << 31 && is_token(method)).then_some(CSeq { number, method })
     }
 }
 
 /// A folded value on one line (RFC 3261 §7.3.1: a fold is a single space).
 pub(crate) fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\n', value).is_none() {
+    if memchr(b'\n', value).is_none() {
         return Cow::Borrowed(value);
     }
     let mut line = Vec::with_capacity(value.len());
@@ -191,7 +197,7 @@ pub(crate) fn unquoted(text: &[u8]) -> Cow<'_, [u8]> {
     let [b'"', inner @ .., b'"'] = text else {
         return Cow::Borrowed(text);
     };
-    if memchr::memchr(b'\\', inner).is_none() {
+    if memchr(b'\\', inner).is_none() {
         return Cow::Borrowed(inner);
     }
     let mut content = Vec::with_capacity(inner.len());
@@ -228,39 +234,42 @@ fn split_outside(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The first `wanted` that is neither in quotes nor in `<>`.
+/// The first `wanted` that is neither in quotes nor in `<>`; what is opened and never closed hides all that follows.
 fn outside(text: &[u8], wanted: u8) -> Option<usize> {
-    let mut quoted = false;
-    let mut bracketed = false;
     let mut position = 0;
-    while position < text.len() {
-        match text[position] {
-            b'\\' if quoted => position += 1,
-            b'"' if !bracketed => quoted = !quoted,
-            b'<' if !quoted => bracketed = true,
-            b'>' if !quoted => bracketed = false,
-            byte if byte == wanted && !quoted && !bracketed => return Some(position),
-            _ => {}
-        }
-        position += 1;
+    loop {
+        position += memchr3(wanted, b'"', b'<', &text[position..])?;
+        position = match text[position] {
+            b'"' => after_quoted(text, position)?,
+            b'<' => position + memchr(b'>', &text[position..])? + 1,
+            _ => return Some(position),
+        };
     }
-    None
 }
 
 /// `Some(None)` if `wanted` doesn't occur, `None` if a quote stays open.
 fn find_outside_quotes(text: &[u8], wanted: u8) -> Option<Option<usize>> {
-    let mut quoted = false;
     let mut position = 0;
-    while position < text.len() {
-        match text[position] {
-            b'\\' if quoted => position += 1,
-            b'"' => quoted = !quoted,
-            byte if byte == wanted && !quoted => return Some(Some(position)),
-            _ => {}
+    while let Some(found) = memchr2(wanted, b'"', &text[position..]) {
+        position += found;
+        if text[position] == wanted {
+            return Some(Some(position));
         }
-        position += 1;
+        position = after_quoted(text, position)?;
     }
-    (!quoted).then_some(None)
+    Some(None)
+}
+
+/// Where a quoted string that begins at `open` has ended.
+fn after_quoted(text: &[u8], open: usize) -> Option<usize> {
+    let mut position = open + 1;
+    loop {
+        position += memchr2(b'"', b'\\', text.get(position..)?)?;
+        match text[position] {
+            b'"' => return Some(position + 1),
+            _ => position += 2,
+        }
+    }
 }
 
 #[cfg(test)]

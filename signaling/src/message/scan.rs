@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr3};
 use smallvec::SmallVec;
 
 use super::{Method, Name};
@@ -127,12 +127,11 @@ fn start_line(buffer: &[u8]) -> Result<(Span, usize), Malformed> {
         .iter()
         .position(|byte| !matches!(byte, b'\r' | b'\n'))
         .ok_or(Malformed::StartLine)?;
-    let end = memchr(b'\n', &buffer[first..]).ok_or(Malformed::StartLine)? + first;
-    let line = Span::new(first, without_cr(buffer, first, end));
-    if memchr2(0, b'\r', line.of(buffer)).is_some() {
-        return Err(Malformed::StartLine);
+    let line = physical_line(buffer, first).ok_or(Malformed::StartLine)?;
+    match line.control {
+        true => Err(Malformed::StartLine),
+        false => Ok((Span::new(first, line.end), line.next)),
     }
-    Ok((line, end + 1))
 }
 
 fn read_start_line(buffer: &[u8], line: Span) -> Result<(StartLine, Option<Malformed>), Malformed> {
@@ -177,10 +176,10 @@ fn read_start_line(buffer: &[u8], line: Span) -> Result<(StartLine, Option<Malfo
         Some(Malformed::Version)
     } else if written.len() > text.len()
         || uri.of(buffer).is_empty()
-        || uri
-            .of(buffer)
-            .iter()
-            .any(|byte| matches!(byte, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f))
+        // Over all bytes, without an early end, so that the compiler takes many at a time.
+        || uri.of(buffer).iter().fold(false, |bad, byte| {
+            bad | matches!(byte, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f)
+        })
     {
         Some(Malformed::StartLine)
     } else {
@@ -202,16 +201,15 @@ fn logical_line(buffer: &[u8], position: &mut usize) -> Logical {
     let mut end;
     let mut control = false;
     loop {
-        let from = *position;
-        let Some(newline) = memchr(b'\n', &buffer[from..]) else {
+        let Some(line) = physical_line(buffer, *position) else {
             return Logical::Truncated;
         };
-        end = without_cr(buffer, from, from + newline);
-        *position = from + newline + 1;
-        if from == start && end == start {
+        if line.end == start {
+            *position = line.next;
             return Logical::End;
         }
-        control |= memchr2(0, b'\r', &buffer[from..end]).is_some();
+        (end, *position) = (line.end, line.next);
+        control |= line.control;
         if !matches!(buffer.get(*position), Some(b' ' | b'\t')) {
             break;
         }
@@ -244,18 +242,50 @@ fn is_harmless(line: &[u8]) -> bool {
     true
 }
 
+struct Physical {
+    /// Of its content.
+    end: usize,
+    /// Where the next line begins.
+    next: usize,
+    /// A NUL, or a CR that doesn't end the line, lies in it.
+    control: bool,
+}
+
+fn physical_line(buffer: &[u8], from: usize) -> Option<Physical> {
+    let (mut position, mut control) = (from, false);
+    loop {
+        position += memchr3(b'\n', b'\r', 0, &buffer[position..])?;
+        let next = match (buffer[position], buffer.get(position + 1)) {
+            (b'\n', _) => position + 1,
+            (b'\r', Some(b'\n')) => position + 2,
+            _ => {
+                control = true;
+                position += 1;
+                continue;
+            }
+        };
+        return Some(Physical {
+            end: position,
+            next,
+            control,
+        });
+    }
+}
+
 fn read_header(buffer: &[u8], line: Span) -> Option<Line> {
     let Range { start, end } = line.range();
-    let colon = memchr(b':', line.of(buffer))? + start;
-    let name = buffer[start..colon].trim_ascii_end();
-    if !is_token(name) {
+    let text = line.of(buffer);
+    let name = &text[..text.iter().position(|byte| !TOKEN[usize::from(*byte)])?];
+    let colon = start + name.len() + text[name.len()..].iter().position(|byte| *byte == b':')?;
+    if name.is_empty() || !buffer[start + name.len()..colon].trim_ascii().is_empty() {
         return None;
     }
+    let id = Name::of(name);
     let value = &buffer[colon + 1..end];
     let value_start = colon + 1 + (value.len() - value.trim_ascii_start().len());
     let value_end = value_start.max(colon + 1 + value.trim_ascii_end().len());
     Some(Line {
-        id: Name::of(name),
+        id,
         name: Span::new(start, start + name.len()),
         value: Span::new(value_start, value_end),
     })
@@ -285,23 +315,19 @@ impl Seen {
 impl Name {
     /// Recognises a name in any letter case, long or compact (RFC 3261 §7.3.3).
     pub fn of(name: &[u8]) -> Name {
-        let found = match name {
-            [letter] => NAMES
-                .iter()
-                .find(|(_, _, compact)| *compact == letter.to_ascii_lowercase()),
-            _ => NAMES.iter().find(|(_, long, _)| {
-                long.len() == name.len() && name.eq_ignore_ascii_case(long.as_bytes())
-            }),
+        let Some(known) = NAMES.get(name.len()) else {
+            return Name::Other;
         };
-        found.map_or(Name::Other, |(id, _, _)| *id)
-    }
-}
-
-fn without_cr(buffer: &[u8], start: usize, end: usize) -> usize {
-    if end > start && buffer[end - 1] == b'\r' {
-        end - 1
-    } else {
-        end
+        known
+            .iter()
+            // Nearly everybody writes them as the RFC does.
+            .find(|(known, _)| known.as_bytes() == name)
+            .or_else(|| {
+                known
+                    .iter()
+                    .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
+            })
+            .map_or(Name::Other, |(_, id)| *id)
     }
 }
 
@@ -318,48 +344,103 @@ pub(super) fn decimal(text: &[u8]) -> Option<usize> {
 
 /// RFC 3261 §25.1 `token`.
 pub(super) fn is_token(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text.iter().all(|byte| {
-            byte.is_ascii_alphanumeric()
-                || matches!(
-                    byte,
-                    b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-                )
-        })
+    !text.is_empty() && text.iter().all(|byte| TOKEN[usize::from(*byte)])
 }
 
-/// Name, long form, compact form (IANA's list of header fields; 0 where there is none).
-const NAMES: &[(Name, &str, u8)] = &[
-    (Name::Accept, "Accept", 0),
-    (Name::Via, "Via", b'v'),
-    (Name::From, "From", b'f'),
-    (Name::To, "To", b't'),
-    (Name::CallId, "Call-ID", b'i'),
-    (Name::CSeq, "CSeq", 0),
-    (Name::Contact, "Contact", b'm'),
-    (Name::MaxForwards, "Max-Forwards", 0),
-    (Name::ContentLength, "Content-Length", b'l'),
-    (Name::ContentType, "Content-Type", b'c'),
-    (Name::RecordRoute, "Record-Route", 0),
-    (Name::Route, "Route", 0),
-    (Name::Require, "Require", 0),
-    (Name::ProxyRequire, "Proxy-Require", 0),
-    (Name::Supported, "Supported", b'k'),
-    (Name::Expires, "Expires", 0),
-    (Name::MinExpires, "Min-Expires", 0),
-    (Name::RetryAfter, "Retry-After", 0),
-    (Name::Authorization, "Authorization", 0),
-    (Name::ProxyAuthorization, "Proxy-Authorization", 0),
-    (Name::WwwAuthenticate, "WWW-Authenticate", 0),
-    (Name::ProxyAuthenticate, "Proxy-Authenticate", 0),
-    (Name::SessionExpires, "Session-Expires", b'x'),
-    (Name::Reason, "Reason", 0),
-    (Name::Subject, "Subject", b's'),
-    (Name::ReferTo, "Refer-To", b'r'),
-    (Name::ReferredBy, "Referred-By", b'b'),
-    (Name::Event, "Event", b'o'),
-    (Name::AllowEvents, "Allow-Events", b'u'),
-    (Name::ContentEncoding, "Content-Encoding", b'e'),
+/// The bytes that a token may have.
+const TOKEN: [bool; 256] = alphanumeric_or(b"-.!%*_+`'~");
+
+/// Letters, digits and some marks, to be looked up at once.
+pub(super) const fn alphanumeric_or(marks: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut mark = 0;
+    while mark < marks.len() {
+        table[marks[mark] as usize] = true;
+        mark += 1;
+    }
+    table
+}
+
+/// The names we read, by their length; of one letter, the compact forms (IANA's list of header fields).
+const NAMES: [&[(&str, Name)]; 20] = [
+    &[],
+    &[
+        ("v", Name::Via),
+        ("f", Name::From),
+        ("t", Name::To),
+        ("i", Name::CallId),
+        ("m", Name::Contact),
+        ("l", Name::ContentLength),
+        ("c", Name::ContentType),
+        ("k", Name::Supported),
+        ("x", Name::SessionExpires),
+        ("s", Name::Subject),
+        ("r", Name::ReferTo),
+        ("b", Name::ReferredBy),
+        ("o", Name::Event),
+        ("u", Name::AllowEvents),
+        ("e", Name::ContentEncoding),
+    ],
+    &[("To", Name::To)],
+    &[("Via", Name::Via)],
+    &[
+        ("From", Name::From),
+        ("CSeq", Name::CSeq),
+        ("RAck", Name::RAck),
+        ("RSeq", Name::RSeq),
+    ],
+    &[
+        ("Route", Name::Route),
+        ("Event", Name::Event),
+        ("Allow", Name::Allow),
+    ],
+    &[
+        ("Accept", Name::Accept),
+        ("Reason", Name::Reason),
+        ("Min-SE", Name::MinSe),
+    ],
+    &[
+        ("Call-ID", Name::CallId),
+        ("Contact", Name::Contact),
+        ("Require", Name::Require),
+        ("Expires", Name::Expires),
+        ("Subject", Name::Subject),
+    ],
+    &[("Refer-To", Name::ReferTo), ("Replaces", Name::Replaces)],
+    &[("Supported", Name::Supported)],
+    &[],
+    &[
+        ("Min-Expires", Name::MinExpires),
+        ("Retry-After", Name::RetryAfter),
+        ("Referred-By", Name::ReferredBy),
+    ],
+    &[
+        ("Max-Forwards", Name::MaxForwards),
+        ("Content-Type", Name::ContentType),
+        ("Record-Route", Name::RecordRoute),
+        ("Allow-Events", Name::AllowEvents),
+    ],
+    &[
+        ("Proxy-Require", Name::ProxyRequire),
+        ("Authorization", Name::Authorization),
+    ],
+    &[("Content-Length", Name::ContentLength)],
+    &[("Session-Expires", Name::SessionExpires)],
+    &[
+        ("WWW-Authenticate", Name::WwwAuthenticate),
+        ("Content-Encoding", Name::ContentEncoding),
+    ],
+    &[],
+    &[
+        ("Proxy-Authenticate", Name::ProxyAuthenticate),
+        ("Subscription-State", Name::SubscriptionState),
+    ],
+    &[("Proxy-Authorization", Name::ProxyAuthorization)],
 ];
 
 /// Kept inside the message: an INVITE through four proxies has about 25.
@@ -368,3 +449,19 @@ const INLINE_HEADERS: usize = 32;
 const MAX_HEADERS: usize = 128;
 /// One header line, continuation lines included.
 const MAX_LINE: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_where_their_length_is_looked_up() {
+        for (length, names) in NAMES.iter().enumerate() {
+            for (name, id) in *names {
+                assert_eq!(name.len(), length, "{name}");
+                assert_eq!(Name::of(name.to_ascii_uppercase().as_bytes()), *id);
+            }
+        }
+        assert_eq!(Name::of(&[b'x'; 300]), Name::Other);
+    }
+}

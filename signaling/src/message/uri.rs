@@ -1,6 +1,7 @@
 //! SIP URIs (RFC 3261 §19.1) as views: parts are found, never rewritten, so that what is copied stays what it was.
 
 use super::Parameters;
+use super::scan::{alphanumeric_or, decimal};
 
 /// The parts of a `sip:`, `sips:` or `tel:` URI; of any other, the scheme alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,24 +56,38 @@ impl<'a> Uri<'a> {
 
     /// The scheme and what follows its colon.
     pub fn scheme_of(text: &[u8]) -> Option<(Scheme, &[u8])> {
-        let colon = memchr::memchr(b':', text)?;
+        let colon = text.iter().position(|byte| *byte == b':')?;
         let (scheme, rest) = (&text[..colon], &text[colon + 1..]);
+        if rest.is_empty() {
+            return None;
+        }
+        let scheme = match scheme {
+            b"sip" => Scheme::Sip,
+            b"sips" => Scheme::Sips,
+            b"tel" => Scheme::Tel,
+            other => Self::unusual_scheme(other)?,
+        };
+        Some((scheme, rest))
+    }
+
+    /// In other letter cases, or one that we don't know.
+    #[cold]
+    fn unusual_scheme(scheme: &[u8]) -> Option<Scheme> {
         let shaped = scheme.first()?.is_ascii_alphabetic()
             && scheme
                 .iter()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-        if !shaped || rest.is_empty() {
-            return None;
-        }
-        let scheme = [
+        let known = [
             (&b"sip"[..], Scheme::Sip),
             (b"sips", Scheme::Sips),
             (b"tel", Scheme::Tel),
-        ]
-        .into_iter()
-        .find(|(name, _)| scheme.eq_ignore_ascii_case(name))
-        .map_or(Scheme::Other, |(_, scheme)| scheme);
-        Some((scheme, rest))
+        ];
+        shaped.then(|| {
+            known
+                .into_iter()
+                .find(|(name, _)| scheme.eq_ignore_ascii_case(name))
+                .map_or(Scheme::Other, |(_, scheme)| scheme)
+        })
     }
 
     fn parse_sip(scheme: Scheme, rest: &'a [u8]) -> Option<Uri<'a>> {
@@ -113,22 +128,23 @@ impl<'a> Uri<'a> {
 /// `host`, `host:port`, `[v6]`, `[v6]:port`; white space around the colon is allowed in Via.
 pub(super) fn host_and_port(address: &[u8]) -> Option<(&[u8], Option<u16>)> {
     let end = match address.first()? {
-        b'[' => memchr::memchr(b']', address)? + 1,
+        b'[' => {
+            let inner = &address[1..];
+            let close = inner
+                .iter()
+                .position(|byte| !byte.is_ascii_hexdigit() && !matches!(byte, b':' | b'.'))?;
+            if close == 0 || inner[close] != b']' {
+                return None;
+            }
+            close + 2
+        }
         _ => address
             .iter()
-            .position(|byte| *byte == b':' || byte.is_ascii_whitespace())
+            .position(|byte| !HOST[usize::from(*byte)])
             .unwrap_or(address.len()),
     };
     let (host, rest) = address.split_at(end);
-    let readable = match host {
-        [b'[', inner @ .., b']'] => inner
-            .iter()
-            .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')),
-        name => name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')),
-    };
-    if host.is_empty() || !readable {
+    if host.is_empty() {
         return None;
     }
     match rest.trim_ascii() {
@@ -136,10 +152,8 @@ pub(super) fn host_and_port(address: &[u8]) -> Option<(&[u8], Option<u16>)> {
         [b':', port @ ..] => {
             let port = port.trim_ascii();
             let shaped = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
-            let port = shaped
-                .then(|| std::str::from_utf8(port).ok()?.parse().ok())
-                .flatten()?;
-            Some((host, Some(port)))
+            let port = shaped.then(|| decimal(port)).flatten()?;
+            Some((host, Some(u16::try_from(port).ok()?)))
         }
         _ => None,
     }
@@ -169,6 +183,9 @@ fn unescaped(text: &[u8]) -> impl Iterator<Item = u8> {
         }
     })
 }
+
+/// What a name or an IPv4 address may have; underscores are met, though no domain may have them.
+const HOST: [bool; 256] = alphanumeric_or(b"-._");
 
 fn hex_digit(digit: u8) -> u8 {
     match digit {
@@ -230,6 +247,9 @@ mod tests {
             "sip:a@",
             "sip:a@host:99999",
             "sip:a@[::1",
+            "sip:a@[]",
+            "sip:a@[::g]",
+            "sip:a@[::1]x",
             "sip:a@ho st",
             "sip:a@h:x",
         ] {

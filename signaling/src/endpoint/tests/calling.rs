@@ -29,7 +29,7 @@ fn the_first_place_that_answers_wins() {
         "v=0 two",
     );
     assert!(
-        matches!(script.event(), Some(Event::Accepted { dialog: up, body: Some(_) }) if up == dialog)
+        matches!(script.event(), Some(Event::Accepted { dialog: up, body: Some(_), .. }) if up == dialog)
     );
     let ack = script.sent_one();
     assert_eq!(ack.request_uri(), b"sip:two@198.51.100.9");

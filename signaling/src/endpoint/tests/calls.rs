@@ -341,7 +341,7 @@ fn commands_on_an_ended_call_are_refused() {
     );
     assert_eq!(
         pair.endpoints[CALLER].refuse_offer(pair.now, dialog, 488),
-        Err(Misuse::WrongState)
+        Err(Misuse::OutOfTurn)
     );
     pair.drive_for(Duration::from_secs(1));
     pair.endpoints[CALLER].hang_up(pair.now, dialog, None);

@@ -265,6 +265,7 @@ impl Pair {
             assert!(
                 endpoint.usages.is_empty()
                     && endpoint.calls.is_empty()
+                    && endpoint.parted.is_empty()
                     && endpoint.merges.is_empty()
             );
             assert_eq!(endpoint.poll_timeout(), None);

@@ -18,6 +18,8 @@ pub struct Script {
 }
 
 pub const LINE: LineId = LineId(4);
+pub const TCP: SocketId = SocketId(1);
+pub const TLS: SocketId = SocketId(2);
 
 impl Script {
     /// A trunk's peer at 198.51.100.9.
@@ -29,6 +31,19 @@ impl Script {
             now: Instant::now(),
             flow: datagram("198.51.100.9:5060"),
         }
+    }
+
+    /// The same peer by TCP, from the port of a connection that it opened.
+    pub fn connection() -> Script {
+        let mut script = Script::trunk();
+        script
+            .endpoint
+            .open_listener(TCP, Transport::Tcp, ([198, 51, 100, 1], 5060).into());
+        script
+            .endpoint
+            .open_listener(TLS, Transport::Tls, ([198, 51, 100, 1], 5061).into());
+        script.flow = connection(TCP, "198.51.100.9:40000");
+        script
     }
 
     /// A registrar at the other end of a WSS connection; the first REGISTER is on its way.
@@ -109,6 +124,23 @@ impl Script {
             .collect()
     }
 
+    /// The same with the flow that each takes.
+    pub fn sent_on(&mut self) -> Vec<(Flow, Message)> {
+        std::iter::from_fn(|| self.endpoint.poll_transmit())
+            .map(|transmit| {
+                let message =
+                    Message::parse(transmit.bytes, 65_536).expect("we write what we read");
+                (transmit.flow, message)
+            })
+            .collect()
+    }
+
+    pub fn sent_one_on(&mut self) -> (Flow, Message) {
+        let mut sent = self.sent_on();
+        assert_eq!(sent.len(), 1, "{sent:?}");
+        sent.remove(0)
+    }
+
     pub fn sent_one(&mut self) -> Message {
         let mut sent = self.sent();
         assert_eq!(sent.len(), 1, "{sent:?}");
@@ -141,6 +173,11 @@ pub fn datagram(peer: &str) -> Flow {
         socket: SocketId(0),
         peer,
     }
+}
+
+pub fn connection(socket: SocketId, peer: &str) -> Flow {
+    let peer: SocketAddr = peer.parse().expect("an address");
+    Flow::Connection { socket, peer }
 }
 
 pub fn status(message: &Message) -> u16 {
