@@ -57,8 +57,10 @@ class BackEnd {
     const before = (await this.api('/v1/calls?limit=1')).calls[0]?.id;
     const error = await this.api('/v1/calls', post({ agent: 'agent7', to, ...more })).then(() => assert.fail(`${to} was dialled`), (refusal) => refusal);
     assert.match(error.message, detail);
-    const [record] = (await this.api('/v1/calls?limit=1')).calls;
-    assert.notEqual(record?.id, before, 'a refused dial is a record');
+    const record = await until('the refused dial is a record', async () => {
+      const [newest] = (await this.api('/v1/calls?limit=1')).calls;
+      return newest?.id !== before && newest;
+    });
     assert.match(record.ended.detail, detail);
     const end = await this.end(record.id);
     assert.ok([cause].flat().includes(end.cause), `${cause} was expected: ${JSON.stringify(end)}`);
