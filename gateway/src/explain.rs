@@ -140,6 +140,9 @@ causes! {
     NotSignedIn, "platform-not-signed-in", Gateway, MayGoWell,
         "The agent isn't signed in at the provider yet.",
         "The login command is on its way, or the platform refused it; the token socket's log says which.";
+    LoginRefused, "platform-login-refused", Provider, MayGoWell,
+        "The platform refused to sign the agent in.",
+        "The login command was answered with an error; its words are in the call's detail. Check the socket's ids, agent_id and agent_unique_id.";
     TakenOver, "signed-in-elsewhere", Provider, FailsAgain,
         "Another session of this agent took over at the provider.",
         "The platform pushed closeTab: somebody signed in as this agent elsewhere. It isn't tried again before the gateway restarts.";

@@ -107,6 +107,7 @@ const TOKENS: &[(&str, Cause)] = &[
         "administrator signed this agent off",
         Cause::SignedOffByAdmin,
     ),
+    ("refused the sign-in", Cause::LoginRefused),
     ("has not named the socket", Cause::NoSocketId),
     ("did not name the socket", Cause::NoSocketId),
     ("usId", Cause::NoSocketId),

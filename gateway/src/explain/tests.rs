@@ -141,6 +141,11 @@ fn what_the_gateway_says_of_its_own_parts_finds_its_cause() {
         ),
         (
             LineDown,
+            "The provider's token socket is down: the provider refused the sign-in: Invalid session, please re-login.",
+            "platform-login-refused",
+        ),
+        (
+            LineDown,
             "The provider's token socket is down: the connection was closed.",
             "token-socket-down",
         ),
