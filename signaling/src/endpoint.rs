@@ -15,6 +15,7 @@ mod path;
 mod ping;
 mod provisional;
 mod random;
+mod refer;
 mod refresh;
 mod reply;
 mod request;

@@ -302,6 +302,7 @@ impl Endpoint {
             dialog,
             kind: InvitationKind::Reinvite,
             cancel: Cancel::NotWanted,
+            spent: 0,
             acks: Vec::new(),
         });
         let departure = Departure {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::failover::Alternative;
+use super::refer::Referrals;
 use super::transactions::TransactionId;
 use super::{Body, Path, Why};
 use crate::dialog::Dialog;
@@ -31,6 +32,7 @@ pub(super) struct InviteUsage {
     pub provisionals: Option<Provisionals>,
     /// Since the last 2xx that agreed on one.
     pub timer: Option<SessionTimer>,
+    pub referrals: Referrals,
     pub modifying: Modifying,
     pub stage: Stage,
 }
@@ -277,6 +279,7 @@ impl InviteUsage {
             offers: Offers::default(),
             provisionals: None,
             timer: None,
+            referrals: Referrals::default(),
             modifying: Modifying::ByReinvite,
             stage,
         }
