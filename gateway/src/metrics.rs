@@ -38,7 +38,7 @@ struct Registered {
     /// Seconds from the answer to the first packet of audio towards a `side` (agent, customer).
     answer_to_audio_seconds: HistogramVec,
 
-    /// Silence of a call that is up. `side` (customer).
+    /// Seconds of silence in a call that is up. `side` (agent, customer).
     dead_air_seconds: HistogramVec,
 
     /// SIP requests but for retransmissions. `method`, `direction` (in, out), `transport` (udp, tcp, tls, ws, wss).
@@ -52,6 +52,11 @@ struct Registered {
     lines: IntGaugeVec,
     /// Connections of lines made again. `via`, `cause`.
     line_reconnects_total: IntCounterVec,
+    /// Calls that a trunk brought beyond its limits, refused by 503. `via`.
+    calls_shed_total: IntCounterVec,
+    /// What was not read or not sent. `cause` (queue-full, too-long, unsent, overflow: a peer that doesn't read, stranger:
+    /// an address that no trunk lists, flood: a stranger that sends much, crowded: connections too many).
+    sip_dropped_total: IntCounterVec,
 
     /// Agents by `status`, as it is configured.
     agents: IntGaugeVec,
@@ -134,7 +139,7 @@ impl Metrics {
             dead_air_seconds: histograms(
                 &registry,
                 "warmline_dead_air_seconds",
-                "For how long a customer who was up heard neither agent nor prompt.",
+                "For how long a side of a call that was up heard neither the other nor a prompt.",
                 DEAD_AIR_BUCKETS,
             ),
             sip_requests_total: counters(
@@ -166,6 +171,18 @@ impl Metrics {
                 "warmline_line_reconnects_total",
                 "Connections of lines made again.",
                 &["via", "cause"],
+            ),
+            calls_shed_total: counters(
+                &registry,
+                "warmline_calls_shed_total",
+                "Calls of a trunk beyond its limits.",
+                &["via"],
+            ),
+            sip_dropped_total: counters(
+                &registry,
+                "warmline_sip_dropped_total",
+                "SIP that was not read or not sent.",
+                &["cause"],
             ),
             agents: gauges(
                 &registry,
@@ -297,6 +314,18 @@ impl Metrics {
             .line_reconnects_total
             .with_label_values(&[via, cause])
             .inc();
+    }
+
+    pub fn call_shed(&self, via: &str) {
+        self.0.calls_shed_total.with_label_values(&[via]).inc();
+    }
+
+    /// Adds what the sockets counted since they last told.
+    pub fn sip_dropped(&self, cause: &'static str, messages: u64) {
+        self.0
+            .sip_dropped_total
+            .with_label_values(&[cause])
+            .inc_by(messages);
     }
 
     /// Adds what a worker counted since it last told.

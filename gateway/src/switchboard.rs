@@ -16,13 +16,15 @@ mod provider;
 mod ringing;
 mod sample;
 mod task;
+mod trunks;
 
 use tokio::sync::{mpsc, oneshot};
 
 pub use crate::agent::ConnectionId;
 pub use crate::call::Told;
 pub(crate) use task::line_of;
-pub use task::{Parts, Task, TrunkWay};
+pub use task::{Parts, Task};
+pub use trunks::{TrunkSocket, TrunkWay};
 
 use crate::agent::wire::{AgentView, CallState, CallView, Dial, Frame, Operation};
 use crate::call::CallId;

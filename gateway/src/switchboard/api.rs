@@ -2,7 +2,7 @@
 
 use super::dialling::Asker;
 use super::task::Task;
-use super::{Api, Health, LineKind, LineView};
+use super::{Api, Health, LineKind, LineView, TrunkWay};
 use crate::agent::Connection;
 use crate::agent::wire::AgentView;
 use crate::call::CallId;
@@ -70,15 +70,7 @@ impl Task {
             let token = token.map(|token| of(LineKind::Token, "token", &token.connection));
             lines.extend(sip.into_iter().chain(token));
         }
-        let trunks = self.trunks.iter().map(|trunk| LineView {
-            id: trunk.config.name.clone(),
-            kind: LineKind::Trunk,
-            // Its socket is bound, or the program would not run; the peer isn't asked yet.
-            up: true,
-            detail: None,
-            since: self.started.epoch_ms,
-        });
-        lines.extend(trunks);
+        lines.extend(self.trunks.iter().map(TrunkWay::view));
         lines
     }
 

@@ -25,6 +25,16 @@ export class Desk {
   static async #in(stage, browser, address) {
     const page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(DEADLINE_MS);
+    await page.addInitScript(() => {
+      globalThis.stagePeers = [];
+      const Native = RTCPeerConnection;
+      globalThis.RTCPeerConnection = class extends Native {
+        constructor(...args) {
+          super(...args);
+          globalThis.stagePeers.push(this);
+        }
+      };
+    });
     const desk = new Desk(page, new URL(address).hash.replace('#token=', ''));
     stage.tells(() => desk.tell());
     page.on('console', (message) => desk.said.push(`${message.type()}: ${message.text()}`));
@@ -56,6 +66,19 @@ export class Desk {
   /** The browser is closed, as by its window's cross or a crash. */
   close() {
     return this.page.context().browser().close();
+  }
+
+  /** The microphone's packets stop, as when the network drops them, while socket and leg stay; `talks` brings them back. */
+  falls() {
+    return this.page.evaluate(async () => {
+      const [sender] = globalThis.stagePeers.at(-1).getSenders();
+      globalThis.stageTrack = sender.track;
+      await sender.replaceTrack(null);
+    });
+  }
+
+  talks() {
+    return this.page.evaluate(() => globalThis.stagePeers.at(-1).getSenders()[0].replaceTrack(globalThis.stageTrack));
   }
 
   reload() {
