@@ -17,10 +17,12 @@ use crate::config::{self, Carrier, Codec, Config, Listen};
 use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
-use crate::ozonetel::{self, TokenAgent};
+use crate::ozonetel::{self, Standing, TokenAgent};
 use crate::prompts::Prompts;
 use crate::store::{Store, StoredKey};
-use crate::switchboard::{Input, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of};
+use crate::switchboard::{
+    Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
+};
 use crate::transport::{LineTarget, Security, Transports, client_config, server_config};
 
 /// Runs the gateway until a signal ends it.
@@ -86,6 +88,10 @@ impl Gateway {
             allowed_origins: config.http.allowed_origins.clone(),
             dial_rate: config.http.dial_rate,
             mode,
+            provider_secret: config
+                .ozonetel
+                .as_ref()
+                .and_then(|o| o.events_secret.clone()),
         };
         let parts = Parts {
             config,
@@ -373,7 +379,10 @@ fn agents(
                     tracing::error!("an event of a token socket was lost");
                 }
             };
-            let socket = ozonetel::connect(shared.clone(), tls.clone(), speaks_for, tell);
+            let starts = transports.starts();
+            let socket = ozonetel::connect(shared.clone(), tls.clone(), starts, speaks_for, tell);
+            // Until the agent is at a desk.
+            socket.stand(Standing::Paused(NOT_AT_THE_DESK.to_owned()));
             agent.token = Some(Token {
                 socket,
                 connection: Connection::connecting(now),

@@ -2,6 +2,7 @@
 
 pub mod expectation;
 pub mod number;
+pub mod platform;
 pub mod ringing;
 pub mod state;
 pub mod termination;

@@ -22,6 +22,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use crate::agent::wire;
 use crate::call::CallId;
 use crate::clock::Moment;
+use crate::config::Secret;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoredKey};
 use crate::switchboard::{ConnectionId, Switchboard};
@@ -44,6 +45,7 @@ mod listener;
 mod openapi;
 mod operations;
 pub mod problem;
+mod providers;
 mod records;
 mod request;
 mod socket;
@@ -62,6 +64,8 @@ pub struct HttpState {
     /// Dials a second and caller.
     pub dial_rate: u32,
     pub mode: Mode,
+    /// Names the provider's webhook; `None`: it isn't taken.
+    pub provider_secret: Option<Secret>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -104,6 +108,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(calls::routes())
         .merge(agents::routes())
         .merge(lines::routes())
+        .merge(providers::routes())
         .merge(socket::routes())
         .merge(assets::routes())
         .merge(openapi::routes())
@@ -140,6 +145,7 @@ struct Public {
     auth: auth::Auth,
     allowed_origins: Vec<String>,
     mode: Mode,
+    provider_secret: Option<Secret>,
     next_connection: AtomicU64,
     /// Locked for a look-up only, never across an await.
     idempotency: Mutex<Idempotency>,
@@ -157,6 +163,7 @@ impl Public {
             auth: state.auth,
             allowed_origins: state.allowed_origins,
             mode: state.mode,
+            provider_secret: state.provider_secret,
             next_connection: AtomicU64::new(1),
             idempotency: Mutex::new(Idempotency::restored(state.keys, Moment::read())),
             dial_rate: Mutex::new(DialRate::new(state.dial_rate)),

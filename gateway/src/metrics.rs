@@ -68,8 +68,24 @@ struct Registered {
     /// RTP packets received and not passed on. `cause`.
     rtp_dropped_packets_total: IntCounterVec,
 
+    /// Messages of the provider that this version doesn't know.
+    provider_unknown_messages_total: IntCounter,
+
     /// 1 while no new calls are taken.
     draining: IntGauge,
+
+    /// SIP dialogs that aren't over.
+    dialogs: IntGauge,
+    /// SIP transactions that aren't over.
+    transactions: IntGauge,
+    /// Dials whose INVITE is awaited.
+    expectations_open: IntGauge,
+    /// Media legs.
+    legs: IntGauge,
+    /// Pairs of legs that are bridged.
+    bridges: IntGauge,
+    /// Seconds from an expected INVITE to its 200, within the gateway.
+    invite_answer_seconds: Histogram,
 
     /// Call records that aren't on the disk yet.
     store_pending: IntGauge,
@@ -103,6 +119,10 @@ pub struct Now {
 }
 
 impl Metrics {
+    pub fn unknown_message(&self) {
+        self.0.provider_unknown_messages_total.inc();
+    }
+
     pub fn new() -> Self {
         let registry = Registry::new();
         let registered = Registered {
@@ -207,10 +227,42 @@ impl Metrics {
                 "RTP packets received and not passed on.",
                 &["cause"],
             ),
+            provider_unknown_messages_total: counter(
+                &registry,
+                "warmline_provider_unknown_messages_total",
+                "Messages of the provider that this version doesn't know.",
+            ),
             draining: gauge(
                 &registry,
                 "warmline_draining",
                 "1 while no new calls are taken.",
+            ),
+            dialogs: gauge(
+                &registry,
+                "warmline_dialogs",
+                "SIP dialogs that aren't over.",
+            ),
+            transactions: gauge(
+                &registry,
+                "warmline_transactions",
+                "SIP transactions that aren't over.",
+            ),
+            expectations_open: gauge(
+                &registry,
+                "warmline_expectations_open",
+                "Dials whose INVITE is awaited.",
+            ),
+            legs: gauge(&registry, "warmline_legs", "Media legs."),
+            bridges: gauge(
+                &registry,
+                "warmline_bridges",
+                "Pairs of media legs that are bridged.",
+            ),
+            invite_answer_seconds: histogram(
+                &registry,
+                "warmline_invite_answer_seconds",
+                "From an expected INVITE to its 200, within the gateway.",
+                ANSWER_BUCKETS,
             ),
             store_pending: gauge(
                 &registry,
@@ -269,6 +321,10 @@ impl Metrics {
 
     pub fn call_set_up(&self, after: Duration) {
         self.0.call_setup_seconds.observe(after.as_secs_f64());
+    }
+
+    pub fn invite_answered(&self, after: Duration) {
+        self.0.invite_answer_seconds.observe(after.as_secs_f64());
     }
 
     /// How long a side of a call that was up heard nobody and nothing.
@@ -386,6 +442,12 @@ impl Registered {
             up.add(i64::from(line.up));
         }
         self.draining.set(i64::from(now.health.draining));
+        let usage = now.health.usage;
+        self.dialogs.set(as_gauge(usage.dialogs));
+        self.transactions.set(as_gauge(usage.transactions));
+        self.expectations_open.set(as_gauge(usage.expectations));
+        self.legs.set(usage.legs.cast_signed());
+        self.bridges.set(usage.bridges.cast_signed());
         self.store_pending.set(as_gauge(now.store.pending));
         catch_up(&self.store_errors_total, now.store.errors);
         catch_up(&self.store_dropped_total, now.store.dropped);
@@ -506,6 +568,11 @@ const METHODS: [&str; 14] = [
 /// Seconds. A provider's dial takes some; 45 is where an expectation ends.
 const SETUP_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 45.0];
 
+/// Seconds. The aim is 10 ms for 99 of 100.
+const ANSWER_BUCKETS: &[f64] = &[
+    0.000_5, 0.001, 0.002, 0.003, 0.005, 0.007_5, 0.01, 0.015, 0.02, 0.05, 0.1, 0.5,
+];
+
 /// Seconds. The aim is 50 ms; past half a second people say "hello?" twice.
 const AUDIO_BUCKETS: &[f64] = &[0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
 
@@ -516,6 +583,7 @@ const DEAD_AIR_BUCKETS: &[f64] = &[0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10
 mod tests {
     use super::*;
     use crate::agent::wire::{LineState, MediaState, StatusView};
+    use crate::switchboard::Usage;
 
     fn agent(id: &str, ready: bool) -> AgentView {
         AgentView {
@@ -555,6 +623,10 @@ mod tests {
                 line_up: true,
                 draining: true,
                 calls: 0,
+                usage: Usage {
+                    dialogs: 4,
+                    ..Usage::default()
+                },
             },
             store: Standing {
                 pending: 3,
@@ -602,6 +674,7 @@ mod tests {
             r#"warmline_lines{kind="sip",via="ozonetel"} 2"#,
             r#"warmline_line_up{kind="trunk",via="carrier"} 1"#,
             "warmline_draining 1",
+            "warmline_dialogs 4",
             "warmline_store_pending 3",
             "warmline_store_errors_total 2",
         ] {

@@ -5,15 +5,21 @@
 //!
 //! `token` is the pure state machine; `socket` drives it with a WebSocket and a clock.
 
+mod choice;
 pub(crate) mod command;
 mod identity;
 mod push;
 mod reply;
+mod report;
 mod socket;
 mod token;
 
+pub use self::choice::Choice;
+pub(crate) use self::command::SEPARATORS;
 pub use self::push::Push;
+pub use self::report::Report;
 pub use self::socket::{DialRefused, TokenSocket, connect};
+pub use self::token::Standing;
 
 use crate::call::CallId;
 
@@ -61,7 +67,35 @@ pub enum What {
         call: CallId,
         outcome: DialOutcome,
     },
+    /// What became of a disposition; exactly one for every one that was given.
+    Disposed {
+        call: CallId,
+        outcome: Result<(), String>,
+    },
+    /// The platform didn't take how the agent stands, in its words.
+    StandingRefused(String),
     Push(Push),
+}
+
+/// What a call is closed with at the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disposal {
+    pub call: CallId,
+    pub ucid: String,
+    pub did: Option<String>,
+    /// The customer's number, as it was dialled.
+    pub number: String,
+    pub uui: Option<String>,
+    pub code: String,
+    /// Epoch milliseconds.
+    pub callback_at: Option<u64>,
+}
+
+/// What the platform can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    Campaigns,
+    Dispositions,
 }
 
 /// The provider's answer to a dial. It doesn't say whether anybody answers.

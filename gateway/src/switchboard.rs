@@ -15,6 +15,7 @@ mod lines;
 mod provider;
 mod ringing;
 mod sample;
+mod standing;
 mod task;
 mod trunks;
 
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use crate::agent::ConnectionId;
 pub use crate::call::Told;
+pub(crate) use provider::NOT_AT_THE_DESK;
 pub(crate) use task::line_of;
 pub use task::{Parts, Task};
 pub use trunks::{TrunkSocket, TrunkWay};
@@ -29,6 +31,7 @@ pub use trunks::{TrunkSocket, TrunkWay};
 use crate::agent::wire::{AgentView, CallState, CallView, Dial, Frame, Operation};
 use crate::call::CallId;
 use crate::http::problem::Problem;
+use crate::ozonetel::{Choice, Question, Report};
 use crate::store::{Disposition, Place, Record};
 use crate::{ozonetel, transport};
 
@@ -104,6 +107,17 @@ pub enum Api {
     Agents {
         reply: oneshot::Sender<Vec<AgentView>>,
     },
+    /// A list that the agent's platform offers.
+    Ask {
+        agent: String,
+        question: Question,
+        reply: oneshot::Sender<Result<Vec<Choice>, Problem>>,
+    },
+    /// The platform's webhook told of a call.
+    Reported {
+        report: Report,
+        reply: oneshot::Sender<()>,
+    },
     Lines {
         reply: oneshot::Sender<Vec<LineView>>,
     },
@@ -176,6 +190,21 @@ pub struct Health {
     pub line_up: bool,
     pub draining: bool,
     pub calls: usize,
+    #[serde(skip)]
+    pub usage: Usage,
+}
+
+/// What calls hold; all of it is 0 when there is neither a call nor an agent's page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub dialogs: usize,
+    pub transactions: usize,
+    /// Dials whose INVITE is awaited, or is to be refused.
+    pub expectations: usize,
+    /// Media legs, agents' and customers'.
+    pub legs: u64,
+    /// Pairs of legs that are bridged.
+    pub bridges: u64,
 }
 
 impl Switchboard {
@@ -211,6 +240,27 @@ impl Switchboard {
 
     pub async fn agents(&self) -> Result<Vec<AgentView>, Problem> {
         self.ask(|reply| Api::Agents { reply }).await
+    }
+
+    /// # Errors
+    ///
+    /// The agent is unknown or has no platform, or the platform has no answer.
+    pub async fn choices(&self, agent: String, question: Question) -> Result<Vec<Choice>, Problem> {
+        self.ask(|reply| Api::Ask {
+            agent,
+            question,
+            reply,
+        })
+        .await?
+    }
+
+    /// Takes what the platform's webhook told.
+    ///
+    /// # Errors
+    ///
+    /// The gateway is stopping, or has too much to do.
+    pub async fn reported(&self, report: Report) -> Result<(), Problem> {
+        self.ask(|reply| Api::Reported { report, reply }).await
     }
 
     pub async fn lines(&self) -> Result<Vec<LineView>, Problem> {

@@ -25,6 +25,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use ipnet::IpNet;
@@ -269,6 +270,11 @@ impl Transports {
         Ok(())
     }
 
+    /// The turns at which all connections to the provider start, lines and token sockets alike.
+    pub(crate) fn starts(&self) -> Starts {
+        Starts(self.pace.clone())
+    }
+
     pub fn losses(&self) -> Losses {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Losses {
@@ -292,6 +298,16 @@ impl Transports {
             patience,
             times,
         }
+    }
+}
+
+/// Who opens a connection to the provider waits for its turn here.
+#[derive(Debug, Clone, Default)]
+pub struct Starts(Arc<Mutex<Pace>>);
+
+impl Starts {
+    pub(crate) fn reserve(&self, now: Instant) -> Instant {
+        lock(&self.0).reserve(now)
     }
 }
 

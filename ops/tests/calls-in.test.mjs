@@ -1,6 +1,6 @@
 // What a carrier's SIP may do in a call that it makes, played by SIPp: each case is a ladder, what people hear, and how the call ended.
 import assert from 'node:assert/strict';
-import { Ladder, sdp } from './ladder.mjs';
+import { key, Ladder, sdp } from './ladder.mjs';
 import { AGENT_HZ, assertEnded, CUSTOMER_HZ, Floor } from './peers/floor.mjs';
 import { Sipp } from './peers/sipp.mjs';
 import { hears, staged } from './stage.mjs';
@@ -100,6 +100,43 @@ staged('a carrier\'s call keeps to the RFCs in every form of hold, offer, race a
     },
     'an INVITE without an offer: ours is in the 200, the answer in the ACK': async (place) => {
       const customer = await call(place, parting(Ladder.calls().invite().perhaps(100, 180).response(200, { has: ['m=audio [1-9]'] }).ack(sdp()).plays().reached('talk').waits()));
+      const id = await answered(place);
+      await customer.reached('talk');
+      await bothHear(place, customer);
+      await customer.goOn();
+      await over(place, customer, id, BY_CUSTOMER);
+    },
+    'a caller who requires reliable ringing (RFC 3262)': async (place) => {
+      const customer = await call(place, parting(Ladder.calls().invite(sdp(), { headers: ['Supported: 100rel', 'Require: 100rel'] }).perhaps(100)
+        .response(180, { reliable: true, has: ['Require:.*100rel'] }).prack().response(200, { has: ['CSeq: 2 PRACK'] })
+        .request('UPDATE', sdp('sendonly', { version: 2 })).response(500, { has: ['Retry-After:'] }).reached('rings')
+        .response(200, { has: ['CSeq: 1 INVITE', 'a=sendrecv'] }).ack().plays().reached('talk').waits()));
+      await customer.reached('rings');
+      const id = await answered(place);
+      await customer.reached('talk');
+      await bothHear(place, customer);
+      await customer.goOn();
+      await over(place, customer, id, BY_CUSTOMER);
+    },
+    'UPDATE refreshes the session, holds and resumes (RFC 3311, RFC 4028)': async (place) => {
+      const timer = ['Supported: timer', 'Session-Expires: 90;refresher=uac'];
+      const customer = await call(place, parting(Ladder.calls().invite(sdp(), { headers: timer }).perhaps(100, 180)
+        .response(200, { has: ['Session-Expires: *90;refresher=uac', 'Require:.*timer'] }).ack().plays()
+        .request('UPDATE', undefined, { headers: timer }).response(200, { has: ['Session-Expires: *90;refresher=uac'] })
+        .request('UPDATE', sdp('sendonly', { version: 2 })).response(200, { has: ['a=recvonly'] }).reached('hold').waits()
+        .request('UPDATE', sdp('sendrecv', { version: 3 })).response(200, { has: ['a=sendrecv'] }).reached('resumed').waits()));
+      const id = await answered(place);
+      await customer.reached('hold');
+      assert.ok(await customer.hearsNothing());
+      await customer.goOn();
+      await customer.reached('resumed');
+      await bothHear(place, customer);
+      await customer.goOn();
+      await over(place, customer, id, BY_CUSTOMER);
+    },
+    'keys pressed by the customer, as INFO of both kinds': async (place) => {
+      const customer = await call(place, parting(Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().plays()
+        .request('INFO', key.relay('5')).response(200).request('INFO', key.plain('7')).response(200).reached('talk').waits()));
       const id = await answered(place);
       await customer.reached('talk');
       await bothHear(place, customer);

@@ -42,6 +42,29 @@ staged('a call of ours keeps to the RFCs whatever the carrier answers and when',
   await floor.play(context, {
     'early media is heard before the answer, and the 200 repeats its description': earlyThen(() => sdp()),
     'early media, and a 200 without a description': earlyThen(() => undefined),
+    'early media, and a 200 that moves the audio to another port': async (place) => {
+      const moved = place.ports.media + 4;
+      const customer = await earlyThen(() => sdp('sendrecv', { port: moved, version: 2 }))(place);
+      assert.ok(customer.capture.ports.has(moved), `nothing was sent to ${moved}: ${[...customer.capture.ports.keys()]}`);
+    },
+    'early media in a reliable 183 (RFC 3262), moved by UPDATE before the answer (RFC 3311)': async (place) => {
+      const moved = place.ports.media + 4;
+      const customer = await answering(place, Ladder.answers().invited({ has: ['Supported:.*100rel'] })
+        .respondToInvite(183, sdp(), { headers: ['Require: 100rel', 'RSeq: 17'] }).requested('PRACK', { has: ['RAck: 17 1 INVITE'] }).respond(200).plays().reached('early').waits()
+        .request('UPDATE', sdp('sendrecv', { port: moved, version: 2 })).response(200, { has: ['a=sendrecv'] })
+        .respondToInvite(200).requested('ACK').reached('talk').requested('BYE').respond(200));
+      const id = await place.desk.dial(DIALLED);
+      await customer.reached('early');
+      await hears('the agent', CUSTOMER_HZ, () => place.desk.heard());
+      await customer.goOn();
+      await customer.reached('talk');
+      await place.desk.card('connected');
+      await bothHear(place, customer);
+      assert.ok(customer.capture.ports.has(moved), `nothing was sent to ${moved}`);
+      await place.desk.click('end');
+      await customer.done();
+      await assertEnded(place, id, BY_AGENT);
+    },
     'the agent gives up while it rings': async (place) => {
       const customer = await answering(place, Ladder.answers().invited().respondToInvite(180).reached('rings')
         .requested('CANCEL').respond(200).respondToInvite(487).requested('ACK'));
@@ -76,6 +99,17 @@ staged('a call of ours keeps to the RFCs whatever the carrier answers and when',
       const id = await place.desk.dial(DIALLED);
       await customer.done();
       assert.equal((await ended(place, id)).reason, 'busy');
+    },
+    'the customer hangs up first, and our BYE crosses theirs': async (place) => {
+      const customer = await answering(place, Ladder.answers().invited().respondToInvite(200, sdp()).requested('ACK').plays().reached('talk').waits()
+        .requested('BYE').request('BYE').response(200).pauses(100).respondToBye(200));
+      const id = await place.desk.dial(DIALLED);
+      await customer.reached('talk');
+      await bothHear(place, customer);
+      await customer.goOn();
+      await place.desk.click('end');
+      await customer.done();
+      await assertEnded(place, id, BY_AGENT);
     },
     'the carrier puts our call on hold and takes it back': async (place) => {
       const customer = await answering(place, Ladder.answers().invited().respondToInvite(200, sdp()).requested('ACK').plays().reached('talk').waits()

@@ -16,6 +16,12 @@ export function sdp(direction = 'sendrecv', { port = '[rtpstream_audio_port]', c
   };
 }
 
+/** A key pressed at the customer's telephone, as the body of an INFO. */
+export const key = {
+  relay: (digit) => ({ type: 'application/dtmf-relay', text: `Signal=${digit}\nDuration=160\n` }),
+  plain: (digit) => ({ type: 'application/dtmf', text: `${digit}\n` }),
+};
+
 export class Ladder {
   /** SIPp calls us. */
   static calls() {
@@ -30,6 +36,8 @@ export class Ladder {
   #steps = [];
   #variables = [];
   #sequence = 0;
+  #labels = 0;
+  #asked; // by the last request
   #invite; // the number of the INVITE that ACK and CANCEL belong to
   #remote;
   #target = FIRST_TARGET;
@@ -37,7 +45,6 @@ export class Ladder {
   constructor(role) {
     this.role = role;
     this.#remote = REMOTE[role];
-    if (role === 'answers') this.#target = '[next_url]';
   }
 
   // What SIPp sends.
@@ -66,8 +73,10 @@ export class Ladder {
     return this.#request('BYE', ++this.#sequence, {});
   }
 
+  /** Any other request within the call. */
   request(method, body, { headers = [] } = {}) {
-    return this.#request(method, ++this.#sequence, { body, headers });
+    const contact = method === 'UPDATE' ? [`Contact: ${CONTACT}`] : [];
+    return this.#request(method, ++this.#sequence, { body, headers: [...contact, ...headers] });
   }
 
   /** PRACK for the reliable response that was just read by `response(…, { reliable: true })`. */
@@ -90,11 +99,12 @@ export class Ladder {
   /** Reads the INVITE that begins the call. */
   invited({ has = [] } = {}) {
     const read = [['via', 'Via:'], ['caller', 'From:'], ['called', 'To:'], ['cseq', 'CSeq:']].map(([name, header]) => this.#capture(name, header));
-    return this.#receive('request="INVITE" rrs="true"', [...read, ...has.map((pattern) => this.#match(pattern))]);
+    return this.#receive('request="INVITE" rrs="true"', [...read, this.#contact(), ...has.map((pattern) => this.#match(pattern))]);
   }
 
   requested(method, { has = [], within } = {}) {
     const actions = has.map((pattern) => this.#match(pattern));
+    if (method === 'INVITE' || method === 'UPDATE') actions.push(this.#contact());
     if (method === 'BYE') actions.push(this.#capture('byeVia', 'Via:'), this.#capture('byeSequence', 'CSeq:'), this.#capture('byeFrom', 'From:'), this.#capture('byeTo', 'To:'));
     return this.#receive(`request="${method}"`, actions, within);
   }
@@ -108,10 +118,9 @@ export class Ladder {
   response(status, { has = [], reliable = false, within } = {}) {
     const actions = has.map((pattern) => this.#match(pattern));
     if (reliable) actions.push(this.#capture('rseq', 'RSeq:'));
-    if (this.#remote === REMOTE.calls && (status === 200 || reliable)) {
-      actions.push(this.#capture('peer', 'To:'));
+    if (this.#remote === REMOTE.calls && this.#asked !== 'CANCEL' && (status === 200 || reliable)) {
+      actions.push(this.#capture('peer', 'To:'), this.#contact());
       this.#remote = '[$peer]';
-      this.#target = '[next_url]';
       return this.#receive(`response="${status}" rrs="true"`, actions, within);
     }
     return this.#receive(`response="${status}"`, actions, within);
@@ -135,9 +144,21 @@ export class Ladder {
     return this.#step(`<nop><action><log message="reached ${place}"/></action></nop>`);
   }
 
-  /** Waits for the test's word, `sipp.goOn()`; a NOTIFY carries it, which is no part of the call. */
-  waits({ within = 40_000 } = {}) {
-    return this.#step(`<recv request="NOTIFY" timeout="${within}"/>`);
+  /** Waits for the test's word, `sipp.goOn()`; a NOTIFY carries it, which is no part of the call. `refreshed`: meanwhile we may refresh the session. */
+  waits({ within = 60_000, refreshed = false } = {}) {
+    if (!refreshed) return this.#step(`<recv request="NOTIFY" timeout="${within}"/>`);
+    const [again, reinvite, update, on] = [1, 2, 3, 4].map((n) => this.#labels + n);
+    this.#labels += 4;
+    return this.#step(`<label id="${again}"/>
+<recv request="INVITE" optional="true" next="${reinvite}"><action>${this.#contact()}</action></recv>
+<recv request="UPDATE" optional="true" next="${update}"><action>${this.#contact()}</action></recv>
+<recv request="NOTIFY" timeout="${within}" next="${on}"/>
+<label id="${reinvite}"/>`)
+      .respond(200, sdp()).#step(`<recv request="ACK" timeout="${within}"/>
+<nop next="${again}"><action><log message="reached refreshed"/></action></nop>
+<label id="${update}"/>`)
+      .respond(200).#step(`<nop next="${again}"><action><log message="reached refreshed"/></action></nop>
+<label id="${on}"/>`);
   }
 
   pauses(milliseconds) {
@@ -150,12 +171,14 @@ export class Ladder {
   }
 
   #request(method, number, { body, headers = [], branch = `${method}-${number}`, resend = true }) {
+    if (method !== 'ACK') this.#asked = method;
     const own = branch === 'INVITE' ? `INVITE-${number}` : branch;
     // CANCEL and the ACK of a rejection go where the INVITE went (RFC 3261 §9.1, §17.1.1.3).
     const target = branch === 'INVITE' ? FIRST_TARGET : this.#target;
     const remote = branch !== 'INVITE' ? this.#remote : method === 'ACK' ? '[$rejected]' : REMOTE.calls;
+    const routes = this.#target === FIRST_TARGET || branch === 'INVITE' ? [] : ['[routes]'];
     return this.#send([
-      `${method} ${target} SIP/2.0`, `Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[call_id]-${own};rport`,
+      `${method} ${target} SIP/2.0`, `Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[call_id]-${own};rport`, ...routes,
       `From: ${LOCAL[this.role]}`, `To: ${remote}`, 'Call-ID: [call_id]',
       `CSeq: ${number} ${method}`, 'Max-Forwards: 70', ...headers,
     ], body, { resend: resend && method !== 'ACK' });
@@ -181,6 +204,13 @@ export class Ladder {
   #capture(name, header) {
     this.#know(name);
     return `<ereg regexp=".*" search_in="hdr" header="${header}" check_it="true" assign_to="${name}"/>`;
+  }
+
+  /** Notes where the next request within the call goes; SIPp's own `[next_url]` knows no target refresh. */
+  #contact() {
+    this.#know('target');
+    this.#target = '[$target]';
+    return '<ereg regexp="sips?:[^>]*" search_in="hdr" header="Contact:" check_it="true" assign_to="target"/>';
   }
 
   #match(pattern) {

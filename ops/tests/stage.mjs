@@ -12,23 +12,30 @@ const TEST_DEADLINE_MS = 180_000;
 
 /** A test with a stage; everything on it ends with it, in the reverse order of its coming. What it tests within itself may run at once. */
 export function staged(name, play) {
-  test(name, { timeout: TEST_DEADLINE_MS, concurrency: true }, async (context) => {
-    const stage = await Stage.open();
-    // The runner's own deadline leaves no time to tell anything, so an earlier one of ours fails the play.
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error('the test took too long')), TEST_DEADLINE_MS - 20_000);
-    });
-    try {
-      await Promise.race([play(stage, context), late]);
-    } catch (error) {
-      console.error(await stage.tell());
-      throw error;
-    } finally {
-      clearTimeout(timer);
-      await stage.close();
-    }
+  test(name, { timeout: TEST_DEADLINE_MS, concurrency: true }, (context) => onStage(play, context));
+}
+
+/** A part of a test, on a stage of its own. */
+export function stagedWithin(context, name, play) {
+  return context.test(name, (inner) => onStage(play, inner));
+}
+
+async function onStage(play, context) {
+  const stage = await Stage.open();
+  // The runner's own deadline leaves no time to tell anything, so an earlier one of ours fails the play.
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the test took too long')), TEST_DEADLINE_MS - 20_000);
   });
+  try {
+    await Promise.race([play(stage, context), late]);
+  } catch (error) {
+    console.error(await stage.tell());
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    await stage.close();
+  }
 }
 
 class Stage {

@@ -15,6 +15,7 @@ mod path;
 mod ping;
 mod provisional;
 mod random;
+mod reconnect;
 mod refer;
 mod refresh;
 mod reply;

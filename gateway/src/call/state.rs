@@ -182,11 +182,11 @@ pub(super) enum AfterAnswer {
     Farewell(Termination),
 }
 
-/// Whether the answer to our offer came before the 200.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The answer to our offer that came before the 200.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum EarlyMedia {
     None,
-    Applied,
+    Applied(String),
 }
 
 /// Whether the customer has been put on hold.

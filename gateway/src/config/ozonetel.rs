@@ -26,6 +26,8 @@ pub struct Ozonetel {
     pub subprotocol: Option<String>,
     /// `Cookie` of the token socket and of commands by HTTP.
     pub cookies: Option<Secret>,
+    /// What the platform's webhook has to name; absent: no webhook is taken.
+    pub events_secret: Option<Secret>,
     /// The socket's id where it is known beforehand; otherwise it is found.
     pub usid: Option<String>,
     /// The browser session's id; otherwise it is found, or made.
@@ -84,6 +86,8 @@ impl Ozonetel {
         "subprotocol",
         "cookies",
         "cookies_file",
+        "events_secret",
+        "events_secret_file",
         "usid",
         "browser_session_id",
         "probe",
@@ -150,6 +154,13 @@ impl Ozonetel {
         if cookies.as_ref().is_some_and(bad) {
             return Err(table.fault("cookies", "holds characters that a header can't carry"));
         }
+        let events_secret = table.secret("events_secret", "events_secret_file")?;
+        if events_secret
+            .as_ref()
+            .is_some_and(|secret| secret.expose().len() < SECRET_AT_LEAST)
+        {
+            return Err(table.fault("events_secret", "must have at least 16 characters"));
+        }
         let keep_alive = table.or("keep_alive", KEEP_ALIVE)?;
         let renew_after = table.or("renew_after", RENEW_AFTER)?;
         for (key, value) in [("keep_alive", keep_alive), ("renew_after", renew_after)] {
@@ -163,6 +174,7 @@ impl Ozonetel {
             origin: header("origin")?,
             subprotocol: header("subprotocol")?,
             cookies,
+            events_secret,
             usid: table.optional("usid")?,
             browser_session_id: table.optional("browser_session_id")?,
             probe: table.or("probe", false)?,
@@ -292,6 +304,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Sockets are cut after two hours; ten minutes before that a call may still end.
 const RENEW_AFTER: Duration = Duration::from_secs(110 * 60);
+
+/// A shorter secret can be guessed by trying.
+const SECRET_AT_LEAST: usize = 16;
 
 /// Below it a period is a typing error that would flood the provider.
 const LEAST_PERIOD: Duration = Duration::from_secs(1);

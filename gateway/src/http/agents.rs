@@ -8,18 +8,22 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Public;
 use super::auth::{Caller, Scope};
 use super::problem::Problem;
 use super::request;
 use crate::agent::wire::AgentView;
+use crate::ozonetel::{Choice, Question};
 
 pub(super) fn routes() -> Router<Arc<Public>> {
     Router::new()
         .route("/v1/agents", get(list))
         .route("/v1/agents/{agent}", get(show))
         .route("/v1/agents/{agent}/token", post(mint))
+        .route("/v1/agents/{agent}/campaigns", get(campaigns))
+        .route("/v1/agents/{agent}/dispositions", get(dispositions))
 }
 
 #[derive(Serialize)]
@@ -44,6 +48,38 @@ async fn show(
         return Err(unknown());
     }
     known(&public, &agent).await.map(Json)
+}
+
+async fn campaigns(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(agent): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let campaigns = choices(&public, &caller, agent, Question::Campaigns).await?;
+    Ok(Json(json!({ "campaigns": campaigns })))
+}
+
+async fn dispositions(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(agent): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let dispositions = choices(&public, &caller, agent, Question::Dispositions).await?;
+    Ok(Json(json!({ "dispositions": dispositions })))
+}
+
+/// A list that the agent's platform offers.
+async fn choices(
+    public: &Public,
+    caller: &Caller,
+    agent: String,
+    question: Question,
+) -> Result<Vec<Choice>, Problem> {
+    let reach = caller.reach(Scope::CallsRead)?;
+    if !reach.covers(&agent) {
+        return Err(unknown());
+    }
+    public.switchboard.choices(agent, question).await
 }
 
 /// The body of `POST /v1/agents/{agent}/token`.

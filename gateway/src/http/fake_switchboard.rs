@@ -10,7 +10,7 @@ use crate::agent::wire::{
 use crate::call::CallId;
 use crate::store::{Place, Platform, Record};
 use crate::switchboard::{
-    Action, Api, CallFilter, Desk, Health, Input, LineKind, LineView, Switchboard, Told,
+    Action, Api, CallFilter, Desk, Health, Input, LineKind, LineView, Switchboard, Told, Usage,
 };
 
 /// A dial of this number is refused as long as the line is "down".
@@ -112,6 +112,16 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
         Api::Agents { reply } => {
             let _ = reply.send(vec![agent("agent7"), agent("agent8")]);
         }
+        Api::Ask { reply, .. } => {
+            let choice = crate::ozonetel::Choice {
+                id: Some("300401".to_owned()),
+                name: "Demo".to_owned(),
+            };
+            let _ = reply.send(Ok(vec![choice]));
+        }
+        Api::Reported { reply, .. } => {
+            let _ = reply.send(());
+        }
         Api::Lines { reply } => {
             let line = LineView {
                 id: "agent7/sip".to_owned(),
@@ -127,13 +137,14 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
                 line_up: true,
                 draining: false,
                 calls: calls.len(),
+                usage: Usage::default(),
             };
             let _ = reply.send(health);
         }
     }
 }
 
-fn record(view: CallView) -> Record {
+pub(super) fn record(view: CallView) -> Record {
     let story = vec![Told {
         at: view.started_at,
         what: "the agent dialled".to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::TokenAgent;
+use super::{Disposal, TokenAgent};
 use crate::config::Template;
 
 /// What the gateway asks of the platform.
@@ -22,6 +22,12 @@ pub(super) enum Command<'c> {
     ManualDial {
         number: &'c str,
     },
+    Campaigns,
+    /// What calls of the agent's campaign may be closed with.
+    Dispositions,
+    Dispose(&'c Disposal),
+    /// Sign out.
+    Logout,
     /// Routable by nobody: the refusal names the socket's id.
     Probe,
 }
@@ -66,6 +72,10 @@ pub(crate) const KINDS: &[&str] = &[
     "tbAgentRelease",
     "tbAgentPause",
     "tbManualDial",
+    "tbGetCampaigns",
+    "tbGetDispositions",
+    "tbSetDisposition",
+    "tbAgentLogout",
     PROBE,
 ];
 
@@ -81,13 +91,18 @@ pub(crate) const PLACEHOLDERS: &[&str] = &[
     "mode",
     "number",
     "reason",
+    "ucid",
+    "did",
+    "uui",
+    "disposition",
+    "callback_time",
     "reconnect",
     "event",
     "utid",
 ];
 
 /// Values are joined by these and can't be escaped.
-pub(super) const SEPARATORS: [char; 2] = [',', '~'];
+pub(crate) const SEPARATORS: [char; 2] = [',', '~'];
 
 /// The name of the first placeholder in `text` that isn't one.
 pub(crate) fn check_placeholders(text: &str) -> Result<(), &str> {
@@ -106,6 +121,10 @@ impl Command<'_> {
             Self::Release => "tbAgentRelease",
             Self::Pause { .. } => "tbAgentPause",
             Self::ManualDial { .. } => "tbManualDial",
+            Self::Campaigns => "tbGetCampaigns",
+            Self::Dispositions => "tbGetDispositions",
+            Self::Dispose(_) => "tbSetDisposition",
+            Self::Logout => "tbAgentLogout",
             Self::Probe => PROBE,
         }
     }
@@ -131,7 +150,11 @@ impl Command<'_> {
             | Self::Reconnect(_)
             | Self::Release
             | Self::Pause { .. }
-            | Self::ManualDial { .. } => COMMON,
+            | Self::ManualDial { .. }
+            | Self::Campaigns
+            | Self::Dispositions
+            | Self::Dispose(_)
+            | Self::Logout => COMMON,
         };
         for (key, text) in common.iter().chain(self.own_keys()) {
             message.insert((*key).to_owned(), fill(text)?);
@@ -172,6 +195,14 @@ impl Command<'_> {
                 ("mode", "{mode}"),
                 ("params", "{campaign},{number},{extension},SIP:true"),
             ],
+            Self::Campaigns => &[],
+            Self::Dispositions => &[("params", "~{mode}~{campaign}")],
+            // The platform's own number for the record comes first; it isn't known to tell it before.
+            Self::Dispose(_) => &[(
+                "params",
+                ",{disposition},{callback_time},{ucid},{did},{number},{uui}",
+            )],
+            Self::Logout => &[("params", "{mode}"), ("phoneNumber", "{extension}")],
             Self::Probe => &[("action", PROBE), ("utid", "{utid}")],
         }
     }
@@ -189,6 +220,11 @@ impl Command<'_> {
             "utid" => utid.into(),
             "number" => match self {
                 Self::ManualDial { number } => number.into(),
+                Self::Dispose(disposal) => disposal.number.as_str().into(),
+                _ => Value::from(""),
+            },
+            "ucid" | "did" | "uui" | "disposition" | "callback_time" => match self {
+                Self::Dispose(disposal) => disposal.value(name).into(),
                 _ => Value::from(""),
             },
             "reason" => match self {
@@ -205,6 +241,26 @@ impl Command<'_> {
             },
             // The configuration refuses every other name.
             _ => Value::from(""),
+        }
+    }
+}
+
+impl Disposal {
+    fn value(&self, name: &str) -> String {
+        match name {
+            "ucid" => self.ucid.clone(),
+            "did" => self.did.clone().unwrap_or_default(),
+            "disposition" => self.code.clone(),
+            "callback_time" => self
+                .callback_at
+                .map(|at| at.to_string())
+                .unwrap_or_default(),
+            // Whoever made the call wrote it: what would take it apart is left out.
+            "uui" => {
+                let uui = self.uui.clone().unwrap_or_default();
+                uui.replace(SEPARATORS, " ")
+            }
+            _ => String::new(),
         }
     }
 }
@@ -370,6 +426,50 @@ mod tests {
             };
             assert_eq!(render(dial, &BTreeMap::new()), Err(refused));
         }
+    }
+
+    #[test]
+    fn a_disposition_names_its_call_and_only_the_agents_words_can_be_refused() {
+        let mut disposal = Disposal {
+            call: crate::call::CallId::fresh(),
+            ucid: "12345678901234".to_owned(),
+            did: Some("919000000000".to_owned()),
+            number: "9000000001".to_owned(),
+            uui: Some("ticket=5,vip".to_owned()),
+            code: "Interested".to_owned(),
+            callback_at: None,
+        };
+        let sent = render(Command::Dispose(&disposal), &BTreeMap::new()).expect("valid");
+        assert_eq!(sent["type"], "tbSetDisposition");
+        assert_eq!(
+            sent["params"],
+            ",Interested,,12345678901234,919000000000,9000000001,ticket=5 vip"
+        );
+        disposal.code = "Yes, please".to_owned();
+        let refused = Forbidden {
+            placeholder: "disposition".to_owned(),
+            character: ',',
+        };
+        assert_eq!(
+            render(Command::Dispose(&disposal), &BTreeMap::new()),
+            Err(refused)
+        );
+    }
+
+    #[test]
+    fn signing_out_and_asking_for_lists_have_their_keys() {
+        let none = BTreeMap::new();
+        let logout = render(Command::Logout, &none).expect("valid");
+        assert_eq!(
+            [&logout["params"], &logout["phoneNumber"]],
+            ["manual", "500607"]
+        );
+        let dispositions = render(Command::Dispositions, &none).expect("valid");
+        assert_eq!(dispositions["params"], "~manual~300401");
+        assert_eq!(
+            render(Command::Campaigns, &none).expect("valid")["type"],
+            "tbGetCampaigns"
+        );
     }
 
     #[test]

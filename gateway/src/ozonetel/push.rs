@@ -45,6 +45,8 @@ pub enum Push {
     },
     /// The platform's record is closed. Times are epoch milliseconds.
     CallDetails {
+        /// Not every platform names the call here.
+        ucid: Option<String>,
         started_at: Option<u64>,
         ended_at: Option<u64>,
         answered_at: Option<u64>,
@@ -52,7 +54,10 @@ pub enum Push {
     /// Asks the phone to act: "answer" or "decline".
     PerformCall { event: Option<String> },
     /// A supervisor paused the agent; the matching command is already on its way.
-    Paused { reason: Option<String> },
+    Paused {
+        reason: Option<String>,
+        who: Option<String>,
+    },
     /// A supervisor made the agent ready; the matching command is already on its way.
     ReleasedBySupervisor { who: Option<String> },
     /// A notice for the agent.
@@ -103,6 +108,7 @@ impl Push {
             "callDetails" => {
                 let time = |key: &str| field(key)?.parse().ok();
                 Self::CallDetails {
+                    ucid: field("ucid").or_else(|| field("agentMonitorUcid")),
                     started_at: time("startTime"),
                     ended_at: time("endTime"),
                     answered_at: time("agentAnswerTime"),
@@ -113,6 +119,7 @@ impl Push {
             },
             "pauseFromApi" => Self::Paused {
                 reason: field("reason"),
+                who: field("who"),
             },
             "agentReleaseByAdmin" => Self::ReleasedBySupervisor { who: field("who") },
             "agentAlert" => Self::Alert { msg: field("msg") },
@@ -160,6 +167,7 @@ mod tests {
             "type": "callDetails", "startTime": "1700000000000", "endTime": 1700000001000u64, "agentAnswerTime": ""
         }));
         let details = Push::CallDetails {
+            ucid: None,
             started_at: Some(1_700_000_000_000),
             ended_at: Some(1_700_000_001_000),
             answered_at: None,

@@ -1,6 +1,6 @@
 //! Drives a [`Token`] with a WebSocket, HTTP and the clock: one task an agent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep_until, timeout};
 use tracing::{Instrument, debug, info_span};
 
 use super::command::SEPARATORS;
-use super::token::{LineUse, Output, Posted, Token};
-use super::{Event, TokenAgent, What};
+use super::token::{LineUse, Output, Posted, Standing, Token};
+use super::{Choice, Disposal, Event, Question, TokenAgent, What};
 use crate::call::CallId;
 use crate::config::{Commands, Ozonetel};
+use crate::transport::Starts;
 use crate::transport::websocket::{Reader, Received, Upgrade, Writer, open};
 
 /// One agent's token socket. Dropping it closes the socket.
@@ -26,6 +27,7 @@ pub struct TokenSocket {
     orders: mpsc::Sender<Order>,
     line: watch::Sender<LineUse>,
     stopped: Arc<AtomicBool>,
+    task: JoinHandle<()>,
 }
 
 /// A dial that wasn't taken; nothing more will be told of it.
@@ -43,8 +45,18 @@ pub enum DialRefused {
 
 #[derive(Debug)]
 enum Order {
-    Dial { call: CallId, number: String },
+    Dial {
+        call: CallId,
+        number: String,
+    },
     Release,
+    Stand(Standing),
+    Dispose(Disposal),
+    Ask {
+        question: Question,
+        answer: oneshot::Sender<Result<Vec<Choice>, String>>,
+    },
+    SignOut,
 }
 
 /// Opens an agent's token socket and keeps it open, on the current tokio runtime.
@@ -53,6 +65,7 @@ enum Order {
 pub fn connect(
     config: Arc<Ozonetel>,
     tls: Arc<rustls::ClientConfig>,
+    starts: Starts,
     agent: TokenAgent,
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> TokenSocket {
@@ -71,16 +84,20 @@ pub fn connect(
         http: Http::new(&config, &tls),
         config,
         tls,
+        starts,
         events,
         stopped: stopped.clone(),
         link: Link::None,
         posts: JoinSet::new(),
+        asked: HashMap::new(),
+        last_question: 0,
     };
-    tokio::spawn(driver.run(taken, line_use).instrument(span));
+    let task = tokio::spawn(driver.run(taken, line_use).instrument(span));
     TokenSocket {
         orders,
         line,
         stopped,
+        task,
     }
 }
 
@@ -114,6 +131,41 @@ impl TokenSocket {
         }
     }
 
+    /// Tells the provider whether the agent may get calls; what it was told already isn't told twice.
+    pub fn stand(&self, standing: Standing) {
+        if self.orders.try_send(Order::Stand(standing)).is_err() {
+            debug!("too much is waiting on the token socket; how the agent stands is left out");
+        }
+    }
+
+    /// Closes a call at the provider. The outcome comes as [`What::Disposed`], unless `false` is returned.
+    pub fn dispose(&self, disposal: Disposal) -> bool {
+        self.orders.try_send(Order::Dispose(disposal)).is_ok()
+    }
+
+    /// Asks for a list. The answer may take as long as a command's reply.
+    pub fn ask(
+        &self,
+        question: Question,
+    ) -> impl Future<Output = Result<Vec<Choice>, String>> + Send + use<> {
+        let (answer, answered) = oneshot::channel();
+        let taken = self.orders.try_send(Order::Ask { question, answer });
+        async move {
+            taken.map_err(|_| "Too much is waiting on the token socket.".to_owned())?;
+            answered
+                .await
+                .unwrap_or_else(|_| Err("The token socket was closed.".to_owned()))
+        }
+    }
+
+    /// Signs the agent out at the provider, closes the socket, and returns once that is done.
+    pub async fn sign_out(self) {
+        if self.orders.try_send(Order::SignOut).is_ok() {
+            // The task ends by itself; one that panicked has nothing more to say.
+            let _ = self.task.await;
+        }
+    }
+
     /// The socket isn't renewed while the agent is in a call.
     pub fn set_in_call(&self, in_call: bool) {
         let line = if in_call {
@@ -131,11 +183,14 @@ struct Driver<E> {
     token: Token,
     config: Arc<Ozonetel>,
     tls: Arc<rustls::ClientConfig>,
+    starts: Starts,
     http: Http,
     events: E,
     stopped: Arc<AtomicBool>,
     link: Link,
     posts: JoinSet<(u64, Posted)>,
+    asked: HashMap<u64, oneshot::Sender<Result<Vec<Choice>, String>>>,
+    last_question: u64,
 }
 
 /// The one socket, or the attempt at one.
@@ -170,10 +225,15 @@ impl<E: Fn(Event)> Driver<E> {
             };
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::Dial { call, number }) => {
-                        self.token.handle_dial(call, &number, Instant::now());
+                    Some(Order::SignOut) => {
+                        self.token.handle_sign_out(Instant::now());
+                        self.drain().await;
+                        // By HTTP the command is on its way beside the socket.
+                        let posted = async { while self.posts.join_next().await.is_some() {} };
+                        let _ = timeout(FAREWELL_PATIENCE, posted).await;
+                        break;
                     }
-                    Some(Order::Release) => self.token.handle_release(Instant::now()),
+                    Some(order) => self.take(order),
                     None => break,
                 },
                 Ok(()) = line.changed() => {
@@ -189,6 +249,23 @@ impl<E: Fn(Event)> Driver<E> {
             }
         }
         self.link.close().await;
+    }
+
+    fn take(&mut self, order: Order) {
+        let now = Instant::now();
+        match order {
+            Order::Dial { call, number } => self.token.handle_dial(call, &number, now),
+            Order::Release => self.token.handle_release(now),
+            Order::Stand(standing) => self.token.handle_standing(standing, now),
+            Order::Dispose(disposal) => self.token.handle_dispose(&disposal, now),
+            Order::Ask { question, answer } => {
+                self.last_question += 1;
+                self.asked.insert(self.last_question, answer);
+                self.token
+                    .handle_question(self.last_question, question, now);
+            }
+            Order::SignOut => self.token.handle_sign_out(now),
+        }
     }
 
     fn handle(&mut self, happened: Happened) {
@@ -221,6 +298,12 @@ impl<E: Fn(Event)> Driver<E> {
                     let post = self.http.post(&self.config, message);
                     self.posts.spawn(async move { (utid, post.await) });
                 }
+                Output::Answer { question, answer } => {
+                    if let Some(asker) = self.asked.remove(&question) {
+                        // Whoever asked may have given up.
+                        let _ = asker.send(answer);
+                    }
+                }
                 Output::Tell(what) => {
                     if let What::Stopped { .. } = what {
                         self.stopped.store(true, Ordering::Release);
@@ -246,7 +329,9 @@ impl<E: Fn(Event)> Driver<E> {
             cookies: self.config.cookies.clone(),
             tls: self.tls.clone(),
         };
+        let start = self.starts.reserve(Instant::now());
         Link::Opening(Box::pin(async move {
+            sleep_until(start.into()).await;
             open(&upgrade).await.map_err(|error| error.to_string())
         }))
     }
@@ -377,6 +462,9 @@ const ORDERS_AT_MOST: usize = 16;
 
 /// A socket that takes no frame for so long is as good as closed.
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A farewell isn't worth more waiting.
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(1);
 
 const BODY_AT_MOST: usize = 64 * 1024;
 

@@ -25,7 +25,7 @@ use tracing::{debug, info, warn};
 use super::command::{Command, NewSocket, Sender, Session};
 use super::push::Push;
 use super::reply::{self, Verdict};
-use super::{DialOutcome, TokenAgent, What, identity};
+use super::{Choice, DialOutcome, Disposal, Question, TokenAgent, What, identity};
 use crate::call::CallId;
 use crate::config::{Commands, Ozonetel};
 use crate::transport::Backoff;
@@ -43,8 +43,19 @@ pub(super) struct Token {
     last_utid: u64,
     waiting: BTreeMap<u64, Waiting>,
     line: LineUse,
+    standing: Standing,
+    /// What the platform was told last; `None`: it may think otherwise.
+    said: Option<Standing>,
     backoff: Backoff,
     out: VecDeque<Output>,
+}
+
+/// Whether the platform may give the agent calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    Ready,
+    /// With the reason that its pages show.
+    Paused(String),
 }
 
 /// What the machine asks of its driver.
@@ -61,6 +72,11 @@ pub(super) enum Output {
     Post {
         utid: u64,
         message: Map<String, Value>,
+    },
+    /// The answer to a question, by the asker's own number.
+    Answer {
+        question: u64,
+        answer: Result<Vec<Choice>, String>,
     },
     Tell(What),
 }
@@ -148,8 +164,12 @@ enum Purpose {
     Reconnect,
     /// The reply changes nothing; a refusal is worth a line in the log.
     Notice(&'static str),
+    /// The agent is to be ready or paused.
+    Stand,
     Probe,
     Dial(CallId),
+    Dispose(CallId),
+    Ask(u64),
 }
 
 impl Token {
@@ -174,6 +194,8 @@ impl Token {
             last_utid: 0,
             waiting: BTreeMap::new(),
             line: LineUse::Idle,
+            standing: Standing::Ready,
+            said: None,
             backoff: Backoff::default(),
             out: VecDeque::from([Output::Connect]),
         }
@@ -263,14 +285,16 @@ impl Token {
                 Purpose::Login | Purpose::Reconnect => self.lose(&cause, now),
                 Purpose::Notice(kind) => warn!(kind, cause, "a command couldn't be sent"),
                 Purpose::Probe => debug!(cause, "the probe couldn't be sent"),
+                other => self.fail(other, cause),
             },
             Posted::Lost(cause) => match purpose {
                 Purpose::Dial(call) => self.tell_dial(call, DialOutcome::Unknown),
                 Purpose::Login => self.lose(&cause, now),
                 // The agent was signed in before, and nothing says that it ended.
-                Purpose::Reconnect => self.signed_in(),
+                Purpose::Reconnect => self.resumed(now),
                 Purpose::Notice(kind) => warn!(kind, cause, "no reply to a command"),
                 Purpose::Probe => {}
+                other => self.fail(other, cause),
             },
             Posted::Answered { status, body } => {
                 let mut message = match serde_json::from_str(&body) {
@@ -290,22 +314,7 @@ impl Token {
 
     /// Dials; what becomes of it is told as [`What::Dial`], exactly once.
     pub(super) fn handle_dial(&mut self, call: CallId, number: &str, now: Instant) {
-        let refusal = match &self.state {
-            State::Open(open) => match (open.phase, self.history) {
-                (Phase::SignedIn, _) | (Phase::SigningIn, History::SignedInBefore) => None,
-                (Phase::AwaitingId { .. } | Phase::SigningIn, _) => {
-                    Some("The agent isn't signed in with the provider yet.".to_owned())
-                }
-            },
-            State::Connecting => Some("The token socket is being opened.".to_owned()),
-            State::Resting { cause, .. } => Some(format!("The token socket is down: {cause}")),
-            State::Stopped { cause } => Some(format!("The token socket was given up: {cause}")),
-        };
-        let refusal = refusal.or_else(|| {
-            (self.waiting.len() >= WAITING_AT_MOST)
-                .then(|| "Too many commands wait for their replies.".to_owned())
-        });
-        match refusal {
+        match self.obstacle() {
             Some(reason) => self.tell_dial(call, DialOutcome::NotSent(reason)),
             None => self.command(Command::ManualDial { number }, Purpose::Dial(call), now),
         }
@@ -313,11 +322,50 @@ impl Token {
 
     /// The agent is ready again after wrap-up.
     pub(super) fn handle_release(&mut self, now: Instant) {
-        match &self.state {
-            State::Open(_) => self.notice(Command::Release, now),
-            // Signing in again makes ready as well.
-            State::Connecting | State::Resting { .. } | State::Stopped { .. } => {}
+        self.said = None;
+        self.handle_standing(Standing::Ready, now);
+    }
+
+    /// How the agent stands from now on. While nobody is signed in it is kept for the sign-in.
+    pub(super) fn handle_standing(&mut self, standing: Standing, now: Instant) {
+        self.standing = standing;
+        if let State::Open(open) = &self.state
+            && open.phase == Phase::SignedIn
+            && self.said.as_ref() != Some(&self.standing)
+        {
+            self.stand(now);
         }
+    }
+
+    /// Closes a call with a disposition; what becomes of it is told as [`What::Disposed`], exactly once.
+    pub(super) fn handle_dispose(&mut self, disposal: &Disposal, now: Instant) {
+        let purpose = Purpose::Dispose(disposal.call.clone());
+        match self.obstacle() {
+            Some(words) => self.fail(purpose, words),
+            None => self.command(Command::Dispose(disposal), purpose, now),
+        }
+    }
+
+    /// Asks; the answer is [`Output::Answer`] with the same number, exactly once.
+    pub(super) fn handle_question(&mut self, number: u64, question: Question, now: Instant) {
+        let command = match question {
+            Question::Campaigns => Command::Campaigns,
+            Question::Dispositions => Command::Dispositions,
+        };
+        match self.obstacle() {
+            Some(words) => self.fail(Purpose::Ask(number), words),
+            None => self.command(command, Purpose::Ask(number), now),
+        }
+    }
+
+    /// Signs the agent out and is done; no reply is waited for.
+    pub(super) fn handle_sign_out(&mut self, now: Instant) {
+        if let State::Open(open) = &self.state
+            && open.phase == Phase::SignedIn
+        {
+            self.notice(Command::Logout, now);
+        }
+        self.stop("The agent was signed out.");
     }
 
     pub(super) fn handle_line_use(&mut self, line: LineUse, now: Instant) {
@@ -383,6 +431,25 @@ impl Token {
             }
         };
         [reply, own].into_iter().flatten().min()
+    }
+
+    /// Why no command of an agent who is signed in can go out now.
+    fn obstacle(&self) -> Option<String> {
+        let refusal = match &self.state {
+            State::Open(open) => match (open.phase, self.history) {
+                (Phase::SignedIn, _) | (Phase::SigningIn, History::SignedInBefore) => None,
+                (Phase::AwaitingId { .. } | Phase::SigningIn, _) => {
+                    Some("The agent isn't signed in with the provider yet.".to_owned())
+                }
+            },
+            State::Connecting => Some("The token socket is being opened.".to_owned()),
+            State::Resting { cause, .. } => Some(format!("The token socket is down: {cause}")),
+            State::Stopped { cause } => Some(format!("The token socket was given up: {cause}")),
+        };
+        refusal.or_else(|| {
+            (self.waiting.len() >= WAITING_AT_MOST)
+                .then(|| "Too many commands wait for their replies.".to_owned())
+        })
     }
 
     fn find_ids(&mut self, message: &Map<String, Value>, now: Instant) -> bool {
@@ -453,13 +520,31 @@ impl Token {
             // Success shows as `isSip`, in words, or by nothing being wrong.
             (Purpose::Login, Verdict::Success | Verdict::Unknown) => {
                 self.signed_in();
-                self.notice(Command::Release, now);
+                self.stand(now);
             }
             (Purpose::Reconnect, Verdict::Failure(sentence)) => {
                 info!(sentence, "the session is gone; signing in anew");
                 self.command(Command::Login(Session::Resumed), Purpose::Login, now);
             }
-            (Purpose::Reconnect, Verdict::Success | Verdict::Unknown) => self.signed_in(),
+            (Purpose::Reconnect, Verdict::Success | Verdict::Unknown) => self.resumed(now),
+            (Purpose::Ask(question), verdict) => {
+                let answer = match (Choice::list(message), verdict) {
+                    (_, Verdict::Failure(sentence)) => Err(sentence),
+                    (Some(list), Verdict::Success | Verdict::Unknown) => Ok(list),
+                    (None, Verdict::Success | Verdict::Unknown) => {
+                        Err("The provider's reply holds no list.".to_owned())
+                    }
+                };
+                self.out.push_back(Output::Answer { question, answer });
+            }
+            (purpose @ (Purpose::Dispose(_) | Purpose::Stand), Verdict::Failure(sentence)) => {
+                self.fail(purpose, sentence);
+            }
+            (Purpose::Dispose(call), Verdict::Success | Verdict::Unknown) => {
+                let outcome = Ok(());
+                self.tell(What::Disposed { call, outcome });
+            }
+            (Purpose::Stand, Verdict::Success | Verdict::Unknown) => {}
             (Purpose::Notice(kind), Verdict::Failure(sentence)) => {
                 warn!(kind, sentence, "the provider refused a command");
             }
@@ -477,19 +562,65 @@ impl Token {
         }
     }
 
+    /// The session goes on; how the agent stands may have changed while nobody could be told.
+    fn resumed(&mut self, now: Instant) {
+        self.signed_in();
+        if self.said.as_ref() != Some(&self.standing) {
+            self.stand(now);
+        }
+    }
+
+    fn stand(&mut self, now: Instant) {
+        let standing = self.standing.clone();
+        let command = match &standing {
+            Standing::Ready => Command::Release,
+            Standing::Paused(reason) => Command::Pause { reason },
+        };
+        self.command(command, Purpose::Stand, now);
+        self.said = Some(standing);
+    }
+
+    /// What was asked for didn't happen, or nobody knows.
+    fn fail(&mut self, purpose: Purpose, words: String) {
+        match purpose {
+            Purpose::Dispose(call) => {
+                let outcome = Err(words);
+                self.tell(What::Disposed { call, outcome });
+            }
+            Purpose::Ask(question) => {
+                let answer = Err(words);
+                self.out.push_back(Output::Answer { question, answer });
+            }
+            Purpose::Stand => {
+                self.said = None;
+                self.tell(What::StandingRefused(words));
+            }
+            Purpose::Login
+            | Purpose::Reconnect
+            | Purpose::Notice(_)
+            | Purpose::Probe
+            | Purpose::Dial(_) => debug!(words, "told of where it failed"),
+        }
+    }
+
     fn handle_push(&mut self, push: Push, now: Instant) {
         // A supervisor's change only takes effect when the client asks for it itself.
         match &push {
-            Push::Paused { reason } => {
+            Push::Paused { reason, .. } => {
                 let reason = reason.as_deref().unwrap_or("");
                 let reason = reason.replace(super::command::SEPARATORS, " ");
-                self.notice(Command::Pause { reason: &reason }, now);
+                self.said = None;
+                self.handle_standing(Standing::Paused(reason), now);
             }
-            Push::ReleasedBySupervisor { .. } => self.notice(Command::Release, now),
+            Push::ReleasedBySupervisor { .. } => {
+                self.said = None;
+                self.handle_standing(Standing::Ready, now);
+            }
+            // Wrap-up is neither; what was said before has to be said again after it.
+            Push::AgentRelease { .. } => self.said = None,
             Push::Unknown { kind } => debug!(?kind, "an unknown push"),
             Push::NewCall { .. }
             | Push::BusyAgent { .. }
-            | Push::AgentRelease { .. }
             | Push::AgentReleaseWithoutWrapUp { .. }
             | Push::DropCall { .. }
             | Push::CallDetails { .. }
@@ -511,9 +642,10 @@ impl Token {
                 Purpose::Dial(call) => self.tell_dial(call, DialOutcome::NoReply),
                 Purpose::Login => self.lose("the provider doesn't answer the sign-in", now),
                 // The agent was signed in before, and nothing says that it ended.
-                Purpose::Reconnect => self.signed_in(),
+                Purpose::Reconnect => self.resumed(now),
                 Purpose::Notice(kind) => debug!(kind, "no reply"),
                 Purpose::Probe => {}
+                other => self.fail(other, NO_REPLY.to_owned()),
             }
         }
     }
@@ -570,8 +702,14 @@ impl Token {
     /// Replies come on the socket that the command went out on, or never.
     fn forget_replies(&mut self) {
         for waiting in std::mem::take(&mut self.waiting).into_values() {
-            if let Purpose::Dial(call) = waiting.purpose {
-                self.tell_dial(call, DialOutcome::Unknown);
+            match waiting.purpose {
+                Purpose::Dial(call) => self.tell_dial(call, DialOutcome::Unknown),
+                purpose @ (Purpose::Dispose(_) | Purpose::Ask(_)) => {
+                    self.fail(purpose, NO_REPLY.to_owned());
+                }
+                // It is said again on the next socket.
+                Purpose::Stand => self.said = None,
+                Purpose::Login | Purpose::Reconnect | Purpose::Notice(_) | Purpose::Probe => {}
             }
         }
     }
@@ -603,6 +741,7 @@ impl Token {
                     Purpose::Login | Purpose::Reconnect => self.lose(&forbidden.to_string(), now),
                     Purpose::Notice(kind) => warn!(kind, %forbidden, "a command can't be sent"),
                     Purpose::Probe => warn!(%forbidden, "the probe can't be sent"),
+                    other => self.fail(other, forbidden.to_string()),
                 }
                 return;
             }
@@ -632,6 +771,9 @@ impl Token {
         self.out.push_back(Output::Tell(what));
     }
 }
+
+/// A reply that was never read.
+const NO_REPLY: &str = "The provider did not reply.";
 
 /// How long the platform may take to name the socket before the agent signs in without.
 const ID_PATIENCE: Duration = Duration::from_secs(3);

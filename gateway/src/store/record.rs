@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent::wire::CallView;
+use crate::call::platform::Platform;
 use crate::call::{CallId, Told};
 use crate::explain::Cause;
 
@@ -16,26 +17,6 @@ pub struct Record {
     pub story: Vec<Told>,
     pub platform: Platform,
     pub disposition: Option<Disposition>,
-}
-
-/// What the provider's platform says of a call, beside its UCID.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Platform {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub campaign: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub did: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub skill: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub uui: Option<String>,
-    /// The platform's own times, epoch milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answered_at: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended_at: Option<u64>,
 }
 
 /// What came of a call, as the agent or a back end says.

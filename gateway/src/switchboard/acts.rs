@@ -54,6 +54,9 @@ impl Task {
                 let _ = self.endpoint.ring(now.instant, dialog?, 180, None);
             }
             Action::Accept { description } => {
+                if let Some(invited) = placed.invited.take() {
+                    self.metrics.invite_answered(now.instant - invited);
+                }
                 let _ = self
                     .endpoint
                     .accept(now.instant, dialog?, Body::sdp(description));
@@ -187,8 +190,10 @@ impl Task {
         let ready = readiness::obstacle(&self.agents[agent]).is_none();
         if let Some(token) = &self.agents[agent].token {
             token.socket.set_in_call(false);
-            if ready {
-                token.socket.release();
+            match ready {
+                true => token.socket.release(),
+                // Wrap-up is over all the same: the platform is told how the agent stands.
+                false => self.mirror(agent),
             }
         }
     }

@@ -2,10 +2,11 @@
 
 use super::dialling::Asker;
 use super::task::Task;
-use super::{Api, Health, LineKind, LineView, TrunkWay};
+use super::{Api, Health, LineKind, LineView, TrunkWay, Usage};
 use crate::agent::Connection;
 use crate::agent::wire::AgentView;
 use crate::call::CallId;
+use crate::call::expectation::Expectations;
 use crate::clock::Moment;
 use crate::http::problem::Problem;
 
@@ -42,6 +43,15 @@ impl Task {
                     self.agents.iter().map(crate::agent::Agent::view).collect();
                 let _ = reply.send(views);
             }
+            Api::Ask {
+                agent,
+                question,
+                reply,
+            } => self.ask_platform(&agent, question, reply),
+            Api::Reported { report, reply } => {
+                self.handle_report(report);
+                let _ = reply.send(());
+            }
             Api::Lines { reply } => {
                 let _ = reply.send(self.lines());
             }
@@ -74,6 +84,18 @@ impl Task {
         lines
     }
 
+    fn usage(&self) -> Usage {
+        let sip = self.endpoint.counts();
+        let workers = self.engine.counters();
+        Usage {
+            dialogs: sip.dialogs,
+            transactions: sip.client_transactions + sip.server_transactions,
+            expectations: self.expectations.iter().map(Expectations::count).sum(),
+            legs: workers.iter().map(|worker| worker.legs).sum(),
+            bridges: workers.iter().map(|worker| worker.bridges).sum(),
+        }
+    }
+
     fn health(&self) -> Health {
         let lines = self.lines();
         Health {
@@ -87,6 +109,7 @@ impl Task {
                 .values()
                 .filter(|placed| placed.call.is_up())
                 .count(),
+            usage: self.usage(),
         }
     }
 }

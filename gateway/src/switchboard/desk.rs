@@ -119,6 +119,7 @@ impl Task {
             // A page that never brings its leg mustn't leave the customer alone.
             self.doom(now, agent);
         }
+        self.mirror(agent);
         tracing::info!(agent = id, resumed, "the agent's browser is here");
         let calls: Vec<CallView> = self
             .open_calls(agent)
@@ -191,6 +192,7 @@ impl Task {
             self.close_leg(leg);
         }
         self.agents[agent].session = None;
+        self.mirror(agent);
         self.stir(agent);
     }
 
@@ -308,11 +310,13 @@ impl Task {
                 STATUSES.join(", ")
             )));
         }
+        self.check_reason(agent, reason.as_deref())?;
         self.agents[agent].status = wire::StatusView {
             name,
             since: now.epoch_ms,
             reason,
         };
+        self.mirror(agent);
         self.show_agent(now, agent);
         Ok(json!({}))
     }

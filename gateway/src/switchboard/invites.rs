@@ -232,6 +232,7 @@ impl Task {
         self.dialogs.insert(dialog, age);
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.dialog = Some(dialog);
+            placed.invited = Some(now.instant);
         }
         let offer = offer_of(invite);
         self.feed(now, age, Input::Expected { offer });

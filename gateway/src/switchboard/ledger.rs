@@ -54,6 +54,10 @@ impl Task {
         dial: Dial,
         asker: Asker,
     ) -> Result<CallView, Problem> {
+        // A page repeats a dial that it got no answer to, and its call is over with the process that had it.
+        if self.store.ended_at_start(&dial.call) {
+            return Err(Problem::conflict(Termination::restarted().detail));
+        }
         let asked = dial.clone();
         let result = self.dial_by(now, agent, dial, asker);
         if let Err(problem) = &result
@@ -121,6 +125,10 @@ impl Task {
             ));
         }
         placed.disposition = Some(disposition.clone());
+        self.dispose_at_platform(age, &disposition)?;
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return Err(Problem::not_found("There is no such call."));
+        };
         if placed.call.is_closed() {
             placed.call.tell(now, disposition.told());
             self.touched.insert(age);
@@ -174,7 +182,7 @@ impl Placed {
             view: self.call.view(),
             cause: self.call.termination().map(|ended| ended.cause),
             story: self.call.story().to_vec(),
-            platform: Platform::default(),
+            platform: self.platform.clone(),
             disposition: self.disposition.clone(),
         }
     }

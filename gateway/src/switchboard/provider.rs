@@ -2,7 +2,8 @@
 
 use super::task::{Age, Route, Task};
 use crate::agent::ConnectionState;
-use crate::agent::wire;
+use crate::agent::{AVAILABLE, wire};
+use crate::call::platform::Platform;
 use crate::call::state::{Answered, DialReply, Input, Push, WrapUp};
 use crate::clock::Moment;
 use crate::ozonetel::{self, DialOutcome, Event, What};
@@ -40,6 +41,11 @@ impl Task {
                     self.feed(now, age, Input::Dial(reply));
                 }
             }
+            What::Disposed { call, outcome } => self.disposed(now, agent, &call, outcome),
+            What::StandingRefused(words) => {
+                let told = format!("The platform did not take the change of your status: {words}");
+                self.notify(now, agent, told);
+            }
             What::Push(push) => self.handle_push(now, agent, push),
         }
     }
@@ -53,9 +59,21 @@ impl Task {
                 ucid,
                 monitor_ucid,
                 did,
-                ..
+                campaign_id,
+                campaign_name,
+                skill,
+                uui,
+                wrap_up,
             } => {
                 let ucid = ucid.or(monitor_ucid);
+                let report = Platform {
+                    campaign: campaign_name.or(campaign_id),
+                    did: did.clone(),
+                    skill,
+                    uui,
+                    wrap_up_s: wrap_up.map(|wrap_up| wrap_up.as_secs()),
+                    ..Platform::default()
+                };
                 return self.announce(
                     now,
                     agent,
@@ -63,6 +81,7 @@ impl Task {
                     caller_id.as_deref(),
                     ucid,
                     did,
+                    report,
                 );
             }
             Told::BusyAgent { ucid, .. } => (ucid, Push::BusyAgent),
@@ -95,10 +114,36 @@ impl Task {
                 };
                 return self.tell_agent(now, agent, notice);
             }
-            Told::CallDetails { .. }
-            | Told::Paused { .. }
-            | Told::ReleasedBySupervisor { .. }
-            | Told::Unknown { .. } => return,
+            Told::CallDetails {
+                ucid,
+                started_at,
+                ended_at,
+                answered_at,
+            } => {
+                let report = Platform {
+                    started_at,
+                    ended_at,
+                    answered_at,
+                    ..Platform::default()
+                };
+                return self.learn(self.closed(agent, ucid.as_deref()), report);
+            }
+            Told::Paused { reason, who } => {
+                let reason = by(reason.as_deref().unwrap_or("Paused"), who);
+                return self.stand_as_told(now, agent, PAUSED, Some(reason));
+            }
+            Told::ReleasedBySupervisor { who } => {
+                let reason = who.map(|who| by("Made ready", Some(who)));
+                return self.stand_as_told(now, agent, AVAILABLE, reason);
+            }
+            Told::Unknown { kind } => {
+                tracing::info!(
+                    agent = self.agents[agent].config.id,
+                    kind,
+                    "a message of the platform that this version doesn't know"
+                );
+                return self.metrics.unknown_message();
+            }
         };
         match self.meant(agent, ucid.as_deref()) {
             Some(age) => self.feed(now, age, Input::Push(told)),
@@ -130,6 +175,10 @@ impl Task {
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a field of the push that means something else"
+    )]
     /// `newCall`: a dial's own, or an incoming call whose INVITE is about to come.
     fn announce(
         &mut self,
@@ -139,11 +188,13 @@ impl Task {
         number: Option<&str>,
         ucid: Option<String>,
         did: Option<String>,
+        report: Platform,
     ) {
         let incoming = call_type.is_some_and(|kind| kind.to_ascii_lowercase().contains("incoming"));
         if incoming {
             self.agents[agent].announced = ucid;
-            return;
+            let ringing = self.platform_call(agent);
+            return self.learn(ringing, report);
         }
         let expected = self.expectations[agent].announce(ucid.as_deref(), number, did);
         // The INVITE may have been faster; then the call is the one that is up.
@@ -152,6 +203,7 @@ impl Task {
             None => self.meant(agent, ucid.as_deref()),
         };
         if let Some(age) = age {
+            self.learn(Some(age), report);
             self.feed(now, age, Input::Push(Push::NewCall { ucid }));
         }
     }
@@ -195,6 +247,19 @@ impl Task {
             Some(words) => tracing::warn!(agent = id, words, "the token socket is not up"),
         }
         self.show_agent(now, agent);
+    }
+}
+
+/// What the platform shows of an agent who isn't signed in at a desk.
+pub(crate) const NOT_AT_THE_DESK: &str = "Not at the desk";
+
+/// The desk's status for a supervisor's pause.
+const PAUSED: &str = "break";
+
+fn by(what: &str, who: Option<String>) -> String {
+    match who {
+        Some(who) => format!("{what} (by {who})"),
+        None => what.to_owned(),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
 use crate::call::CallId;
 use crate::call::expectation::Expectations;
+use crate::call::platform::Platform;
 use crate::call::ringing::Ringing;
 use crate::call::state::{self, Call};
 use crate::clock::Moment;
@@ -139,6 +140,10 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
+    /// When the INVITE came that the dial was for.
+    pub invited: Option<Instant>,
+    /// What the platform says of it.
+    pub platform: Platform,
     /// What the agent, or a back end, said came of it.
     pub disposition: Option<Disposition>,
     /// What the store has of it.
@@ -488,6 +493,8 @@ impl Task {
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
+            invited: None,
+            platform: Platform::default(),
             disposition: None,
             marked: None,
         };
@@ -665,6 +672,15 @@ impl Task {
                 None => self.handle_timeout(now),
             }
             self.settle(now);
+        }
+        let tokens = self
+            .agents
+            .iter_mut()
+            .filter_map(|agent| agent.token.take());
+        let signed_out =
+            futures_util::future::join_all(tokens.map(|token| token.socket.sign_out()));
+        if tokio::time::timeout(GOOD_BYE, signed_out).await.is_err() {
+            tracing::info!("some agents were not signed out at the provider in time");
         }
         let lived = Moment::read().instant - self.started.instant;
         tracing::info!(lived_s = lived.as_secs(), "stopped");

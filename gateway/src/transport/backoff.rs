@@ -13,9 +13,14 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// The pause before the next attempt: anything up to a ceiling that doubles from 1 s to 30 s.
     pub(crate) fn pause(&mut self, random: &mut impl Rng) -> Duration {
+        self.pause_within(LAST, random)
+    }
+
+    /// The same with another last ceiling.
+    pub(crate) fn pause_within(&mut self, last: Duration, random: &mut impl Rng) -> Duration {
         let ceiling = FIRST
             .saturating_mul(1 << self.attempts.min(DOUBLINGS))
-            .min(LAST);
+            .min(last);
         self.attempts = self.attempts.saturating_add(1);
         ceiling.mul_f64(random.random::<f64>())
     }

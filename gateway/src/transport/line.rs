@@ -56,6 +56,7 @@ impl Line {
     pub(super) async fn keep(self, mut released: oneshot::Receiver<()>) {
         let mut random = StdRng::from_os_rng();
         let mut backoff = Backoff::default();
+        let mut lost = Instant::now();
         loop {
             let lived = tokio::select! {
                 _ = &mut released => return,
@@ -79,7 +80,15 @@ impl Line {
             if lived >= STEADY {
                 backoff = Backoff::default();
             }
-            let rested = Instant::now() + backoff.pause(&mut random);
+            if lived > Duration::ZERO {
+                lost = Instant::now();
+            }
+            let pause = if lost.elapsed() < CALLS_WAIT {
+                backoff.pause_within(SOON, &mut random)
+            } else {
+                backoff.pause(&mut random)
+            };
+            let rested = Instant::now() + pause;
             tokio::select! {
                 _ = &mut released => return,
                 () = sleep_until(rested.into()) => {}
@@ -286,6 +295,12 @@ const SUBPROTOCOL: &str = "sip";
 const PING_EVERY: Duration = Duration::from_secs(25);
 
 const PONG_WITHIN: Duration = Duration::from_secs(10);
+
+/// Calls outlive their line's connection for as long; until then it is worth trying more often.
+const CALLS_WAIT: Duration = Duration::from_secs(40);
+
+/// The longest pause between attempts while calls wait.
+const SOON: Duration = Duration::from_secs(4);
 
 /// A stream that lived this long was a good one; the next failure starts from the shortest pause.
 const STEADY: Duration = Duration::from_secs(30);

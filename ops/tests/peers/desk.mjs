@@ -7,8 +7,8 @@ const DEADLINE_MS = 15_000;
 
 export class Desk {
   /** Opens the gateway's desk in an agent's name, the microphone saying `hz`, and waits until it is ready for calls. */
-  static async open(stage, gateway, { agent, hz, spoken }) {
-    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken });
+  static async open(stage, gateway, { agent, hz, spoken, ready }) {
+    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken, ready });
   }
 
   /** Several agents' desks in one browser, all with the same voice; each is a person of its own to the gateway. */
@@ -17,12 +17,17 @@ export class Desk {
     return Promise.all(agents.map(async (agent) => Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`)));
   }
 
-  /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. */
-  static async at(stage, address, { hz, spoken }) {
-    return Desk.#in(stage, await launch(stage, hz, spoken), address);
+  /** One more desk in a browser that is there already. */
+  static async beside(stage, browser, gateway, { agent }) {
+    return Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`);
   }
 
-  static async #in(stage, browser, address) {
+  /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. `ready: false` doesn't wait for it. */
+  static async at(stage, address, { hz, spoken, ready }) {
+    return Desk.#in(stage, await launch(stage, hz, spoken), address, ready);
+  }
+
+  static async #in(stage, browser, address, ready = true) {
     const page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(DEADLINE_MS);
     await page.addInitScript(() => {
@@ -40,7 +45,7 @@ export class Desk {
     page.on('console', (message) => desk.said.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => desk.said.push(`error: ${error.stack ?? error}`));
     await page.goto(address);
-    await desk.part('ready-light', '[data-ready="true"]').waitFor();
+    if (ready) await desk.part('ready-light', '[data-ready="true"]').waitFor();
     return desk;
   }
 

@@ -12,9 +12,9 @@ export const binary = (name) => path.join(TARGET, 'debug', name);
 
 export class Gateway {
   /** Starts with `sections`, TOML that follows the parts which every test needs. */
-  static async start(stage, sections) {
+  static async start(stage, sections, { rtpPorts = RTP_PORTS } = {}) {
     const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1));
-    const rtp = await stage.ports.take(RTP_PORTS);
+    const rtp = await stage.ports.take(rtpPorts);
     gateway.configuration = await stage.write('warmline.toml', `
 [http]
 listen = "127.0.0.1:${gateway.port}"
@@ -26,15 +26,26 @@ hs256_secret = "a secret of the stage, thirty-two bytes or more"
 [media]
 public_ip = "127.0.0.1"
 webrtc_port = ${await stage.ports.take(1)}
-rtp_ports = "${rtp}-${rtp + RTP_PORTS - 1}"
+rtp_ports = "${rtp}-${rtp + rtpPorts - 1}"
 workers = 1
 
 ${sections}`);
-    gateway.process = stage.process('warmline', binary('warmline'), ['serve', '--config', gateway.configuration], {
+    await gateway.again();
+    return gateway;
+  }
+
+  /** Starts it, a second time too: with the configuration and the records that are there. */
+  async again() {
+    this.process = this.stage.process('warmline', binary('warmline'), ['serve', '--config', this.configuration], {
       env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
     });
-    await until('the gateway serves', () => gateway.#serves());
-    return gateway;
+    await until('the gateway serves', () => this.#serves());
+  }
+
+  /** Ends it as a crash does, or as its operator does. */
+  async end(signal = 'SIGKILL') {
+    this.process.child.kill(signal);
+    await this.process.exit();
   }
 
   constructor(stage, port, operationsPort) {
@@ -61,6 +72,31 @@ ${sections}`);
     const body = await response.text();
     if (!response.ok) throw new Error(`${where}: ${response.status} ${body}`);
     return JSON.parse(body);
+  }
+
+  /** What it says to its operator: each metric's name to the sum of its samples. */
+  async metrics() {
+    const text = await (await fetch(`${this.operations}/metrics`)).text();
+    const sums = new Map();
+    for (const line of text.split('\n')) {
+      const [, name, value] = /^([a-z_]+)(?:\{.*\})? (\S+)$/.exec(line) ?? [];
+      if (name) sums.set(name, (sums.get(name) ?? 0) + Number(value));
+    }
+    return sums;
+  }
+
+  /** Waits until calls hold nothing any more; `legs` are those of the agents' pages. */
+  async settled({ legs = 0, within = 10_000 } = {}) {
+    const held = { warmline_calls_active: 0, warmline_dialogs: 0, warmline_expectations_open: 0, warmline_bridges: 0, warmline_legs: legs };
+    let left;
+    const clean = async () => {
+      const metrics = await this.metrics();
+      left = Object.entries(held).filter(([name, count]) => (metrics.get(name) ?? 0) !== count).map(([name]) => `${name} ${metrics.get(name)}`);
+      return left.length === 0;
+    };
+    await until('calls hold nothing', clean, { within }).catch((error) => {
+      throw new Error(`${error.message}: ${left}`, { cause: error });
+    });
   }
 
   /** The live calls that the gateway counts for its operator, over all directions. */

@@ -10,24 +10,36 @@ const RTP_PORTS = 40;
 
 export class Kamailio {
   /** `algorithm` is the digest's: MD5, as browser softphones want it, or SHA-256. */
-  static async start(stage, { algorithm = 'MD5' } = {}) {
+  static async start(stage, { algorithm = 'MD5', rtpPorts = RTP_PORTS } = {}) {
     const directory = path.join(stage.directory, 'kamailio');
     await mkdir(directory);
     await certify(directory);
-    const [control, rtp] = [await stage.ports.take(1), await stage.ports.take(RTP_PORTS)];
+    const [control, rtp] = [await stage.ports.take(1), await stage.ports.take(rtpPorts)];
     const kamailio = new Kamailio(directory, await stage.ports.take(1), await stage.ports.take(1));
     // rtpengine first: Kamailio that finds it silent takes it for dead and relays the offer as it is.
     kamailio.rtpengine = stage.process('rtpengine', 'rtpengine', [
-      '--config-file=none', '--table=-1', '--interface=127.0.0.1', `--listen-ng=127.0.0.1:${control}`, `--port-min=${rtp}`, `--port-max=${rtp + RTP_PORTS - 1}`,
+      '--config-file=none', '--table=-1', '--interface=127.0.0.1', `--listen-ng=127.0.0.1:${control}`, `--port-min=${rtp}`, `--port-max=${rtp + rtpPorts - 1}`,
       '--num-threads=1', '--foreground', '--log-stderr', '--log-level=6',
     ]);
     await kamailio.rtpengine.line(/Startup complete/);
     const fill = { UDP: kamailio.udp, WSS: kamailio.wss, RTPENGINE: control, ALGORITHM: algorithm, DOMAIN, PASSWORD, DIRECTORY: directory };
     const file = await stage.write('kamailio/kamailio.cfg', await template('kamailio.cfg', fill));
     await stage.write('kamailio/tls.cfg', await template('tls.cfg', fill));
-    kamailio.process = stage.process('Kamailio', 'kamailio', ['-f', file, '-DD', '-E', '-m', '128', '-M', '16', '-Y', directory, '-w', directory]);
-    await kamailio.process.line(/rtpengine instance <.*> found, support for it enabled/);
+    kamailio.arguments = ['-f', file, '-DD', '-E', '-m', '128', '-M', '16', '-Y', directory, '-w', directory];
+    await kamailio.#run(stage);
     return kamailio;
+  }
+
+  async #run(stage) {
+    this.process = stage.process('Kamailio', 'kamailio', this.arguments);
+    await this.process.line(/rtpengine instance <.*> found, support for it enabled/);
+  }
+
+  /** Dies as in a power failure, with all connections and registrations, and comes back after a while. */
+  async restart(stage, { after }) {
+    await this.process.stop();
+    await new Promise((resolve) => setTimeout(resolve, after));
+    await this.#run(stage);
   }
 
   domain = DOMAIN;
@@ -58,6 +70,11 @@ extension = "${extension}"
 password = "${this.password}"
 auto_answer = "none"
 `;
+  }
+
+  /** How often that extension has registered since the registrar started. */
+  registrations(extension) {
+    return this.process.lines.filter((line) => line.includes(`registered ${extension} over`)).length;
   }
 
   registered(extension) {

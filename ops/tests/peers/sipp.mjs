@@ -86,6 +86,11 @@ export class Sipp {
     return blocks.filter((block) => block.includes(`message ${way} `) && pattern.test(block));
   }
 
+  /** Waits for such a message. */
+  messageLike(way, pattern) {
+    return until(`${this.process.name} has ${way} ${pattern}`, async () => (await this.messagesLike(way, pattern))[0]);
+  }
+
   /** Waits until the ladder has come to that place. */
   reached(place, { within = 20_000 } = {}) {
     return until(`${this.process.name} reaches ${place}`, async () => {

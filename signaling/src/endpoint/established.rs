@@ -140,14 +140,10 @@ impl Endpoint {
     }
 
     pub(super) fn usage_timeout(&mut self, now: Instant, dialog: DialogId) {
-        let lost = |usage: &mut InviteUsage| {
-            usage
-                .established()
-                .and_then(|established| established.flow_deadline)
-                .is_some_and(|at| now >= at)
-        };
-        if self.usages.get_mut(&dialog).is_some_and(lost) {
-            return self.end(dialog, Ended::FlowLost);
+        let deadline = |usage: &InviteUsage| usage.flow_deadline;
+        let deadline = self.usages.get(&dialog).and_then(deadline);
+        if deadline.is_some_and(|at| now >= at) {
+            return self.give_up_flow(now, dialog);
         }
         self.acknowledgement_timeout(now, dialog);
         self.provisional_timeout(now, dialog);
@@ -236,7 +232,7 @@ impl Endpoint {
     }
 
     /// Answers what is unanswered, sends BYE, and forgets the call.
-    fn leave(&mut self, now: Instant, dialog: DialogId, reason: Option<(u16, &str)>) {
+    pub(super) fn leave(&mut self, now: Instant, dialog: DialogId, reason: Option<(u16, &str)>) {
         self.drop_offer(now, dialog);
         self.drop_referral(now, dialog);
         let Some(mut usage) = self.forget(dialog) else {

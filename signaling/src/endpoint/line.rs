@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::outbound::Departure;
 use super::path::Direction;
+use super::reconnect::Unfinished;
 use super::transactions::{Purpose, TransactionId};
-use super::usage::{FLOW_GRACE, InviteUsage};
+use super::usage::InviteUsage;
 use super::{
     DialogId, Endpoint, Event, Flow, LineDown, LineId, Owner, Path, Random, StreamId, Transport,
     Why,
@@ -66,6 +67,8 @@ pub(super) struct Line {
     gruu: Option<String>,
     /// The REGISTER whose answer counts.
     in_flight: Option<TransactionId>,
+    /// What the last connection took down with it.
+    pub unfinished: Unfinished,
 }
 
 /// A connection and who speaks on it: usually one line.
@@ -87,6 +90,7 @@ impl Line {
             cseq: 0,
             gruu: None,
             in_flight: None,
+            unfinished: Unfinished::default(),
         }
     }
 
@@ -203,7 +207,8 @@ impl Endpoint {
             return;
         };
         let before = state.stream.replace((stream, transport));
-        if let Some((before, _)) = before.filter(|(before, _)| *before != stream) {
+        let before = before.map(|(id, _)| id).filter(|id| *id != stream);
+        if let Some(before) = before {
             self.leave_stream(line, before);
         }
         let stream = self.streams.entry(stream).or_default();
@@ -213,9 +218,12 @@ impl Endpoint {
         self.step(now, line, |registration, _, out| {
             registration.handle_connected(out)
         });
+        if let Some(before) = before {
+            self.handle_flow_lost(now, line, before);
+        }
     }
 
-    /// The connection is gone, by whatever side. Calls that ring end; established ones wait for the line's next connection.
+    /// The connection is gone, by whatever side. Calls of ours that ring end; all others wait for the line's next connection.
     pub fn handle_stream_closed(&mut self, now: Instant, stream: StreamId) {
         let lines = self
             .streams
@@ -236,7 +244,7 @@ impl Endpoint {
         self.abandon_clients_of(now, flow);
         self.abandon_servers_of(flow);
         for line in lines {
-            self.calls_lost_flow(now, line);
+            self.handle_flow_lost(now, line, stream);
         }
     }
 
@@ -309,7 +317,7 @@ impl Endpoint {
             .get(&line)
             .is_some_and(|line| line.registration.is_up())
         {
-            self.calls_found_flow(line);
+            self.handle_flow_found(now, line);
         }
     }
 
@@ -321,38 +329,7 @@ impl Endpoint {
         }
     }
 
-    /// Established calls of a line without a connection get a last deadline. Those that rang ended with their transactions.
-    fn calls_lost_flow(&mut self, now: Instant, line: LineId) {
-        if self.flow_of(Path::Line(line)).is_some() {
-            return;
-        }
-        for dialog in self.calls_of(line) {
-            let Some(usage) = self.usages.get_mut(&dialog) else {
-                continue;
-            };
-            if usage.is_leaving() {
-                self.forget(dialog);
-            } else if let Some(established) = usage.established() {
-                established.flow_deadline = Some(now + FLOW_GRACE);
-                self.arm_usage(dialog);
-            }
-        }
-    }
-
-    fn calls_found_flow(&mut self, line: LineId) {
-        for dialog in self.calls_of(line) {
-            if let Some(established) = self
-                .usages
-                .get_mut(&dialog)
-                .and_then(|usage| usage.established())
-            {
-                established.flow_deadline = None;
-                self.arm_usage(dialog);
-            }
-        }
-    }
-
-    fn calls_of(&self, line: LineId) -> Vec<DialogId> {
+    pub(super) fn calls_of(&self, line: LineId) -> Vec<DialogId> {
         let of_line = |usage: &InviteUsage| usage.path == Path::Line(line);
         self.usages
             .iter()

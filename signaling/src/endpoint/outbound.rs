@@ -171,7 +171,15 @@ impl Endpoint {
                 Purpose::RegisterTrunk(trunk) => self.trunk_unanswered(now, id, trunk),
                 Purpose::Invite(invitation) => self.invitation_lost_flow(now, id, &invitation),
                 // The registration hears of the connection itself.
-                Purpose::Register(_) | Purpose::Cancel | Purpose::Bye(_) => {}
+                Purpose::Register(_) | Purpose::Cancel => {}
+                Purpose::Bye(_) => {
+                    self.keep_goodbye(
+                        now,
+                        transaction.path,
+                        transaction.request,
+                        transaction.credentials,
+                    );
+                }
                 Purpose::Inside(dialog, errand) => self.errand_lost_flow(dialog, errand),
             }
         }
@@ -364,7 +372,7 @@ impl Endpoint {
         reason: Option<&str>,
     ) {
         let Some(stamp) = self.stamp(path) else {
-            return;
+            return self.say_bye_later(now, path, credentials, dialog, reason);
         };
         let cseq = dialog.next_cseq();
         let mut bye = dialog.request("BYE", cseq, &stamp.via, stamp.max_forwards);

@@ -25,7 +25,7 @@ impl Endpoint {
     }
 
     /// An offer in flight refreshes as well as anything.
-    fn refresh(&mut self, now: Instant, dialog: DialogId) {
+    pub(super) fn refresh(&mut self, now: Instant, dialog: DialogId) {
         let Some(usage) = self.usages.get_mut(&dialog) else {
             return;
         };

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::refer::objection_outside;
 use super::reply::{ACCEPT, ALLOW, UNDERSTOOD, reply, supported};
 use super::transactions::{Claim, MergeKey, ServerMachine, ServerTransaction, TransactionId};
-use super::usage::CallKey;
-use super::{Body, DialogId, Ended, Endpoint, Flow, Owner, Source};
+use super::usage::{CallKey, InviteUsage};
+use super::{Body, DialogId, Ended, Endpoint, Flow, Owner, Source, StreamId};
 use crate::dialog::session_timer::{MIN_SE, is_too_brief};
 use crate::error::Malformed;
 use crate::message::{Message, Method, Name, Uri, UriScheme, lossy};
@@ -247,28 +247,58 @@ impl Endpoint {
     }
 
     /// Nobody is left to answer.
+    /// Forgets what was asked on a connection that is gone. INVITEs stay: their answers go on the line's next one.
     pub(super) fn abandon_servers_of(&mut self, flow: Flow) {
+        let waits = |transaction: &ServerTransaction| {
+            matches!(transaction.machine, ServerMachine::Invite(_))
+        };
         let ids: Vec<_> = self
             .servers
             .iter()
-            .filter(|(_, transaction)| transaction.flow == flow)
-            .map(|(id, _)| id)
+            .filter(|(_, transaction)| transaction.flow == flow && !waits(transaction))
+            .map(|(id, transaction)| (id, transaction.claim))
             .collect();
-        for id in ids {
-            let claim = self
-                .servers
-                .get(id)
-                .map_or(Claim::None, |transaction| transaction.claim);
+        for (id, claim) in ids {
             self.forget_server(id);
             match claim {
-                Claim::Call(dialog) => self.end(dialog, Ended::FlowLost),
                 Claim::Offer(dialog) => {
                     if let Some(usage) = self.usages.get_mut(&dialog) {
                         usage.offers.gate.answer();
                     }
                 }
-                Claim::None => {}
+                Claim::Call(_) | Claim::None => {}
             }
+        }
+    }
+
+    /// Answers on `flow` what was asked on `lost` connections, and says the last answers once more (RFC 3261 §18.2.2 lets
+    /// a server open a connection for them; behind a registrar only the client can).
+    pub(super) fn move_servers(&mut self, lost: &[StreamId], flow: Flow) {
+        let ids: Vec<_> = self
+            .servers
+            .iter()
+            .filter(|(_, transaction)| {
+                matches!(transaction.flow, Flow::Stream(stream) if lost.contains(&stream))
+            })
+            .map(|(id, _)| id)
+            .collect();
+        for id in ids {
+            let mut out = Vec::new();
+            if let Some(transaction) = self.servers.get_mut(id) {
+                transaction.flow = flow;
+                if let ServerMachine::Invite(machine) = &mut transaction.machine {
+                    machine.handle_retransmission(&mut out);
+                }
+            }
+            self.deliver(id, out);
+        }
+    }
+
+    /// The INVITE of a call that nobody waits for any more.
+    pub(super) fn forget_invitation(&mut self, dialog: DialogId) {
+        let incoming = self.usages.get_mut(&dialog).and_then(InviteUsage::incoming);
+        if let Some(transaction) = incoming.map(|incoming| incoming.transaction) {
+            self.forget_server(transaction);
         }
     }
 

@@ -8,6 +8,7 @@ mod lines;
 mod network;
 mod offers;
 mod pair;
+mod reconnects;
 mod refer;
 mod reliable;
 mod requests;

@@ -34,6 +34,8 @@ pub(super) struct InviteUsage {
     pub timer: Option<SessionTimer>,
     pub referrals: Referrals,
     pub modifying: Modifying,
+    /// When to give the line up for lost, while the connection is gone that the call was on.
+    pub flow_deadline: Option<Instant>,
     pub stage: Stage,
 }
 
@@ -151,8 +153,6 @@ pub(super) struct Established {
     pub phase: Phase,
     /// Our 2xx that the peer hasn't acknowledged.
     pub unacknowledged: Option<Unacknowledged>,
-    /// When to give the line up for lost, while it has no connection.
-    pub flow_deadline: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,20 +234,13 @@ impl Established {
             dialog,
             phase,
             unacknowledged: None,
-            flow_deadline: None,
         }
     }
 
     fn poll_timeout(&self) -> Option<(Instant, Why)> {
-        let acknowledgement = self
-            .unacknowledged
+        self.unacknowledged
             .as_ref()
-            .map(|waiting| (waiting.resend.at.min(waiting.give_up), Why::Acknowledgement));
-        let flow = self.flow_deadline.map(|at| (at, Why::FlowLost));
-        [acknowledgement, flow]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(at, _)| *at)
+            .map(|waiting| (waiting.resend.at.min(waiting.give_up), Why::Acknowledgement))
     }
 }
 
@@ -281,6 +274,7 @@ impl InviteUsage {
             timer: None,
             referrals: Referrals::default(),
             modifying: Modifying::ByReinvite,
+            flow_deadline: None,
             stage,
         }
     }
@@ -389,7 +383,8 @@ impl InviteUsage {
             .timer
             .as_ref()
             .map(|timer| (timer.poll_timeout(), Why::SessionTimer));
-        [stage, again, provisional, timer]
+        let flow = self.flow_deadline.map(|at| (at, Why::FlowLost));
+        [stage, again, provisional, timer, flow]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -398,7 +393,5 @@ impl InviteUsage {
 
 /// How many places one call may ring in; more are a fault or an attack.
 pub(super) const MAX_EARLY_DIALOGS: usize = 8;
-/// How long an established call survives its line's connection: time for a reconnect, backoff included.
-pub(super) const FLOW_GRACE: Duration = Duration::from_secs(32);
 /// How often an offer that the peer can't take now is made again: half a minute of collisions.
 const MOST_REPEATS: u32 = 8;

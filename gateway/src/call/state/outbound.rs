@@ -146,9 +146,9 @@ impl Call {
             return;
         };
         let before = *progress;
-        match (answer, *early) {
+        match (answer, &*early) {
             (Some(answer), EarlyMedia::None) => {
-                *early = EarlyMedia::Applied;
+                *early = EarlyMedia::Applied(answer.clone());
                 *progress = Progress::EarlyMedia;
                 out.push(Action::Apply { answer });
                 // An agent who comes second has nothing to hear yet.
@@ -174,13 +174,18 @@ impl Call {
         answer: Option<String>,
         out: &mut Vec<Action>,
     ) {
-        let State::Inviting { early, .. } = self.state else {
+        let State::Inviting { early, .. } = &self.state else {
             return;
         };
-        match (answer, early) {
+        let early = early.clone();
+        match (answer, &early) {
             (Some(answer), EarlyMedia::None) => out.push(Action::Apply { answer }),
-            // The early answer was the answer (RFC 3261 §13.2.1); the 200 repeats it.
-            (Some(_) | None, EarlyMedia::Applied) => {}
+            // The early answer was the answer, and the 200 repeats it (RFC 3261 §13.2.1); but who answers may be another than
+            // who rang, and carriers move their media with the answer.
+            (Some(answer), EarlyMedia::Applied(applied)) if answer != *applied => {
+                out.push(Action::Apply { answer });
+            }
+            (Some(_) | None, EarlyMedia::Applied(_)) => {}
             (None, EarlyMedia::None) => {
                 let ended = Termination::new(
                     EndedBy::Provider,
@@ -195,7 +200,7 @@ impl Call {
                 out.push(Action::Bridge);
                 self.connect(now);
             }
-            (Order::AgentFirst, EarlyMedia::Applied) => self.connect(now),
+            (Order::AgentFirst, EarlyMedia::Applied(_)) => self.connect(now),
             (Order::CustomerFirst, _) => {
                 self.wait(now, out);
                 out.push(Action::AskAgent);

@@ -384,6 +384,22 @@ fn a_call_out_over_a_trunk_passes_alerting_and_early_media() {
 }
 
 #[test]
+fn a_200_that_describes_something_else_than_the_early_media_is_believed() {
+    let (mut f, _) = Fixture::trunk();
+    f.feed(Input::Described(Ok("ours".into())));
+    f.feed(Input::Progress {
+        status: 183,
+        answer: Some("the network's".into()),
+    });
+    let out = f.feed(Input::Accepted {
+        answer: Some("theirs".into()),
+    });
+    let answer = "theirs".into();
+    assert_eq!(out, [Action::Apply { answer }]);
+    assert_eq!(f.state(), CallState::Connected);
+}
+
+#[test]
 fn a_refusal_of_our_invite_is_told_in_words() {
     let (mut f, _) = Fixture::trunk();
     f.feed(Input::Described(Ok("ours".into())));

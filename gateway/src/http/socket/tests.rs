@@ -42,6 +42,7 @@ async fn gateway_with(dial_rate: u32) -> Gateway {
         allowed_origins: vec!["https://desk.example.com".to_owned()],
         dial_rate,
         mode: Mode::Serve,
+        provider_secret: None,
     };
     tokio::spawn(serve(public, operations, state, std::future::pending()));
     Gateway { address, heard }

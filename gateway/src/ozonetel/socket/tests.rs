@@ -212,6 +212,7 @@ impl Fixture {
         let socket = connect(
             Arc::new(config.ozonetel.expect("the section is there")),
             client_config(None).expect("TLS"),
+            crate::transport::Starts::default(),
             agent,
             // The test may have ended.
             move |event| drop(tell.send(event)),

@@ -322,53 +322,7 @@ fn everything_of_a_line_stays_on_its_connection() {
 }
 
 #[test]
-fn an_established_call_survives_a_reconnect_and_a_ringing_one_does_not() {
-    let mut script = Script::registered("");
-    let (dialog, ok) = answered_call(&mut script);
-    script.receive(&request("ACK", 1, &tag_of(&ok), "a", "", ""));
-    script.receive(
-        &request("INVITE", 1, "", "2", "", "v=0").replace("Call-ID: a84b", "Call-ID: other"),
-    );
-    while script.event().is_some() {}
-    script.sent();
-    script
-        .endpoint
-        .handle_stream_closed(script.now, StreamId(1));
-    assert!(matches!(
-        script.event(),
-        Some(Event::LineDown {
-            cause: LineDown::FlowLost,
-            ..
-        })
-    ));
-    assert!(matches!(
-        script.event(),
-        Some(Event::Ended {
-            cause: Ended::FlowLost,
-            ..
-        })
-    ));
-    assert!(script.event().is_none());
-    script.pass(Duration::from_secs(20));
-    script.flow = Flow::Stream(StreamId(2));
-    script
-        .endpoint
-        .handle_line_connected(script.now, LINE, StreamId(2), Transport::Wss);
-    let register = script.sent_one();
-    let contact = register.text("Contact").expect("a contact");
-    script.respond(&register, "200 OK", &format!("Contact: {contact}\r\n"), "");
-    script.event();
-    script.pass(Duration::from_secs(20));
-    assert!(script.event().is_none());
-    script.receive(&request("BYE", 2, &tag_of(&ok), "b", "", ""));
-    assert_eq!(script.statuses(), [200]);
-    assert!(
-        matches!(script.event(), Some(Event::Ended { dialog: ended, cause: Ended::Bye { .. } }) if ended == dialog)
-    );
-}
-
-#[test]
-fn a_call_that_rings_ends_with_the_connection_it_rings_on() {
+fn a_call_of_ours_that_rings_ends_with_the_connection_it_rings_on() {
     let mut script = Script::registered("");
     let dialog = script
         .endpoint
@@ -387,28 +341,6 @@ fn a_call_that_rings_ends_with_the_connection_it_rings_on() {
     );
     assert!(script.event().is_none());
     assert_eq!(script.endpoint.counts().dialogs, 0);
-}
-
-#[test]
-fn a_call_whose_line_stays_away_ends() {
-    let mut script = Script::registered("");
-    let (_, ok) = answered_call(&mut script);
-    script.receive(&request("ACK", 1, &tag_of(&ok), "a", "", ""));
-    while script.event().is_some() {}
-    script
-        .endpoint
-        .handle_stream_closed(script.now, StreamId(1));
-    script.event();
-    script.pass(Duration::from_secs(33));
-    assert!(matches!(
-        script.event(),
-        Some(Event::Ended {
-            cause: Ended::FlowLost,
-            ..
-        })
-    ));
-    assert_eq!(script.endpoint.counts().dialogs, 0);
-    assert_eq!(script.endpoint.poll_timeout(), None);
 }
 
 #[test]
@@ -459,7 +391,7 @@ fn removing_a_line_ends_its_calls_once() {
     );
 }
 
-fn answered_call(script: &mut Script) -> (crate::endpoint::DialogId, Message) {
+pub(super) fn answered_call(script: &mut Script) -> (crate::endpoint::DialogId, Message) {
     script.receive(&request("INVITE", 1, "", "1", "", "v=0"));
     let Some(Event::Invite { dialog, .. }) = script.event() else {
         panic!("no call")
@@ -473,7 +405,7 @@ fn answered_call(script: &mut Script) -> (crate::endpoint::DialogId, Message) {
     (dialog, ok)
 }
 
-fn tag_of(message: &Message) -> String {
+pub(super) fn tag_of(message: &Message) -> String {
     lossy(message.tag_in_to().expect("a tag"))
 }
 
