@@ -273,7 +273,7 @@ impl Scalar for Commands {
 }
 
 impl Scalar for Profile {
-    const SHAPE: &'static str = "\"jssip\" or \"sipjs\"";
+    const SHAPE: &'static str = "one of \"jssip\", \"sipjs\"";
 
     fn from_text(text: &str) -> Option<Self> {
         match text {
