@@ -18,6 +18,7 @@ mod random;
 mod reconnect;
 mod refer;
 mod refresh;
+mod reoffer;
 mod reply;
 mod request;
 mod transactions;
