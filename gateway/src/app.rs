@@ -349,6 +349,7 @@ fn agents(
                 display: None,
                 profile: match ozonetel.profile {
                     config::Profile::Jssip => Profile::jssip(),
+                    config::Profile::Sipjs => Profile::sipjs(),
                 },
                 expires: LineConfig::EXPIRES,
                 instance: format!("urn:uuid:{}", uuid::Uuid::new_v4()),

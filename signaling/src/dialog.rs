@@ -1,6 +1,8 @@
 //! A dialog: the peer-to-peer relation that requests after the first travel in (RFC 3261 §12).
 
+pub(crate) mod dtmf;
 pub(crate) mod offer_answer;
+pub(crate) mod refer;
 pub(crate) mod reliable;
 pub(crate) mod route_set;
 pub(crate) mod session_timer;
@@ -133,6 +135,15 @@ impl Dialog {
     pub fn continue_from(&mut self, early: &Dialog) {
         self.local_cseq = self.local_cseq.max(early.local_cseq);
         self.remote_cseq = early.remote_cseq;
+    }
+
+    /// Requests of ours go on after this number, if theirs isn't higher.
+    pub fn skip_to(&mut self, cseq: u32) {
+        self.local_cseq = self.local_cseq.max(cseq);
+    }
+
+    pub fn local_cseq(&self) -> u32 {
+        self.local_cseq
     }
 
     /// We made the Call-ID.

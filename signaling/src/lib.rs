@@ -14,6 +14,8 @@ mod framing;
 mod registration;
 mod transaction;
 
+pub use dialog::dtmf::{Digit, DigitFormat};
+pub use dialog::refer::{Referral, ReplacedPhase, Replaces};
 pub use digest::Credentials;
 pub use endpoint::{
     Address, Body, Counts, Description, DialogId, Ended, Endpoint, EndpointConfig, Event, Flow,

@@ -20,7 +20,7 @@ pub(crate) use header::{
     CSeq, NameAddr, Parameters, Via, elements, listed, trimmed, unfolded, unquoted,
     without_brackets,
 };
-pub(crate) use uri::{Scheme as UriScheme, Uri};
+pub(crate) use uri::{Scheme as UriScheme, Uri, unescaped};
 
 use crate::error::Malformed;
 use scan::{Index, StartLine};

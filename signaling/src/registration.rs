@@ -347,6 +347,21 @@ mod tests {
     }
 
     #[test]
+    fn two_refusals_of_any_kind_that_names_us_stop_for_good() {
+        let mut f = Fixture::connected();
+        for waits in [Some(f.now + PENALTY), None] {
+            assert!(matches!(
+                f.reject(403)[..],
+                [Step::Down(LineDown::Rejected { status: 403, .. })]
+            ));
+            assert_eq!(f.registration.poll_timeout(), waits);
+            if waits.is_some() {
+                assert_eq!(f.timeout(), [Step::Register { expires: ASKED }]);
+            }
+        }
+    }
+
+    #[test]
     fn too_brief_an_interval_is_raised_once() {
         let mut f = Fixture::connected();
         let brief = Rejection {

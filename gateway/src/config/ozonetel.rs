@@ -72,6 +72,7 @@ pub enum Commands {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     Jssip,
+    Sipjs,
 }
 
 /// Keys of one command that replace the built-in ones or come in addition; texts may hold `{placeholders}`.
@@ -272,10 +273,14 @@ impl Scalar for Commands {
 }
 
 impl Scalar for Profile {
-    const SHAPE: &'static str = "\"jssip\"";
+    const SHAPE: &'static str = "one of \"jssip\", \"sipjs\"";
 
     fn from_text(text: &str) -> Option<Self> {
-        (text == "jssip").then_some(Self::Jssip)
+        match text {
+            "jssip" => Some(Self::Jssip),
+            "sipjs" => Some(Self::Sipjs),
+            _ => None,
+        }
     }
 }
 

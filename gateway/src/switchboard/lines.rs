@@ -89,6 +89,10 @@ impl Task {
                 source,
                 invite,
             } => match source {
+                // It would take a talk from its agent, like a transfer.
+                _ if invite.replaces().is_some() => {
+                    let _ = self.endpoint.reject(now.instant, dialog, 403, "");
+                }
                 Source::Line(line) => self.handle_line_invite(now, line, dialog, &invite),
                 Source::Socket { socket, peer } => {
                     if !self.admit_trunk_call(now, socket, peer, dialog) {
@@ -131,6 +135,12 @@ impl Task {
                 }
             }
             Event::Info { dialog, .. } => tracing::debug!(%dialog, "an INFO came"),
+            Event::Digit { dialog, digit } => self.handle_digit(now, dialog, digit),
+            Event::Refer { dialog, .. } => self.refuse_transfer(now, dialog),
+            // We send no REFER.
+            Event::Referred { dialog, status } => {
+                tracing::debug!(%dialog, status, "a transfer was reported");
+            }
             Event::Ended { dialog, cause } => {
                 if let Some(age) = self.dialogs.remove(&dialog) {
                     if let Some(placed) = self.calls.get_mut(&age) {
@@ -184,6 +194,45 @@ impl Task {
         });
         if asked.is_err() {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 500);
+        }
+    }
+
+    /// A key that the customer pressed, told by INFO: the agent hears it like one that came as telephone-event. Which one
+    /// it was is nobody's business afterwards: people key in card numbers.
+    fn handle_digit(&mut self, now: Moment, dialog: signaling::DialogId, digit: signaling::Digit) {
+        let Some(age) = self.dialogs.get(&dialog).copied() else {
+            return;
+        };
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
+        };
+        placed
+            .call
+            .tell(now, "The other side sent a digit by INFO.");
+        let talking = placed.bridged.map(|_| placed.agent);
+        self.touched.insert(age);
+        let leg = talking
+            .and_then(|agent| self.agents[agent].media.current)
+            .map(|warm| warm.leg);
+        if let (Some(leg), Ok(tones)) = (leg, digit.symbol().to_string().parse())
+            && self.engine.digits(leg, tones).is_err()
+        {
+            tracing::warn!(%dialog, "a digit was not passed on: {OVERLOADED}");
+        }
+    }
+
+    /// Transfers are made at the desk. One that a peer asks for would cost somebody a call that nobody here decided on.
+    fn refuse_transfer(&mut self, now: Moment, dialog: signaling::DialogId) {
+        let _ = self.endpoint.refuse_refer(now.instant, dialog, 403);
+        let Some(age) = self.dialogs.get(&dialog).copied() else {
+            return;
+        };
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.call.tell(
+                now,
+                "The other side asked for a transfer by REFER; it was refused.",
+            );
+            self.touched.insert(age);
         }
     }
 

@@ -64,7 +64,8 @@ impl SessionTimer {
             // A 2xx must say who; where it doesn't, an extra refresh does no harm.
             Some(Role::Client) | None => Refresher::Us,
         };
-        Some(Self::starting(now, agreed.interval, refresher))
+        // A peer that agrees to less than may be would have its call ended at once.
+        Some(Self::starting(now, agreed.interval.max(MIN_SE), refresher))
     }
 
     /// Session-Expires in our 2xx.
@@ -233,6 +234,18 @@ mod tests {
             "Supported: timer\r\nSession-Expires: 89\r\n"
         )));
         assert!(!is_too_brief(&update("Session-Expires: 89\r\n")));
+    }
+
+    #[test]
+    fn an_answer_with_no_time_at_all_ends_no_call() {
+        let now = Instant::now();
+        let answer = update("").bytes().clone();
+        let answer = String::from_utf8_lossy(&answer)
+            .replace("UPDATE sip:a@h SIP/2.0", "SIP/2.0 200 OK")
+            .replace("CSeq", "Session-Expires: 0;refresher=uac\r\nCSeq");
+        let answer = Message::parse(answer.into(), 4096).expect("a message");
+        let timer = SessionTimer::agreed(now, &answer).expect("a timer");
+        assert_eq!(timer.poll_timeout(), now + MIN_SE / 2);
     }
 
     fn update(headers: &str) -> Message {

@@ -16,10 +16,11 @@ use super::usage::{
 };
 use super::{Body, DialogId, Ended, Endpoint, Event, Flow, IncomingInvite, Path, Source};
 use crate::dialog::Dialog;
+use crate::dialog::refer::{ReplacedPhase, Replaces};
 use crate::dialog::reliable::{Content, Provisionals};
 use crate::dialog::session_timer::{Refresher, SessionTimer};
 use crate::error::{Malformed, Misuse};
-use crate::message::{Builder, Message, Name, reason_phrase};
+use crate::message::{Builder, Message, Name, reason_phrase, unfolded};
 
 impl Endpoint {
     pub(super) fn handle_invite(
@@ -44,6 +45,10 @@ impl Endpoint {
         if self.usages.len() >= self.config.max_dialogs {
             return self.refuse(now, id, Objection::retry_after(503, 5));
         }
+        let replaces = match self.replaced_by(path, &request) {
+            Ok(replaces) => replaces,
+            Err(objection) => return self.refuse(now, id, objection),
+        };
         let tag = self.new_tag(path);
         // Without a Contact there is nowhere to send a BYE (RFC 3261 §8.1.1.8).
         let Some(dialog) = Dialog::of_request(&request, &tag) else {
@@ -74,8 +79,48 @@ impl Endpoint {
         self.tell(Event::Invite {
             dialog,
             source,
-            invite: IncomingInvite { message: request },
+            invite: IncomingInvite {
+                message: request,
+                replaces,
+            },
         });
+    }
+
+    /// The call that an INVITE names in Replaces (RFC 3891 §3). Only a call with the same peer can be: another's is none of
+    /// its business.
+    fn replaced_by(&mut self, path: Path, invite: &Message) -> Result<Option<DialogId>, Objection> {
+        let mut lines = invite.lines(Name::Replaces);
+        let (line, None) = (lines.next(), lines.next()) else {
+            return Err(Objection::plain(400));
+        };
+        let Some(line) = line else {
+            return Ok(None);
+        };
+        let Replaces {
+            call_id,
+            to_tag,
+            from_tag,
+            phase,
+        } = Replaces::parse(&unfolded(line)).ok_or_else(|| Objection::plain(400))?;
+        let key = CallKey::new(call_id.as_bytes(), to_tag.as_bytes());
+        if self.parted.contains_key(&key) {
+            return Err(Objection::plain(603));
+        }
+        let unmatched = || Objection::plain(481);
+        let dialog = *self.calls.get(&key).ok_or_else(unmatched)?;
+        let flows = (self.flow_of(path), self.flow_of_call(dialog));
+        let usage = self.usages.get_mut(&dialog).ok_or_else(unmatched)?;
+        let named = usage.dialog_with(Some(from_tag.as_bytes())).is_some();
+        let same = matches!(flows, (Some(a), Some(b)) if self.sockets.is_same_peer(a, b));
+        match &usage.stage {
+            _ if !named || !same || usage.is_leaving() => Err(unmatched()),
+            Stage::Established(_) if phase == ReplacedPhase::EarlyOnly => {
+                Err(Objection::plain(486))
+            }
+            Stage::Established(_) | Stage::Inviting(_) => Ok(Some(dialog)),
+            // One that we are still being asked to take can't be taken over.
+            Stage::Incoming(_) => Err(unmatched()),
+        }
     }
 
     /// Sends 180, 183 or another 1xx to a caller, reliably where it asks for that; a body makes it early media.

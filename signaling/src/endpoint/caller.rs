@@ -170,6 +170,7 @@ impl Endpoint {
             dialog,
             kind: InvitationKind::Initial,
             cancel: Cancel::NotWanted,
+            spent: 0,
             acks: Vec::new(),
         });
         let departure = Departure {
@@ -383,7 +384,9 @@ impl Endpoint {
             }
             return;
         };
+        dialog.skip_to(invitation.spent);
         self.acknowledge(id, path, &dialog, &request, response, None);
+        self.note_spent(id, invitation.dialog);
         match self.usages.get_mut(&invitation.dialog) {
             Some(
                 usage @ InviteUsage {
@@ -493,8 +496,33 @@ impl Endpoint {
         }
     }
 
+    /// What was sent while it rang used numbers up in dialogs that are forgotten with the call.
+    fn note_spent(&mut self, id: TransactionId, dialog: DialogId) {
+        let used = match self.usages.get(&dialog).map(|usage| &usage.stage) {
+            Some(Stage::Inviting(inviting)) => inviting
+                .early
+                .iter()
+                .map(|early| early.dialog.local_cseq())
+                .max(),
+            Some(Stage::Incoming(_) | Stage::Established(_)) | None => None,
+        };
+        if let Some(Purpose::Invite(invitation)) = self
+            .clients
+            .get_mut(id)
+            .map(|transaction| &mut transaction.purpose)
+        {
+            invitation.spent = invitation.spent.max(used.unwrap_or(0));
+        }
+    }
+
     /// Takes our INVITE back, now or as soon as it is heard of (RFC 3261 §9.1).
     pub(super) fn take_back(&mut self, now: Instant, id: TransactionId, reason: Option<String>) {
+        if let Some(Purpose::Invite(invitation)) =
+            self.clients.get(id).map(|transaction| &transaction.purpose)
+        {
+            let dialog = invitation.dialog;
+            self.note_spent(id, dialog);
+        }
         if let Some(Purpose::Invite(invitation)) = self
             .clients
             .get_mut(id)

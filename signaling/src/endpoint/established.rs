@@ -31,13 +31,9 @@ impl Endpoint {
         }
         match request.method() {
             Method::Bye => self.handle_bye(now, id, dialog, &request),
-            Method::Info => {
-                self.answer_with(now, id, 200, None, |_| {});
-                self.tell(Event::Info {
-                    dialog,
-                    body: Body::of(&request),
-                });
-            }
+            Method::Info => self.handle_info(now, id, dialog, &request),
+            Method::Refer => self.handle_refer(now, id, dialog, request),
+            Method::Notify => self.handle_notify(now, id, dialog, &request),
             Method::Options => self.answer_options(now, id),
             Method::Prack => self.handle_prack(now, id, dialog, request),
             // A session timer's refresh (RFC 4028 §7.4): nothing about the media changes.
@@ -46,12 +42,7 @@ impl Endpoint {
             }
             Method::Invite | Method::Update => self.handle_offer(now, id, dialog, request),
             // Answered before it came here.
-            Method::Ack
-            | Method::Cancel
-            | Method::Register
-            | Method::Refer
-            | Method::Notify
-            | Method::Other => {}
+            Method::Ack | Method::Cancel | Method::Register | Method::Other => {}
         }
     }
 
@@ -59,6 +50,7 @@ impl Endpoint {
         self.answer_with(now, id, 200, None, |_| {});
         // Requests that wait for an answer get one (RFC 3261 §15.1.2).
         self.drop_offer(now, dialog);
+        self.drop_referral(now, dialog);
         let pending = match self.usages.get_mut(&dialog).map(|usage| &mut usage.stage) {
             Some(Stage::Incoming(incoming)) => Some(incoming.transaction),
             Some(Stage::Established(_)) => None,
@@ -242,6 +234,7 @@ impl Endpoint {
     /// Answers what is unanswered, sends BYE, and forgets the call.
     pub(super) fn leave(&mut self, now: Instant, dialog: DialogId, reason: Option<(u16, &str)>) {
         self.drop_offer(now, dialog);
+        self.drop_referral(now, dialog);
         let Some(mut usage) = self.forget(dialog) else {
             return;
         };

@@ -9,6 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{DialogId, Flow, LineId, PeerId, Reachability, SocketId, TrunkId};
+use crate::dialog::dtmf::Digit;
+use crate::dialog::refer::Referral;
 use crate::message::{Message, Name, NameAddr, Uri, lossy, unfolded};
 
 /// Something the owner should know, in the order it happened.
@@ -122,6 +124,28 @@ pub enum Event {
         dialog: DialogId,
         /// DTMF, mostly.
         body: Option<Body>,
+    },
+    /// A key was pressed, told by INFO; already answered with 200.
+    Digit {
+        /// In which dialog.
+        dialog: DialogId,
+        /// Which, and how long.
+        digit: Digit,
+    },
+    /// The peer asks us to call somebody: accept or refuse it.
+    Refer {
+        /// In which dialog.
+        dialog: DialogId,
+        /// Whom, and instead of which call.
+        referral: Referral,
+    },
+    /// How far the peer has come with our REFER.
+    Referred {
+        /// In which dialog.
+        dialog: DialogId,
+        /// Below 200 it goes on; else it is the last word: 200 to 299 for a call that was made, another for one that
+        /// wasn't or for a REFER that was refused.
+        status: u16,
     },
     /// It is over. Exactly one for each dialog, and the last event of it.
     Ended {
@@ -267,6 +291,7 @@ impl Body {
 #[derive(Debug, Clone)]
 pub struct IncomingInvite {
     pub(crate) message: Arc<Message>,
+    pub(crate) replaces: Option<DialogId>,
 }
 
 /// A party of a call, decoded for people and for matching.
@@ -325,6 +350,11 @@ impl IncomingInvite {
     /// The offer, if it has one.
     pub fn body(&self) -> Option<Body> {
         Body::of(&self.message)
+    }
+
+    /// The call of ours with the same peer that this one shall take the place of (RFC 3891).
+    pub fn replaces(&self) -> Option<DialogId> {
+        self.replaces
     }
 
     /// How many more hops it may go; 70 if it doesn't say.

@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use super::outbound::Departure;
+use super::request::Objection;
 use super::transactions::{Errand, Purpose, TransactionId};
 use super::usage::Modifying;
-use super::{Body, DialogId, Endpoint, Event};
+use super::{Body, DialogId, Ended, Endpoint, Event};
+use crate::dialog::dtmf::{Digit, DigitFormat, NotADigit};
 use crate::error::Misuse;
-use crate::message::{Builder, Message};
+use crate::message::{Builder, Message, reason_phrase};
 
 impl Endpoint {
     /// Sends one to the peer with that tag; without a tag to the one that the call is with.
@@ -70,6 +72,10 @@ impl Endpoint {
             (Errand::Update, _) => {
                 self.offer_refused(now, id, dialog, Modifying::ByUpdate, status, Some(response))
             }
+            (Errand::Refer, _) => self.refer_answered(dialog, status),
+            // The peer knows no such dialog (RFC 3261 §12.2.1.2). Of a NOTIFY it may be the subscription that it doesn't know.
+            (Errand::Info, 481) => self.part_from_forgetful(now, dialog),
+            (Errand::Info | Errand::Notify, _) => {}
         }
     }
 
@@ -84,15 +90,69 @@ impl Endpoint {
             // The peer gives its INVITE up by itself.
             Errand::Prack => {}
             Errand::Update => self.offer_refused(now, id, dialog, Modifying::ByUpdate, 408, None),
+            Errand::Refer => self.refer_answered(dialog, 408),
+            Errand::Info | Errand::Notify => {}
         }
     }
 
     /// The connection closed before the answer came; the call may outlive that.
     pub(super) fn errand_lost_flow(&mut self, dialog: DialogId, errand: Errand) {
         match errand {
-            Errand::Prack => {}
+            Errand::Prack | Errand::Info | Errand::Notify => {}
             Errand::Update => self.offer_lost_flow(dialog),
+            Errand::Refer => self.refer_answered(dialog, 503),
         }
+    }
+
+    fn part_from_forgetful(&mut self, now: Instant, dialog: DialogId) {
+        let stands = self
+            .usages
+            .get_mut(&dialog)
+            .is_some_and(|usage| usage.established().is_some());
+        if stands {
+            let reason = reason_phrase(481).to_owned();
+            let status = 481;
+            self.part(now, dialog, Ended::Rejected { status, reason });
+        }
+    }
+
+    /// Tells the peer by INFO that a key was pressed.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] if the call doesn't stand, or there is no way to send it.
+    pub fn send_digit(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        digit: Digit,
+        format: DigitFormat,
+    ) -> Result<(), Misuse> {
+        let usage = self.usages.get_mut(&dialog).ok_or(Misuse::UnknownDialog)?;
+        if usage.is_leaving() {
+            return Err(Misuse::UnknownDialog);
+        }
+        usage.established().ok_or(Misuse::WrongState)?;
+        let body = digit.write(format);
+        self.send_inside(now, dialog, None, Errand::Info, Some(&body), |_| {})
+    }
+
+    /// An INFO of the peer's: a digit, or something that the owner may know.
+    pub(super) fn handle_info(
+        &mut self,
+        now: Instant,
+        id: TransactionId,
+        dialog: DialogId,
+        info: &Message,
+    ) {
+        let body = Body::of(info);
+        let event = match body.as_ref().map(Digit::read) {
+            Some(Err(NotADigit)) => return self.refuse(now, id, Objection::plain(400)),
+            Some(Ok(Some(digit))) => Event::Digit { dialog, digit },
+            Some(Ok(None)) | None => Event::Info { dialog, body },
+        };
+        self.answer_with(now, id, 200, None, |_| {});
+        self.tell(event);
     }
 
     /// An offer, or a refresh, went down with its connection.
@@ -115,6 +175,9 @@ impl Errand {
         match self {
             Errand::Prack => "PRACK",
             Errand::Update => "UPDATE",
+            Errand::Info => "INFO",
+            Errand::Refer => "REFER",
+            Errand::Notify => "NOTIFY",
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::digest::Credentials;
 use crate::message::{Builder, Message, Name, NameAddr, Uri, lossy, reason_phrase, unquoted};
-use crate::profile::Profile;
+use crate::profile::{Profile, RegisterLayout};
 use crate::registration::{Registration, Rejection, Step};
 
 /// An extension at a registrar.
@@ -401,24 +401,46 @@ impl Endpoint {
             ..
         } = &state.config;
         let seconds = expires.as_secs();
+        let parameters: String = profile
+            .contact_parameters
+            .iter()
+            .map(|parameter| parameter.text(instance))
+            .collect();
         let contact = format!(
-            "<sip:{}@{};transport=ws>;+sip.ice;reg-id=1;+sip.instance=\"<{instance}>\";expires={seconds}",
+            "<sip:{}@{};transport=ws>{parameters};expires={seconds}",
             state.contact_user, state.host
         );
+        let max_forwards = stamp.max_forwards.to_string();
+        let to = format!("<sip:{user}@{domain}>");
+        let from = format!("{};tag={tag}", state.address_of_record());
+        let cseq = format!("{cseq} REGISTER");
         let mut request = Builder::request("REGISTER", format!("sip:{domain}").as_bytes());
-        request
-            .header("Via", &stamp.via)
-            .header("Max-Forwards", stamp.max_forwards.to_string())
-            .header("To", format!("<sip:{user}@{domain}>"))
-            .header("From", format!("{};tag={tag}", state.address_of_record()))
-            .header("Call-ID", &state.call_id)
-            .header("CSeq", format!("{cseq} REGISTER"));
-        if expires.is_zero() {
-            request.header("Contact", contact).header("Expires", "0");
-        } else {
-            request
-                .header("Expires", seconds.to_string())
-                .header("Contact", contact);
+        request.header("Via", &stamp.via);
+        match profile.register_layout {
+            RegisterLayout::Jssip => {
+                request
+                    .header("Max-Forwards", max_forwards)
+                    .header("To", to)
+                    .header("From", from)
+                    .header("Call-ID", &state.call_id)
+                    .header("CSeq", cseq);
+                if expires.is_zero() {
+                    request.header("Contact", contact).header("Expires", "0");
+                } else {
+                    request
+                        .header("Expires", seconds.to_string())
+                        .header("Contact", contact);
+                }
+            }
+            RegisterLayout::Sipjs => {
+                request
+                    .header("To", to)
+                    .header("From", from)
+                    .header("CSeq", cseq)
+                    .header("Call-ID", &state.call_id)
+                    .header("Max-Forwards", max_forwards)
+                    .header("Contact", contact);
+            }
         }
         request
             .header("Allow", &profile.register_allow)

@@ -78,7 +78,7 @@ fn with_source(line: &[u8], flow: Flow) -> Vec<u8> {
 }
 
 /// What an endpoint can do (RFC 3261 §20.5).
-pub(super) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,UPDATE,OPTIONS,INFO,PRACK";
+pub(super) const ALLOW: &str = "INVITE,ACK,CANCEL,BYE,UPDATE,OPTIONS,INFO,PRACK,REFER,NOTIFY";
 /// What it can read.
 pub(super) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 /// The extensions it takes part in when asked.
@@ -86,12 +86,14 @@ pub(super) fn supported(flow: Flow) -> &'static str {
     match flow {
         // Browser softphones, beside which a line's registrar sees us, ring unreliably.
         Flow::Stream(_) => "timer,path,gruu,outbound",
-        Flow::Datagram { .. } | Flow::Connection { .. } => "timer,100rel,path,gruu,outbound",
+        Flow::Datagram { .. } | Flow::Connection { .. } => {
+            "timer,100rel,replaces,path,gruu,outbound"
+        }
     }
 }
 
 /// The option tags that a Require may name.
-pub(super) const UNDERSTOOD: &[&str] = &["timer", "100rel", "path", "gruu", "outbound"];
+pub(super) const UNDERSTOOD: &[&str] = &["timer", "100rel", "replaces", "path", "gruu", "outbound"];
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::refer::objection_outside;
 use super::reply::{ACCEPT, ALLOW, UNDERSTOOD, reply, supported};
 use super::transactions::{Claim, MergeKey, ServerMachine, ServerTransaction, TransactionId};
 use super::usage::{CallKey, InviteUsage};
@@ -101,16 +102,11 @@ impl Endpoint {
         match request.method() {
             Method::Invite => self.handle_invite(now, id, source, request),
             Method::Options => self.answer_options(now, id),
-            Method::Bye | Method::Info | Method::Update | Method::Prack => {
-                self.refuse(now, id, Objection::plain(481))
+            method => {
+                if let Some(objection) = objection_outside(method) {
+                    self.refuse(now, id, objection);
+                }
             }
-            // Objected to before, or answered elsewhere.
-            Method::Ack
-            | Method::Cancel
-            | Method::Register
-            | Method::Refer
-            | Method::Notify
-            | Method::Other => {}
         }
     }
 
@@ -429,10 +425,7 @@ impl Endpoint {
 
 /// What speaks against any request, whatever it is about (RFC 3261 §8.2.1 to §8.2.3).
 fn objection(request: &Message) -> Option<Objection> {
-    if matches!(
-        request.method(),
-        Method::Register | Method::Refer | Method::Notify | Method::Other
-    ) {
+    if matches!(request.method(), Method::Register | Method::Other) {
         return Some(Objection::with(405, "Allow", ALLOW));
     }
     match Uri::parse(request.request_uri()).map(|uri| uri.scheme) {

@@ -123,6 +123,9 @@ pub(super) enum Purpose {
 pub(super) enum Errand {
     Prack,
     Update,
+    Info,
+    Refer,
+    Notify,
 }
 
 /// An INVITE of ours; outlives its call where answers may still come.
@@ -131,6 +134,8 @@ pub(super) struct Invitation {
     pub dialog: DialogId,
     pub kind: InvitationKind,
     pub cancel: Cancel,
+    /// The highest number used in its early dialogs, which may turn up again by a late 2xx.
+    pub spent: u32,
     /// The 2xx that were acknowledged: one for each place that answered.
     pub acks: Vec<Acknowledged>,
 }

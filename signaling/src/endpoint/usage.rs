@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::failover::Alternative;
+use super::refer::Referrals;
 use super::transactions::TransactionId;
 use super::{Body, Path, Why};
 use crate::dialog::Dialog;
@@ -31,6 +32,7 @@ pub(super) struct InviteUsage {
     pub provisionals: Option<Provisionals>,
     /// Since the last 2xx that agreed on one.
     pub timer: Option<SessionTimer>,
+    pub referrals: Referrals,
     pub modifying: Modifying,
     /// When to give the line up for lost, while the connection is gone that the call was on.
     pub flow_deadline: Option<Instant>,
@@ -270,6 +272,7 @@ impl InviteUsage {
             offers: Offers::default(),
             provisionals: None,
             timer: None,
+            referrals: Referrals::default(),
             modifying: Modifying::ByReinvite,
             flow_deadline: None,
             stage,

@@ -132,16 +132,26 @@ pub(crate) fn with_headers(
             .map_or(&b""[..], |CSeq { method, .. }| method),
     );
     let mut again = Builder::request(&method, uri);
+    let mut pending = Some(headers);
     for (name, value) in request.headers() {
-        match Name::of(name) {
+        let id = Name::of(name);
+        // New headers follow those that make the dialog and the way, where user agents put credentials.
+        let leading = matches!(
+            id,
+            Name::Via
+                | Name::MaxForwards
+                | Name::Route
+                | Name::To
+                | Name::From
+                | Name::CallId
+                | Name::CSeq
+        );
+        for (name, value) in pending.take_if(|_| !leading).into_iter().flatten() {
+            again.header(name, value);
+        }
+        match id {
             Name::Via => again.header("Via", via),
-            Name::CSeq => {
-                again.header("CSeq", format!("{cseq} {method}"));
-                for (name, value) in headers {
-                    again.header(name, value);
-                }
-                &mut again
-            }
+            Name::CSeq => again.header("CSeq", format!("{cseq} {method}")),
             Name::ContentLength => &mut again,
             _ if headers
                 .iter()
@@ -192,6 +202,7 @@ const REASONS: &[(u16, &str)] = &[
     (182, "Queued"),
     (183, "Session Progress"),
     (200, "OK"),
+    (202, "Accepted"),
     (400, "Bad Request"),
     (401, "Unauthorized"),
     (403, "Forbidden"),
@@ -213,6 +224,7 @@ const REASONS: &[(u16, &str)] = &[
     (486, "Busy Here"),
     (487, "Request Terminated"),
     (488, "Not Acceptable Here"),
+    (489, "Bad Event"),
     (491, "Request Pending"),
     (500, "Server Internal Error"),
     (501, "Not Implemented"),

@@ -167,7 +167,7 @@ fn split_at(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
 }
 
 /// `%41` read as `A`; a percent sign that begins no escape stays one.
-fn unescaped(text: &[u8]) -> impl Iterator<Item = u8> {
+pub(crate) fn unescaped(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let (&byte, tail) = rest.split_first()?;

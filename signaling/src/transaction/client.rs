@@ -181,6 +181,93 @@ mod tests {
         );
     }
 
+    /// RFC 3261 figure 6: every state, every input.
+    #[test]
+    fn every_input_in_every_state_does_what_the_figure_says() {
+        use Class::*;
+        use ClientOutput::*;
+        let again = || Retransmit(Bytes::from_static(b"BYE"));
+        let table: Vec<(&str, Input, Vec<ClientOutput>, &str)> = vec![
+            (
+                "Waiting",
+                Input::Response(Provisional),
+                vec![Response(Provisional)],
+                "Waiting",
+            ),
+            (
+                "Waiting",
+                Input::Response(Success),
+                vec![Response(Success)],
+                "Completed",
+            ),
+            (
+                "Waiting",
+                Input::Response(Rejection),
+                vec![Response(Rejection)],
+                "Completed",
+            ),
+            ("Waiting", Input::Time(499), vec![], "Waiting"),
+            ("Waiting", Input::Time(500), vec![again()], "Waiting"),
+            ("Waiting", Input::Time(32_000), vec![TimedOut], "Terminated"),
+            (
+                "Completed",
+                Input::Response(Provisional),
+                vec![],
+                "Completed",
+            ),
+            ("Completed", Input::Response(Success), vec![], "Completed"),
+            ("Completed", Input::Response(Rejection), vec![], "Completed"),
+            ("Completed", Input::Time(4_999), vec![], "Completed"),
+            ("Completed", Input::Time(5_000), vec![], "Terminated"),
+            (
+                "Terminated",
+                Input::Response(Provisional),
+                vec![],
+                "Terminated",
+            ),
+            ("Terminated", Input::Response(Success), vec![], "Terminated"),
+            (
+                "Terminated",
+                Input::Response(Rejection),
+                vec![],
+                "Terminated",
+            ),
+            ("Terminated", Input::Time(3_600_000), vec![], "Terminated"),
+        ];
+        for (state, input, outputs, next) in table {
+            let (mut tx, start) = new(Reliability::Unreliable);
+            match state {
+                "Completed" => tx.handle_response(Success, start, &mut Vec::new()),
+                "Terminated" => drop(run_to_rest(&mut tx, start)),
+                _ => {}
+            }
+            assert_eq!(name(&tx), state);
+            let mut out = Vec::new();
+            match input {
+                Input::Response(class) => tx.handle_response(class, start, &mut out),
+                Input::Time(milliseconds) => {
+                    tx.handle_timeout(start + Duration::from_millis(milliseconds), &mut out)
+                }
+            }
+            assert_eq!((out, name(&tx)), (outputs, next), "{state} {input:?}");
+        }
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Input {
+        Response(Class),
+        /// Milliseconds since the transaction began.
+        Time(u64),
+    }
+
+    fn name(tx: &Client) -> &'static str {
+        match tx.state {
+            State::Waiting { .. } => "Waiting",
+            State::Completed { .. } => "Completed",
+            State::Terminated => "Terminated",
+        }
+    }
+
     fn new(reliability: Reliability) -> (Client, Instant) {
         let start = Instant::now();
         (

@@ -261,6 +261,123 @@ mod tests {
         }
     }
 
+    /// RFC 3261 figure 5 with RFC 6026: every state, every input.
+    #[test]
+    fn every_input_in_every_state_does_what_the_figure_says() {
+        use Class::*;
+        use ClientOutput::*;
+        let ack_out = || Transmit(ack());
+        let table: Vec<(&str, Input, Vec<ClientOutput>, &str)> = vec![
+            (
+                "Calling",
+                Input::Response(Provisional),
+                vec![Response(Provisional)],
+                "Proceeding",
+            ),
+            (
+                "Calling",
+                Input::Response(Success),
+                vec![Response(Success)],
+                "Accepted",
+            ),
+            (
+                "Calling",
+                Input::Response(Rejection),
+                vec![ack_out(), Response(Rejection)],
+                "Completed",
+            ),
+            ("Calling", Input::Time(499), vec![], "Calling"),
+            (
+                "Calling",
+                Input::Time(500),
+                vec![Retransmit(request())],
+                "Calling",
+            ),
+            ("Calling", Input::Time(32_000), vec![TimedOut], "Terminated"),
+            (
+                "Proceeding",
+                Input::Response(Provisional),
+                vec![Response(Provisional)],
+                "Proceeding",
+            ),
+            (
+                "Proceeding",
+                Input::Response(Success),
+                vec![Response(Success)],
+                "Accepted",
+            ),
+            (
+                "Proceeding",
+                Input::Response(Rejection),
+                vec![ack_out(), Response(Rejection)],
+                "Completed",
+            ),
+            ("Proceeding", Input::Time(3_600_000), vec![], "Proceeding"),
+            ("Accepted", Input::Response(Provisional), vec![], "Accepted"),
+            (
+                "Accepted",
+                Input::Response(Success),
+                vec![Response(Success)],
+                "Accepted",
+            ),
+            ("Accepted", Input::Response(Rejection), vec![], "Accepted"),
+            ("Accepted", Input::Time(31_999), vec![], "Accepted"),
+            ("Accepted", Input::Time(32_000), vec![], "Terminated"),
+            (
+                "Completed",
+                Input::Response(Provisional),
+                vec![],
+                "Completed",
+            ),
+            ("Completed", Input::Response(Success), vec![], "Completed"),
+            (
+                "Completed",
+                Input::Response(Rejection),
+                vec![Retransmit(ack())],
+                "Completed",
+            ),
+            ("Completed", Input::Time(31_999), vec![], "Completed"),
+            ("Completed", Input::Time(32_000), vec![], "Terminated"),
+            (
+                "Terminated",
+                Input::Response(Provisional),
+                vec![],
+                "Terminated",
+            ),
+            ("Terminated", Input::Response(Success), vec![], "Terminated"),
+            (
+                "Terminated",
+                Input::Response(Rejection),
+                vec![],
+                "Terminated",
+            ),
+            ("Terminated", Input::Time(3_600_000), vec![], "Terminated"),
+        ];
+        for (state, input, outputs, next) in table {
+            let mut t = Fixture::new(Reliability::Unreliable);
+            match state {
+                "Proceeding" => drop(t.respond(Provisional)),
+                "Accepted" => drop(t.respond(Success)),
+                "Completed" => drop(t.respond(Rejection)),
+                "Terminated" => drop(t.run_to_rest()),
+                _ => {}
+            }
+            assert_eq!(t.state(), state);
+            let out = match input {
+                Input::Response(class) => t.respond(class),
+                Input::Time(milliseconds) => t.wait(milliseconds),
+            };
+            assert_eq!((out, t.state()), (outputs, next), "{state} {input:?}");
+        }
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Input {
+        Response(Class),
+        /// Milliseconds since the transaction began.
+        Time(u64),
+    }
+
     /// A transaction and the virtual time it lives in.
     struct Fixture {
         tx: InviteClient,
@@ -278,6 +395,23 @@ mod tests {
             let mut out = Vec::new();
             self.tx.handle_response(class, ack, self.start, &mut out);
             out
+        }
+
+        fn wait(&mut self, milliseconds: u64) -> Vec<ClientOutput> {
+            let mut out = Vec::new();
+            let now = self.start + Duration::from_millis(milliseconds);
+            self.tx.handle_timeout(now, &mut out);
+            out
+        }
+
+        fn state(&self) -> &'static str {
+            match self.tx.state {
+                State::Calling { .. } => "Calling",
+                State::Proceeding => "Proceeding",
+                State::Accepted { .. } => "Accepted",
+                State::Completed { .. } => "Completed",
+                State::Terminated => "Terminated",
+            }
         }
 
         /// Jumps from deadline to deadline; returns (milliseconds since start, output).

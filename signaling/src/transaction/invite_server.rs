@@ -222,6 +222,132 @@ mod tests {
         assert_eq!(tx.poll_timeout(), Some((start + PATIENCE, Timer::L)));
     }
 
+    /// RFC 3261 figure 7 with RFC 6026: every state, every input.
+    #[test]
+    fn every_input_in_every_state_does_what_the_figure_says() {
+        use Input::*;
+        use ServerOutput::*;
+        let table: Vec<(&str, Input, Vec<ServerOutput>, &str)> = vec![
+            (
+                "Proceeding",
+                Invite,
+                vec![Retransmit(bytes("180"))],
+                "Proceeding",
+            ),
+            (
+                "Proceeding",
+                Provide,
+                vec![Transmit(bytes("183"))],
+                "Proceeding",
+            ),
+            (
+                "Proceeding",
+                Accept,
+                vec![Transmit(bytes("200"))],
+                "Accepted",
+            ),
+            (
+                "Proceeding",
+                Reject,
+                vec![Transmit(bytes("486"))],
+                "Completed",
+            ),
+            ("Proceeding", Ack, vec![], "Proceeding"),
+            ("Proceeding", Time(3_600_000), vec![], "Proceeding"),
+            ("Accepted", Invite, vec![], "Accepted"),
+            ("Accepted", Provide, vec![], "Accepted"),
+            ("Accepted", Accept, vec![], "Accepted"),
+            ("Accepted", Reject, vec![], "Accepted"),
+            ("Accepted", Ack, vec![], "Accepted"),
+            ("Accepted", Time(31_999), vec![], "Accepted"),
+            ("Accepted", Time(32_000), vec![], "Terminated"),
+            (
+                "Completed",
+                Invite,
+                vec![Retransmit(bytes("486"))],
+                "Completed",
+            ),
+            ("Completed", Provide, vec![], "Completed"),
+            ("Completed", Accept, vec![], "Completed"),
+            ("Completed", Reject, vec![], "Completed"),
+            ("Completed", Ack, vec![], "Confirmed"),
+            (
+                "Completed",
+                Time(500),
+                vec![Retransmit(bytes("486"))],
+                "Completed",
+            ),
+            ("Completed", Time(32_000), vec![], "Terminated"),
+            ("Confirmed", Invite, vec![], "Confirmed"),
+            ("Confirmed", Provide, vec![], "Confirmed"),
+            ("Confirmed", Accept, vec![], "Confirmed"),
+            ("Confirmed", Reject, vec![], "Confirmed"),
+            ("Confirmed", Ack, vec![], "Confirmed"),
+            ("Confirmed", Time(4_999), vec![], "Confirmed"),
+            ("Confirmed", Time(5_000), vec![], "Terminated"),
+            ("Terminated", Invite, vec![], "Terminated"),
+            ("Terminated", Provide, vec![], "Terminated"),
+            ("Terminated", Accept, vec![], "Terminated"),
+            ("Terminated", Reject, vec![], "Terminated"),
+            ("Terminated", Ack, vec![], "Terminated"),
+            ("Terminated", Time(3_600_000), vec![], "Terminated"),
+        ];
+        for (state, input, outputs, next) in table {
+            let start = Instant::now();
+            let mut tx = InviteServer::new(Reliability::Unreliable);
+            let mut before = Vec::new();
+            tx.provide(bytes("180"), &mut before);
+            match state {
+                "Accepted" => tx.accept(bytes("200"), start, &mut before),
+                "Completed" => tx.reject(bytes("486"), start, &mut before),
+                "Confirmed" => {
+                    tx.reject(bytes("486"), start, &mut before);
+                    tx.handle_ack(start);
+                }
+                "Terminated" => {
+                    tx.accept(bytes("200"), start, &mut before);
+                    tx.handle_timeout(start + PATIENCE, &mut before);
+                }
+                _ => {}
+            }
+            assert_eq!(name(&tx), state);
+            let mut out = Vec::new();
+            match input {
+                Invite => tx.handle_retransmission(&mut out),
+                Provide => tx.provide(bytes("183"), &mut out),
+                Accept => tx.accept(bytes("200"), start, &mut out),
+                Reject => tx.reject(bytes("486"), start, &mut out),
+                Ack => tx.handle_ack(start),
+                Time(milliseconds) => {
+                    tx.handle_timeout(start + Duration::from_millis(milliseconds), &mut out)
+                }
+            }
+            assert_eq!((out, name(&tx)), (outputs, next), "{state} {input:?}");
+        }
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Input {
+        /// Once more.
+        Invite,
+        Provide,
+        Accept,
+        Reject,
+        Ack,
+        /// Milliseconds since the last response.
+        Time(u64),
+    }
+
+    fn name(tx: &InviteServer) -> &'static str {
+        match tx.state {
+            State::Proceeding { .. } => "Proceeding",
+            State::Accepted { .. } => "Accepted",
+            State::Completed { .. } => "Completed",
+            State::Confirmed { .. } => "Confirmed",
+            State::Terminated => "Terminated",
+        }
+    }
+
     fn rejected(reliability: Reliability) -> (InviteServer, Instant) {
         let mut tx = InviteServer::new(reliability);
         let start = Instant::now();

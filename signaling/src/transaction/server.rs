@@ -107,6 +107,68 @@ mod tests {
         assert!(tx.is_terminated());
     }
 
+    /// RFC 3261 figure 8: every state, every input.
+    #[test]
+    fn every_input_in_every_state_does_what_the_figure_says() {
+        use Input::*;
+        use ServerOutput::*;
+        let answer = || Bytes::from_static(b"200");
+        let table: Vec<(&str, Input, Vec<ServerOutput>, &str)> = vec![
+            ("Trying", Request, vec![], "Trying"),
+            ("Trying", Answer, vec![Transmit(answer())], "Completed"),
+            ("Trying", Time(3_600_000), vec![], "Trying"),
+            (
+                "Completed",
+                Request,
+                vec![Retransmit(answer())],
+                "Completed",
+            ),
+            ("Completed", Answer, vec![], "Completed"),
+            ("Completed", Time(31_999), vec![], "Completed"),
+            ("Completed", Time(32_000), vec![], "Terminated"),
+            ("Terminated", Request, vec![], "Terminated"),
+            ("Terminated", Answer, vec![], "Terminated"),
+            ("Terminated", Time(3_600_000), vec![], "Terminated"),
+        ];
+        for (state, input, outputs, next) in table {
+            let start = Instant::now();
+            let mut tx = Server::new(Reliability::Unreliable);
+            if state != "Trying" {
+                tx.answer(answer(), start, &mut Vec::new());
+            }
+            if state == "Terminated" {
+                tx.handle_timeout(start + PATIENCE);
+            }
+            assert_eq!(name(&tx), state);
+            let mut out = Vec::new();
+            match input {
+                Request => tx.handle_retransmission(&mut out),
+                Answer => tx.answer(answer(), start, &mut out),
+                Time(milliseconds) => {
+                    tx.handle_timeout(start + Duration::from_millis(milliseconds))
+                }
+            }
+            assert_eq!((out, name(&tx)), (outputs, next), "{state} {input:?}");
+        }
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Input {
+        /// Once more.
+        Request,
+        Answer,
+        /// Milliseconds since the answer.
+        Time(u64),
+    }
+
+    fn name(tx: &Server) -> &'static str {
+        match tx.state {
+            State::Trying => "Trying",
+            State::Completed { .. } => "Completed",
+            State::Terminated => "Terminated",
+        }
+    }
+
     #[test]
     fn reliable_transport_forgets_at_once() {
         let start = Instant::now();

@@ -8,6 +8,60 @@ use crate::endpoint::{
     Transport,
 };
 use crate::message::{Message, Name, lossy};
+use crate::profile::Profile;
+
+#[test]
+fn register_may_look_like_sipjs() {
+    let mut script = Script::line_as(Profile::sipjs());
+    let register = script.sent_one();
+    let headers = "WWW-Authenticate: Digest realm=\"pbx.test\", nonce=\"1\", qop=\"auth\"\r\n";
+    script.respond(&register, "401 Unauthorized", headers, "");
+    let names: Vec<_> = script
+        .sent_one()
+        .headers()
+        .map(|(name, _)| lossy(name))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "Via",
+            "To",
+            "From",
+            "CSeq",
+            "Call-ID",
+            "Max-Forwards",
+            "Authorization",
+            "Contact",
+            "Allow",
+            "Supported",
+            "User-Agent",
+            "Content-Length"
+        ]
+    );
+    let contact = register.text("Contact").expect("a contact");
+    assert!(contact.ends_with(";transport=ws>;expires=120"), "{contact}");
+    for (name, value) in [
+        ("Max-Forwards", "70"),
+        (
+            "Allow",
+            "ACK,CANCEL,INVITE,MESSAGE,BYE,OPTIONS,INFO,NOTIFY,REFER",
+        ),
+        ("Supported", "outbound, path, gruu"),
+    ] {
+        assert_eq!(register.text(name).as_deref(), Some(value));
+    }
+}
+
+#[test]
+fn register_may_say_what_the_operator_wants() {
+    let profile = Profile::custom("Desk/2", &["reg-id=1", "+sip.rendering=\"no\""]);
+    let mut script = Script::line_as(profile);
+    let register = script.sent_one();
+    let contact = register.text("Contact").expect("a contact");
+    let tail = ";transport=ws>;reg-id=1;+sip.rendering=\"no\";expires=120";
+    assert!(contact.ends_with(tail), "{contact}");
+    assert_eq!(register.text("User-Agent").as_deref(), Some("Desk/2"));
+}
 
 #[test]
 fn register_looks_like_jssip_but_for_the_user_agent() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::pair::{CALLEE, CALLER, Link, Pair};
+use super::script::{Script, request};
 use crate::endpoint::{Body, DialogId, Event};
 use crate::error::Misuse;
 
@@ -100,6 +101,144 @@ fn an_unanswerable_offer_ends_the_call() {
         [&crate::endpoint::Ended::Bye { reason: None }]
     );
     pair.assert_nothing_is_left();
+}
+
+#[test]
+fn an_offer_that_we_ask_for_is_answered_in_the_ack_alone() {
+    let (mut script, dialog) = confirmed();
+    script
+        .endpoint
+        .ask_for_offer(script.now, dialog)
+        .expect("it stands");
+    let reinvite = script.sent_one();
+    assert!(reinvite.body().is_empty() && reinvite.text("Content-Type").is_none());
+    let contact = "Contact: <sip:a@198.51.100.9>\r\n";
+    script.respond(&reinvite, "200 OK", contact, "v=0 theirs");
+    assert!(matches!(
+        script.event(),
+        Some(Event::Offer { body: Some(_), .. })
+    ));
+    script.respond(&reinvite, "200 OK", contact, "v=0 theirs");
+    assert_eq!(script.sent().len(), 0, "we are thinking about it");
+    assert!(script.event().is_none());
+    let answer = Some(Body::sdp("v=0 ours"));
+    script
+        .endpoint
+        .answer_offer(script.now, dialog, answer)
+        .expect("it waits");
+    let ack = script.sent_one();
+    assert_eq!(
+        (ack.text("CSeq").as_deref(), ack.body()),
+        (Some("1 ACK"), "v=0 ours".into())
+    );
+    script.respond(&reinvite, "200 OK", contact, "v=0 theirs");
+    assert_eq!(script.sent_one().bytes(), ack.bytes());
+}
+
+#[test]
+fn an_offer_that_we_asked_for_and_do_not_like_ends_the_call() {
+    let (mut script, dialog) = confirmed();
+    script
+        .endpoint
+        .ask_for_offer(script.now, dialog)
+        .expect("it stands");
+    let reinvite = script.sent_one();
+    let contact = "Contact: <sip:a@198.51.100.9>\r\n";
+    script.respond(&reinvite, "200 OK", contact, "v=0 theirs");
+    script.event();
+    script
+        .endpoint
+        .refuse_offer(script.now, dialog, 488)
+        .expect("it waits");
+    let sent: Vec<_> = script
+        .sent()
+        .iter()
+        .filter_map(|message| message.text("CSeq"))
+        .collect();
+    assert_eq!(sent, ["1 ACK", "2 BYE"]);
+}
+
+#[test]
+fn a_peer_that_has_no_time_for_an_offer_is_asked_again_when_it_says() {
+    for (retry, waits) in [("3", Some(3_000)), ("0", Some(500)), ("11", None)] {
+        let (mut script, dialog) = confirmed();
+        script
+            .endpoint
+            .reinvite(script.now, dialog, Body::sdp("v=0 hold"))
+            .expect("it stands");
+        let first = script.sent_one();
+        let header = format!("Retry-After: {retry}\r\n");
+        script.respond(&first, "500 Server Internal Error", &header, "");
+        script.sent();
+        match waits {
+            Some(milliseconds) => {
+                script.pass(Duration::from_millis(milliseconds - 1));
+                assert!(
+                    script
+                        .sent()
+                        .iter()
+                        .all(|one| one.text("CSeq").as_deref() != Some("2 INVITE"))
+                );
+                script.pass(Duration::from_millis(1));
+                let again = script.sent_one();
+                assert_eq!(again.text("CSeq").as_deref(), Some("2 INVITE"));
+                assert_eq!(again.body(), first.body());
+            }
+            None => assert!(matches!(
+                script.event(),
+                Some(Event::OfferAnswered {
+                    result: Err(500),
+                    ..
+                })
+            )),
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_collides_for_ever_is_given_up() {
+    let (mut script, dialog) = confirmed();
+    script
+        .endpoint
+        .reinvite(script.now, dialog, Body::sdp("v=0 hold"))
+        .expect("it stands");
+    let mut tries = 0;
+    while let Some(invite) = script
+        .sent()
+        .into_iter()
+        .find(|one| one.bytes().starts_with(b"INVITE "))
+    {
+        tries += 1;
+        script.respond(&invite, "491 Request Pending", "", "");
+        script.sent();
+        script.pass(Duration::from_millis(2_000));
+    }
+    assert_eq!(tries, 9);
+    assert!(matches!(
+        script.event(),
+        Some(Event::OfferAnswered {
+            result: Err(491),
+            ..
+        })
+    ));
+}
+
+/// A call of the trunk's peer that stands.
+fn confirmed() -> (Script, DialogId) {
+    let mut script = Script::trunk();
+    script.receive(&request("INVITE", 1, "", "1", "", "v=0"));
+    let Some(Event::Invite { dialog, .. }) = script.event() else {
+        panic!("no call")
+    };
+    script
+        .endpoint
+        .accept(script.now, dialog, Body::sdp("v=0"))
+        .expect("it waits");
+    let ok = script.sent().pop().expect("a 200");
+    let tag = crate::message::lossy(ok.tag_in_to().expect("a tag"));
+    script.receive(&request("ACK", 1, &tag, "ack", "", ""));
+    script.event();
+    (script, dialog)
 }
 
 /// A confirmed call and its two ends.

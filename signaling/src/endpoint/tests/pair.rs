@@ -32,6 +32,14 @@ impl Link {
         least_delay: Duration::from_millis(10),
         most_delay: Duration::from_millis(10),
     };
+
+    /// A fifth is lost, a tenth comes twice, and 80 ms of jitter turn the order around.
+    pub const BAD: Link = Link {
+        loss: 20,
+        duplication: 10,
+        least_delay: Duration::from_millis(10),
+        most_delay: Duration::from_millis(90),
+    };
 }
 
 pub struct Pair {
@@ -81,6 +89,37 @@ impl Pair {
             events: [Vec::new(), Vec::new()],
             answering: Answering::Accept,
         }
+    }
+
+    /// A call that both ends hold for confirmed.
+    pub fn standing(seed: u8, link: Link) -> (Pair, [DialogId; 2]) {
+        let mut pair = Pair::new(seed, link);
+        let ours = pair.call();
+        pair.drive_until(Pair::is_confirmed);
+        let theirs = pair.incoming().expect("a call");
+        (pair, [ours, theirs])
+    }
+
+    pub fn is_confirmed(&self) -> bool {
+        self.count(CALLER, |event| matches!(event, Event::Accepted { .. })) == 1
+            && self.count(CALLEE, |event| matches!(event, Event::Confirmed { .. })) == 1
+    }
+
+    /// What became of a side's offers.
+    pub fn answered(&self, side: usize) -> Vec<Result<String, u16>> {
+        let text = |body: &Option<Body>| {
+            let body = body.as_ref().expect("an answer");
+            String::from_utf8_lossy(&body.bytes).into_owned()
+        };
+        self.events[side]
+            .iter()
+            .filter_map(|event| match event {
+                Event::OfferAnswered { result, .. } => {
+                    Some(result.as_ref().map(text).map_err(|status| *status))
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     pub fn call(&mut self) -> DialogId {

@@ -14,6 +14,30 @@ fn requests_that_can_not_be_served_are_told_why() {
         (request("OPTIONS", 1, "", "1", "", ""), 200, Some("Allow")),
         (request("NEWMETHOD", 1, "", "1", "", ""), 405, Some("Allow")),
         (request("REGISTER", 1, "", "1", "", ""), 405, Some("Allow")),
+        (request("SUBSCRIBE", 1, "", "1", "", ""), 405, Some("Allow")),
+        (request("MESSAGE", 1, "", "1", "", ""), 405, Some("Allow")),
+        (request("REFER", 1, "", "1", "", ""), 403, None),
+        (request("NOTIFY", 1, "", "1", "", ""), 481, None),
+        (request("PRACK", 1, "", "1", "", ""), 481, None),
+        (request("UPDATE", 1, "", "1", "", "v=0"), 481, None),
+        (request("REFER", 1, "nothere", "1", "", ""), 481, None),
+        (
+            request(
+                "INVITE",
+                1,
+                "",
+                "1",
+                "Replaces: c;to-tag=a;from-tag=b\r\n",
+                "v=0",
+            ),
+            481,
+            None,
+        ),
+        (
+            request("INVITE", 1, "", "1", "Accept: text/plain\r\n", "v=0"),
+            406,
+            None,
+        ),
         (request("BYE", 1, "nothere", "1", "", ""), 481, None),
         (request("INFO", 1, "", "1", "", ""), 481, None),
         (request("CANCEL", 1, "", "1", "", ""), 481, None),
@@ -219,16 +243,10 @@ fn requests_in_a_dialog_come_from_its_peer_and_count_up() {
         .replace("Content-Length: 0\r\n\r\n", "\r\nSignal=5"),
     );
     assert_eq!(script.statuses(), [200]);
-    let Some(Event::Info {
-        body: Some(body), ..
-    }) = script.event()
-    else {
-        panic!("no INFO")
+    let Some(Event::Digit { digit, .. }) = script.event() else {
+        panic!("no digit")
     };
-    assert_eq!(
-        (body.content_type.as_str(), &body.bytes[..]),
-        ("application/dtmf-relay", &b"Signal=5"[..])
-    );
+    assert_eq!(digit.symbol(), '5');
     script.receive(&request("BYE", 5, &tag, "b4", "", ""));
     assert_eq!(script.statuses(), [500]);
     script.receive(&request(

@@ -48,6 +48,10 @@ impl Script {
 
     /// A registrar at the other end of a WSS connection; the first REGISTER is on its way.
     pub fn line() -> Script {
+        Script::line_as(Profile::jssip())
+    }
+
+    pub fn line_as(profile: Profile) -> Script {
         let mut script = Script {
             flow: Flow::Stream(StreamId(1)),
             ..Script::trunk()
@@ -58,7 +62,7 @@ impl Script {
             password: "secret1001".into(),
             auth_user: None,
             display: None,
-            profile: Profile::jssip(),
+            profile,
             expires: Duration::from_secs(120),
             instance: "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6".into(),
         };
