@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use media::{AudioCodec, Engine, EngineConfig};
-use signaling::{Endpoint, EndpointConfig, LineConfig, Profile, SocketId};
+use signaling::{Endpoint, EndpointConfig, LineConfig, Profile, SocketId, Transport};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
-use crate::config::{self, Codec, Config};
+use crate::config::{self, Carrier, Codec, Config, Listen};
 use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, TokenAgent};
 use crate::prompts::Prompts;
 use crate::store::{Store, StoredKey};
-use crate::switchboard::{Input, Parts, Switchboard, Task, TrunkWay, line_of};
-use crate::transport::{LineTarget, Transports, client_config};
+use crate::switchboard::{Input, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of};
+use crate::transport::{LineTarget, Security, Transports, client_config, server_config};
 
 /// Runs the gateway until a signal ends it.
 ///
@@ -68,13 +68,12 @@ impl Gateway {
         let keys = idempotency_keys(&store, now).await;
         let codecs = audio_codecs(&config.media);
         let engine = engine(&config.media, codecs.clone(), media_events)?;
-        let prompts = Prompts::load(&config.prompts)?;
-        let of_route = |route| prompts.of_route(route);
-        let route_prompts = config.routes.iter().map(of_route);
-        let route_prompts = route_prompts.collect::<Result<_, _>>()?;
+        let (prompts, route_prompts) = Prompts::configured(&config)?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
-        let transports = Transports::new(inputs.clone());
-        let trunks = trunks(&config, &transports, &mut endpoint).await?;
+        let (arrivals, arrival_queue) = Transports::arrivals();
+        let rate = config.limits.sip_rate_per_source;
+        let transports = Transports::new(inputs.clone(), arrivals, rate);
+        let trunks = trunks(&config, &transports, &mut endpoint, now).await?;
         let agents = agents(&config, &transports, &mut endpoint, &inputs, now)?;
         let public_address = public.local_addr()?;
         let operations_address = operations.local_addr()?;
@@ -102,8 +101,8 @@ impl Gateway {
             route_prompts,
         };
         let (stop_calls, calls_stopped) = oneshot::channel();
-        let calls =
-            tokio::spawn(Task::new(parts, now).run(input_queue, media_queue, calls_stopped));
+        let task = Task::new(parts, now);
+        let calls = tokio::spawn(task.run(input_queue, arrival_queue, media_queue, calls_stopped));
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let until = async {
             // Dropped or sent: both mean stop.
@@ -231,53 +230,76 @@ fn engine(
     Engine::start(engine, Box::new(sink)).context("the media engine")
 }
 
-/// One socket for each address that trunks listen on.
+/// One socket for each place that trunks listen at; they may share it.
 async fn trunks(
     config: &Config,
     transports: &Transports,
     endpoint: &mut Endpoint,
+    now: Moment,
 ) -> anyhow::Result<Vec<TrunkWay>> {
-    let mut sockets = BTreeMap::new();
+    let mut bound: BTreeMap<Listen, TrunkSocket> = BTreeMap::new();
     let mut trunks = Vec::new();
     for trunk in &config.trunks {
-        let address = trunk.listen.address();
-        let socket = match sockets.get(&address) {
-            Some(socket) => *socket,
-            None => {
-                let socket = SocketId(u32::try_from(sockets.len()).unwrap_or(u32::MAX));
-                let bound = transports
-                    .bind_udp(socket, address)
-                    .await
-                    .with_context(|| format!("trunk {}: {address} can't be bound", trunk.name))?;
-                endpoint.open_socket(socket, advertised(bound, config.media.public_ip));
-                tracing::info!(trunk = trunk.name, address = %bound, "the trunk listens");
-                sockets.insert(address, socket);
-                socket
-            }
-        };
-        let peer = match &trunk.peer {
-            None => None,
-            Some(peer) => {
-                let mut found = tokio::net::lookup_host((peer.host.as_str(), peer.port))
-                    .await
-                    .with_context(|| format!("trunk {}: peer {}", trunk.name, peer.host))?;
-                let usable = found.find(|found| found.is_ipv4() == address.is_ipv4());
-                let none = || {
-                    format!(
-                        "trunk {}: {} has no address that {address} can send to",
-                        trunk.name, peer.host
-                    )
-                };
-                Some(usable.with_context(none)?)
-            }
-        };
-        trunks.push(TrunkWay {
-            config: trunk.clone(),
-            socket,
-            peer,
-        });
+        let mut sockets = Vec::new();
+        for listen in &trunk.listen {
+            let socket = match bound.get(listen) {
+                Some(socket) => *socket,
+                None => {
+                    let id = SocketId(u32::try_from(bound.len()).unwrap_or(u32::MAX));
+                    let opened = open(trunk, *listen, id, transports).await;
+                    let address = opened.with_context(|| {
+                        format!("trunk {}: {} can't be opened", trunk.name, listen.address)
+                    })?;
+                    let advertised = advertised(address, config.media.public_ip);
+                    announce(endpoint, listen.carrier, id, advertised);
+                    tracing::info!(trunk = trunk.name, carrier = listen.carrier.name(), %address, "the trunk listens");
+                    let socket = TrunkSocket {
+                        id,
+                        carrier: listen.carrier,
+                        address,
+                    };
+                    bound.insert(*listen, socket);
+                    socket
+                }
+            };
+            sockets.push(socket);
+        }
+        let of = |carrier| sockets.iter().find(|socket| socket.carrier == carrier);
+        if let (Some(small), Some(large)) = (of(Carrier::Udp), of(Carrier::Tcp)) {
+            endpoint.send_large_by(small.id, large.id);
+        }
+        trunks.push(TrunkWay::new(trunk.clone(), sockets, now));
     }
     Ok(trunks)
+}
+
+async fn open(
+    trunk: &config::Trunk,
+    listen: Listen,
+    id: SocketId,
+    transports: &Transports,
+) -> anyhow::Result<SocketAddr> {
+    let security = match listen.carrier {
+        Carrier::Udp => return Ok(transports.bind_udp(id, listen.address).await?),
+        Carrier::Tcp => Security::Plain,
+        Carrier::Tls => {
+            let certificate = trunk.certificate.as_ref();
+            let server = certificate
+                .map(|certificate| server_config(&certificate.chain, &certificate.key))
+                .transpose()?;
+            let client = client_config(trunk.tls_ca.as_deref())?;
+            Security::Tls { server, client }
+        }
+    };
+    Ok(transports.open_door(id, listen.address, security).await?)
+}
+
+fn announce(endpoint: &mut Endpoint, carrier: Carrier, id: SocketId, advertised: SocketAddr) {
+    match carrier {
+        Carrier::Udp => endpoint.open_socket(id, advertised),
+        Carrier::Tcp => endpoint.open_listener(id, Transport::Tcp, advertised),
+        Carrier::Tls => endpoint.open_listener(id, Transport::Tls, advertised),
+    }
 }
 
 /// What peers see of a socket: an unspecified address is the public one.

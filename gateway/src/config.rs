@@ -33,7 +33,7 @@ pub use self::prompts::{Prompts, Saying};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::store::Store;
-pub use self::trunk::{Listen, Trunk, TrunkPeer};
+pub use self::trunk::{Carrier, Certificate, Listen, Trunk, TrunkPeer};
 
 use self::error::Faults;
 use self::table::{Source, Table};

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::config::{self, Config};
 use gateway::http::auth::{Auth, Scope};
+use gateway::prompts::Prompts;
 use tracing_subscriber::EnvFilter;
 
 /// A SIP-to-WebRTC gateway for contact-centre agents.
@@ -163,6 +164,7 @@ fn check(file: &Path) -> ExitCode {
 fn usable(file: &Path) -> anyhow::Result<Config> {
     let config = Config::load(file)?;
     Auth::configured(&config.auth)?;
+    Prompts::configured(&config)?;
     Ok(config)
 }
 

@@ -38,7 +38,7 @@ struct Registered {
     /// Seconds from the answer to the first packet of audio towards a `side` (agent, customer).
     answer_to_audio_seconds: HistogramVec,
 
-    /// Silence of a call that is up. `side` (customer).
+    /// Seconds of silence in a call that is up. `side` (agent, customer).
     dead_air_seconds: HistogramVec,
 
     /// SIP requests but for retransmissions. `method`, `direction` (in, out), `transport` (udp, tcp, tls, ws, wss).
@@ -52,6 +52,11 @@ struct Registered {
     lines: IntGaugeVec,
     /// Connections of lines made again. `via`, `cause`.
     line_reconnects_total: IntCounterVec,
+    /// Calls that a trunk brought beyond its limits, refused by 503. `via`.
+    calls_shed_total: IntCounterVec,
+    /// What was not read or not sent. `cause` (queue-full, too-long, unsent, overflow: a peer that doesn't read, stranger:
+    /// an address that no trunk lists, flood: a stranger that sends much, crowded: connections too many).
+    sip_dropped_total: IntCounterVec,
 
     /// Agents by `status`, as it is configured.
     agents: IntGaugeVec,
@@ -65,6 +70,19 @@ struct Registered {
 
     /// 1 while no new calls are taken.
     draining: IntGauge,
+
+    /// SIP dialogs that aren't over.
+    dialogs: IntGauge,
+    /// SIP transactions that aren't over.
+    transactions: IntGauge,
+    /// Dials whose INVITE is awaited.
+    expectations_open: IntGauge,
+    /// Media legs.
+    legs: IntGauge,
+    /// Pairs of legs that are bridged.
+    bridges: IntGauge,
+    /// Seconds from an expected INVITE to its 200, within the gateway.
+    invite_answer_seconds: Histogram,
 
     /// Call records that aren't on the disk yet.
     store_pending: IntGauge,
@@ -134,7 +152,7 @@ impl Metrics {
             dead_air_seconds: histograms(
                 &registry,
                 "warmline_dead_air_seconds",
-                "For how long a customer who was up heard neither agent nor prompt.",
+                "For how long a side of a call that was up heard neither the other nor a prompt.",
                 DEAD_AIR_BUCKETS,
             ),
             sip_requests_total: counters(
@@ -167,6 +185,18 @@ impl Metrics {
                 "Connections of lines made again.",
                 &["via", "cause"],
             ),
+            calls_shed_total: counters(
+                &registry,
+                "warmline_calls_shed_total",
+                "Calls of a trunk beyond its limits.",
+                &["via"],
+            ),
+            sip_dropped_total: counters(
+                &registry,
+                "warmline_sip_dropped_total",
+                "SIP that was not read or not sent.",
+                &["cause"],
+            ),
             agents: gauges(
                 &registry,
                 "warmline_agents",
@@ -194,6 +224,33 @@ impl Metrics {
                 &registry,
                 "warmline_draining",
                 "1 while no new calls are taken.",
+            ),
+            dialogs: gauge(
+                &registry,
+                "warmline_dialogs",
+                "SIP dialogs that aren't over.",
+            ),
+            transactions: gauge(
+                &registry,
+                "warmline_transactions",
+                "SIP transactions that aren't over.",
+            ),
+            expectations_open: gauge(
+                &registry,
+                "warmline_expectations_open",
+                "Dials whose INVITE is awaited.",
+            ),
+            legs: gauge(&registry, "warmline_legs", "Media legs."),
+            bridges: gauge(
+                &registry,
+                "warmline_bridges",
+                "Pairs of media legs that are bridged.",
+            ),
+            invite_answer_seconds: histogram(
+                &registry,
+                "warmline_invite_answer_seconds",
+                "From an expected INVITE to its 200, within the gateway.",
+                ANSWER_BUCKETS,
             ),
             store_pending: gauge(
                 &registry,
@@ -254,6 +311,10 @@ impl Metrics {
         self.0.call_setup_seconds.observe(after.as_secs_f64());
     }
 
+    pub fn invite_answered(&self, after: Duration) {
+        self.0.invite_answer_seconds.observe(after.as_secs_f64());
+    }
+
     /// How long a side of a call that was up heard nobody and nothing.
     pub fn dead_air(&self, side: Side, silent: Duration) {
         self.0
@@ -297,6 +358,18 @@ impl Metrics {
             .line_reconnects_total
             .with_label_values(&[via, cause])
             .inc();
+    }
+
+    pub fn call_shed(&self, via: &str) {
+        self.0.calls_shed_total.with_label_values(&[via]).inc();
+    }
+
+    /// Adds what the sockets counted since they last told.
+    pub fn sip_dropped(&self, cause: &'static str, messages: u64) {
+        self.0
+            .sip_dropped_total
+            .with_label_values(&[cause])
+            .inc_by(messages);
     }
 
     /// Adds what a worker counted since it last told.
@@ -357,6 +430,12 @@ impl Registered {
             up.add(i64::from(line.up));
         }
         self.draining.set(i64::from(now.health.draining));
+        let usage = now.health.usage;
+        self.dialogs.set(as_gauge(usage.dialogs));
+        self.transactions.set(as_gauge(usage.transactions));
+        self.expectations_open.set(as_gauge(usage.expectations));
+        self.legs.set(usage.legs.cast_signed());
+        self.bridges.set(usage.bridges.cast_signed());
         self.store_pending.set(as_gauge(now.store.pending));
         catch_up(&self.store_errors_total, now.store.errors);
         catch_up(&self.store_dropped_total, now.store.dropped);
@@ -477,6 +556,11 @@ const METHODS: [&str; 14] = [
 /// Seconds. A provider's dial takes some; 45 is where an expectation ends.
 const SETUP_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 45.0];
 
+/// Seconds. The aim is 10 ms for 99 of 100.
+const ANSWER_BUCKETS: &[f64] = &[
+    0.000_5, 0.001, 0.002, 0.003, 0.005, 0.007_5, 0.01, 0.015, 0.02, 0.05, 0.1, 0.5,
+];
+
 /// Seconds. The aim is 50 ms; past half a second people say "hello?" twice.
 const AUDIO_BUCKETS: &[f64] = &[0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
 
@@ -487,6 +571,7 @@ const DEAD_AIR_BUCKETS: &[f64] = &[0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10
 mod tests {
     use super::*;
     use crate::agent::wire::{LineState, MediaState, StatusView};
+    use crate::switchboard::Usage;
 
     fn agent(id: &str, ready: bool) -> AgentView {
         AgentView {
@@ -526,6 +611,10 @@ mod tests {
                 line_up: true,
                 draining: true,
                 calls: 0,
+                usage: Usage {
+                    dialogs: 4,
+                    ..Usage::default()
+                },
             },
             store: Standing {
                 pending: 3,
@@ -573,6 +662,7 @@ mod tests {
             r#"warmline_lines{kind="sip",via="ozonetel"} 2"#,
             r#"warmline_line_up{kind="trunk",via="carrier"} 1"#,
             "warmline_draining 1",
+            "warmline_dialogs 4",
             "warmline_store_pending 3",
             "warmline_store_errors_total 2",
         ] {

@@ -52,7 +52,7 @@ impl Prompts {
     /// # Errors
     ///
     /// As [`Prompts::load`].
-    pub fn of_route(&self, route: &config::Route) -> Result<Self, BadPrompt> {
+    fn of_route(&self, route: &config::Route) -> Result<Self, BadPrompt> {
         let or = |saying: &Saying, usual: &Prompt| match saying {
             Saying::File(path) => read(path),
             Saying::Usual | Saying::Nothing => Ok(usual.clone()),
@@ -62,6 +62,19 @@ impl Prompts {
             fallback: or(&route.fallback, &self.fallback)?,
             ..self.clone()
         })
+    }
+
+    /// What is usually said, and what each route says, in the order of the routes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Prompts::load`].
+    pub fn configured(config: &config::Config) -> Result<(Self, Vec<Self>), BadPrompt> {
+        let usual = Self::load(&config.prompts)?;
+        let of_route = |route| usual.of_route(route);
+        let routes = config.routes.iter().map(of_route);
+        let routes = routes.collect::<Result<_, _>>()?;
+        Ok((usual, routes))
     }
 
     pub fn of(&self, announcement: Announcement) -> &Prompt {

@@ -15,6 +15,7 @@ mod record;
 mod schema;
 mod writer;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -40,6 +41,8 @@ pub struct Store(Arc<Shared>);
 struct Shared {
     pending: Arc<Pending>,
     path: PathBuf,
+    /// Calls that an earlier process left open.
+    orphans: HashSet<CallId>,
     /// Opened by the first question, and again after a failure.
     reader: Mutex<Option<Connection>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -80,7 +83,7 @@ impl Store {
         let pending = Arc::new(Pending::default());
         let mut writer = Writer::new(path.clone(), keep, pending.clone());
         // What was left open is ended before anybody can ask for it.
-        writer.open();
+        let orphans = writer.open();
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run());
@@ -90,6 +93,7 @@ impl Store {
         Self(Arc::new(Shared {
             pending,
             path,
+            orphans,
             reader: Mutex::new(None),
             thread: Mutex::new(thread),
             lifetime,
@@ -104,6 +108,11 @@ impl Store {
     /// Remembers what an `Idempotency-Key` stands for.
     pub fn keep_key(&self, key: StoredKey) {
         self.0.pending.push(Job::Key(key));
+    }
+
+    /// Whether an earlier process left this call open, so that it was ended when this one started.
+    pub fn ended_at_start(&self, call: &CallId) -> bool {
+        self.0.orphans.contains(call)
     }
 
     /// A call that is over, by its id; `None` where there is none.

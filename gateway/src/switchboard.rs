@@ -16,13 +16,15 @@ mod provider;
 mod ringing;
 mod sample;
 mod task;
+mod trunks;
 
 use tokio::sync::{mpsc, oneshot};
 
 pub use crate::agent::ConnectionId;
 pub use crate::call::Told;
 pub(crate) use task::line_of;
-pub use task::{Parts, Task, TrunkWay};
+pub use task::{Parts, Task};
+pub use trunks::{TrunkSocket, TrunkWay};
 
 use crate::agent::wire::{AgentView, CallState, CallView, Dial, Frame, Operation};
 use crate::call::CallId;
@@ -174,6 +176,21 @@ pub struct Health {
     pub line_up: bool,
     pub draining: bool,
     pub calls: usize,
+    #[serde(skip)]
+    pub usage: Usage,
+}
+
+/// What calls hold; all of it is 0 when there is neither a call nor an agent's page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub dialogs: usize,
+    pub transactions: usize,
+    /// Dials whose INVITE is awaited, or is to be refused.
+    pub expectations: usize,
+    /// Media legs, agents' and customers'.
+    pub legs: u64,
+    /// Pairs of legs that are bridged.
+    pub bridges: u64,
 }
 
 impl Switchboard {

@@ -1,12 +1,17 @@
 //! Sockets of signalling: they carry SIP messages and know nothing of them.
 //!
 //! Everything that comes in goes through one bounded queue into the switchboard. A datagram that finds it full is
-//! dropped and counted, as the network might have done; a stream that finds it full isn't read until there is room.
+//! dropped and counted, as the network might have done; a line's stream that finds it full isn't read until there is room.
+//! Trunks' connections have a short queue of their own: a peer that floods one waits for itself, not datagrams for it.
 //! What goes out never waits: a datagram is sent or lost, a stream has a bounded queue and dies when it overflows.
 
 mod backoff;
+mod connection;
+mod door;
+mod gate;
 mod line;
 mod pace;
+pub(crate) mod resolve;
 mod tls;
 mod udp;
 pub(crate) mod websocket;
@@ -15,30 +20,38 @@ pub(crate) mod websocket;
 mod tests;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use ipnet::IpNet;
 use signaling::{Flow, LineId, SocketId, StreamId, Transport};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+pub use self::door::Security;
 pub use self::line::LineTarget;
-pub use self::tls::{TlsError, client_config};
+pub use self::resolve::Target;
+pub use self::tls::{TlsError, client_config, server_config};
 
 pub(crate) use self::backoff::Backoff;
 
+use self::connection::{Connection, Origin, Times};
+use self::door::Door;
+use self::gate::Gate;
 use self::line::{Hangup, Line, Patience};
 use self::pace::Pace;
+use crate::config::{Listen, TrunkPeer};
 use crate::switchboard::Input;
 
 /// What the sockets report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// One SIP message, whole on datagrams and on WebSockets.
+    /// One whole SIP message.
     Message { flow: Flow, bytes: Bytes },
     /// A line's stream is open; a fresh [`StreamId`] each time.
     LineConnected {
@@ -54,16 +67,30 @@ pub enum Event {
     },
     /// One attempt failed; the next follows.
     LineConnectFailed { line: LineId, cause: String },
+    /// A trunk's connection is gone, or couldn't be opened. What is sent to that address opens another.
+    ConnectionClosed {
+        socket: SocketId,
+        peer: SocketAddr,
+        cause: String,
+    },
+    /// Where the peers of a trunk are, in the order of trying; or why that can't be found out.
+    Resolved {
+        /// Its place in the configuration.
+        trunk: usize,
+        targets: Result<Vec<Target>, String>,
+    },
 }
 
 /// All sockets of signalling. Dropping it closes them.
 #[derive(Debug)]
 pub struct Transports {
     registry: Arc<Registry>,
+    doors: Mutex<HashMap<SocketId, Arc<Door>>>,
     lines: Mutex<HashMap<LineId, LineHandle>>,
     tasks: Mutex<JoinSet<()>>,
     pace: Arc<Mutex<Pace>>,
     patience: Patience,
+    times: Times,
 }
 
 /// Why a message couldn't be sent.
@@ -91,11 +118,76 @@ pub struct Losses {
     pub unsent: u64,
     /// Streams closed because their peers didn't read.
     pub overflows: u64,
+    /// Datagrams and connections from addresses that no trunk lists.
+    pub strangers: u64,
+    /// Those of them that came faster than any mistake does.
+    pub floods: u64,
+    /// Connections of known peers that were too many.
+    pub crowded: u64,
 }
 
 impl Transports {
-    pub fn new(events: mpsc::Sender<Input>) -> Self {
-        Self::with_patience(events, Patience::default())
+    /// `events`: from everything but the trunks' connections, whose messages go to `arrivals`. A stranger that sends more
+    /// than `rate_per_source` messages a second is told of.
+    pub fn new(
+        events: mpsc::Sender<Input>,
+        arrivals: mpsc::Sender<Input>,
+        rate_per_source: u32,
+    ) -> Self {
+        let registry = Registry::new(events, arrivals, Gate::new(rate_per_source));
+        Self::with_patience(registry, Patience::default(), Times::default())
+    }
+
+    /// A queue for trunks' connections, of the length that keeps them from being heard before everybody else.
+    pub fn arrivals() -> (mpsc::Sender<Input>, mpsc::Receiver<Input>) {
+        mpsc::channel(ARRIVALS)
+    }
+
+    /// Lets these networks speak to a socket, and nobody else.
+    pub fn admit(&self, socket: SocketId, networks: Vec<IpNet>) {
+        self.registry.gate.admit(socket, networks);
+    }
+
+    /// Says what a peer is called in its certificate; without it, it is called by its address.
+    pub fn name_peer(&self, socket: SocketId, peer: IpAddr, name: String) {
+        if let Some(door) = lock(&self.doors).get(&socket) {
+            lock(&door.names).insert(peer, name);
+        }
+    }
+
+    /// Opens a place for TCP or TLS connections; returns the address with the port that the system chose. Without a
+    /// certificate TLS connections are only opened from here, not taken.
+    ///
+    /// # Errors
+    ///
+    /// The system's, such as an address in use.
+    pub async fn open_door(
+        &self,
+        socket: SocketId,
+        address: SocketAddr,
+        security: Security,
+    ) -> io::Result<SocketAddr> {
+        let takes = !matches!(security, Security::Tls { server: None, .. });
+        let listener = match takes {
+            true => Some(TcpListener::bind(address).await?),
+            false => None,
+        };
+        let address = match &listener {
+            Some(listener) => listener.local_addr()?,
+            None => address,
+        };
+        let door = Arc::new(Door::new(socket, address, security, self.times));
+        lock(&self.doors).insert(socket, door.clone());
+        if let Some(listener) = listener {
+            lock(&self.tasks).spawn(door.accept(listener, self.registry.clone()));
+        }
+        Ok(address)
+    }
+
+    /// Looks for a trunk's peers now and whenever what was found grows old; [`Event::Resolved`] tells.
+    pub fn resolve(&self, trunk: usize, peers: Vec<TrunkPeer>, listen: Vec<Listen>) {
+        let registry = self.registry.clone();
+        lock(&self.tasks).spawn(resolve::keep(trunk, peers, listen, registry));
     }
 
     /// Opens a UDP socket and starts to read; returns the address with the port that the system chose.
@@ -146,7 +238,35 @@ impl Transports {
         match flow {
             Flow::Datagram { socket, peer } => self.registry.send_datagram(socket, peer, &bytes),
             Flow::Stream(stream) => self.registry.send_on_stream(stream, bytes),
+            Flow::Connection { socket, peer } => {
+                match self.registry.send_on_connection(socket, peer, &bytes) {
+                    Err(SendError::Closed) => self.open_connection(socket, peer, bytes),
+                    result => result,
+                }
+            }
         }
+    }
+
+    /// Opens a connection for a first message; should that fail, [`Event::ConnectionClosed`] tells.
+    fn open_connection(
+        &self,
+        socket: SocketId,
+        peer: SocketAddr,
+        first: Bytes,
+    ) -> Result<(), SendError> {
+        let door = lock(&self.doors).get(&socket).cloned();
+        let door = door.ok_or(SendError::Closed)?;
+        let (connection, ends) = Connection::new(&self.registry, socket, peer, door.times);
+        self.registry.send_on_connection(socket, peer, &first)?;
+        let mut tasks = lock(&self.tasks);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
+            match door.open(peer).await {
+                Ok(io) => connection.carry(io, ends, Origin::Opened).await,
+                Err(error) => connection.close(error.to_string()).await,
+            }
+        });
+        Ok(())
     }
 
     pub fn losses(&self) -> Losses {
@@ -156,16 +276,21 @@ impl Transports {
             too_long: count(&self.registry.too_long),
             unsent: count(&self.registry.unsent),
             overflows: count(&self.registry.overflows),
+            strangers: count(&self.registry.gate.counts.strangers),
+            floods: count(&self.registry.gate.counts.floods),
+            crowded: count(&self.registry.gate.counts.crowded),
         }
     }
 
-    fn with_patience(events: mpsc::Sender<Input>, patience: Patience) -> Self {
+    fn with_patience(registry: Registry, patience: Patience, times: Times) -> Self {
         Self {
-            registry: Arc::new(Registry::new(events)),
+            registry: Arc::new(registry),
+            doors: Mutex::default(),
             lines: Mutex::default(),
             tasks: Mutex::default(),
             pace: Arc::new(Mutex::new(Pace::default())),
             patience,
+            times,
         }
     }
 }
@@ -180,8 +305,11 @@ struct LineHandle {
 #[derive(Debug)]
 struct Registry {
     events: mpsc::Sender<Input>,
+    arrivals: mpsc::Sender<Input>,
+    gate: Gate,
     sockets: Mutex<HashMap<SocketId, Arc<UdpSocket>>>,
     streams: Mutex<HashMap<StreamId, StreamWriter>>,
+    connections: Mutex<HashMap<(SocketId, SocketAddr), StreamWriter>>,
     last_stream: AtomicU64,
     queue_full: AtomicU64,
     too_long: AtomicU64,
@@ -196,14 +324,19 @@ struct StreamWriter {
     /// Bytes taken and not yet written.
     queued: Arc<std::sync::atomic::AtomicUsize>,
     hangup: oneshot::Sender<Hangup>,
+    /// Tells it from an earlier one in its place.
+    serial: u64,
 }
 
 impl Registry {
-    fn new(events: mpsc::Sender<Input>) -> Self {
+    fn new(events: mpsc::Sender<Input>, arrivals: mpsc::Sender<Input>, gate: Gate) -> Self {
         Self {
             events,
+            arrivals,
+            gate,
             sockets: Mutex::default(),
             streams: Mutex::default(),
+            connections: Mutex::default(),
             last_stream: AtomicU64::new(0),
             queue_full: AtomicU64::new(0),
             too_long: AtomicU64::new(0),
@@ -234,13 +367,31 @@ impl Registry {
     }
 
     fn send_on_stream(&self, stream: StreamId, bytes: Bytes) -> Result<(), SendError> {
-        let mut streams = lock(&self.streams);
-        let writer = streams.get(&stream).ok_or(SendError::Closed)?;
+        self.send_to(&mut lock(&self.streams), stream, bytes)
+    }
+
+    fn send_on_connection(
+        &self,
+        socket: SocketId,
+        peer: SocketAddr,
+        bytes: &Bytes,
+    ) -> Result<(), SendError> {
+        let mut connections = lock(&self.connections);
+        self.send_to(&mut connections, (socket, peer), bytes.clone())
+    }
+
+    fn send_to<K: Copy + Eq + Hash>(
+        &self,
+        writers: &mut HashMap<K, StreamWriter>,
+        key: K,
+        bytes: Bytes,
+    ) -> Result<(), SendError> {
+        let writer = writers.get(&key).ok_or(SendError::Closed)?;
         let queued = writer.queued.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
         if queued <= QUEUED_BYTES_AT_MOST && writer.queue.try_send(bytes).is_ok() {
             return Ok(());
         }
-        let writer = streams.remove(&stream).ok_or(SendError::Closed)?;
+        let writer = writers.remove(&key).ok_or(SendError::Closed)?;
         self.overflows.fetch_add(1, Ordering::Relaxed);
         // The stream's task may be ending by itself just now.
         let _ = writer.hangup.send(Hangup::Overflow);
@@ -261,6 +412,10 @@ impl Registry {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Messages of trunks' connections that may wait. The core takes turns between them and everything else, so this only
+/// says how far they run ahead of it.
+const ARRIVALS: usize = 64;
 
 /// A stream's queue: dozens of the longest messages, or a peer that doesn't read.
 const QUEUED_BYTES_AT_MOST: usize = 256 * 1024;

@@ -11,6 +11,7 @@ pub mod customer;
 mod dialog;
 mod digest;
 mod fault;
+mod offer_fault;
 mod platform;
 mod push;
 mod record;

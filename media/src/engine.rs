@@ -27,6 +27,8 @@ use std::time::Duration;
 
 use counters::Counters;
 pub use counters::{Traffic, WorkerCounters};
+#[cfg(any(test, fuzzing))]
+pub(crate) use demux::Protocol;
 pub(crate) use socket::SocketKey;
 use socket::Wake;
 use worker::{Command, Worker};
@@ -81,6 +83,9 @@ pub enum PeerKind {
     WebRtc,
     /// `RTP/AVP`.
     Plain,
+    /// `RTP/SAVP` with the keys in the description (RFC 4568): for trunks whose signalling is
+    /// protected itself.
+    Sdes,
 }
 
 /// Whether what a leg sends is withheld from the other leg.

@@ -10,6 +10,7 @@ pub mod meter;
 pub mod path;
 mod player;
 mod report;
+mod sdes;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -21,6 +22,7 @@ use crate::rtp::numbering::{Numbered, Numbering};
 use crate::rtp::reception::Reception;
 use crate::rtp::{self, Header, PayloadType, Ssrc};
 use crate::sdp::Encoding;
+use crate::sdp::crypto::{MasterKey, Suite};
 use crate::sdp::negotiate::Agreed;
 use crate::srtp::keys::KeyingMaterial;
 use crate::srtp::{Receiver, Refused, Sender};
@@ -31,6 +33,7 @@ use meter::{Display, Level, Meter, Passed};
 use path::Path;
 use player::Player;
 use report::Reports;
+use sdes::Sdes;
 
 /// What kind of peer a leg has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +158,7 @@ pub struct Leg {
     security: Security,
     ingress: Ingress,
     egress: Egress,
+    sdes: Sdes,
     keypad: Keypad,
     player: Player,
     reports: Reports,
@@ -169,6 +173,8 @@ pub struct Drawn {
     pub sequence: u16,
     pub timestamp: u32,
     pub session: u64,
+    /// What SDES would send with.
+    pub masters: [MasterKey; Suite::ALL.len()],
     /// Spreads the legs' reports over the interval.
     pub report_phase: u8,
 }
@@ -256,6 +262,7 @@ impl Leg {
                 packets: 0,
                 octets: 0,
             },
+            sdes: Sdes::new(drawn.masters),
             keypad: Keypad::default(),
             player: Player::default(),
             reports: Reports::new(now, drawn.report_phase),

@@ -6,6 +6,8 @@ mod bridge;
 pub mod codec;
 mod dtls;
 mod engine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod leg;
 mod peer;
 pub mod prompt;

@@ -5,6 +5,7 @@
 //! components and end lines in LF; what we write is strict.
 
 pub mod browser;
+pub mod crypto;
 pub mod negotiate;
 mod parse;
 mod write;
@@ -14,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::codec::AudioCodec;
 use crate::rtp::{PayloadType, Ssrc};
+use crypto::Crypto;
 pub(crate) use write::CNAME;
 
 /// A session description, reduced to what a leg needs.
@@ -65,6 +67,8 @@ pub struct Audio {
     pub dtls: Option<Dtls>,
     /// `a=ice-ufrag` and the rest.
     pub ice: Option<Ice>,
+    /// The `a=crypto` lines that are understood, in order.
+    pub crypto: Vec<Crypto>,
 }
 
 /// The transport of an audio m-line.
@@ -74,6 +78,10 @@ pub enum Protocol {
     Avp,
     /// `RTP/AVPF` (RFC 4585).
     Avpf,
+    /// `RTP/SAVP` (RFC 3711).
+    Savp,
+    /// `RTP/SAVPF` (RFC 5124).
+    Savpf,
     /// `UDP/TLS/RTP/SAVP` (RFC 5764).
     DtlsSavp,
     /// `UDP/TLS/RTP/SAVPF` (RFC 5764).
@@ -86,23 +94,33 @@ impl Protocol {
         match self {
             Self::Avp => "RTP/AVP",
             Self::Avpf => "RTP/AVPF",
+            Self::Savp => "RTP/SAVP",
+            Self::Savpf => "RTP/SAVPF",
             Self::DtlsSavp => "UDP/TLS/RTP/SAVP",
             Self::DtlsSavpf => "UDP/TLS/RTP/SAVPF",
         }
     }
 
-    /// Whether the keys come from DTLS.
+    /// Where the keys come from.
     pub fn security(self) -> Security {
         match self {
             Self::Avp | Self::Avpf => Security::None,
+            Self::Savp | Self::Savpf => Security::Sdes,
             Self::DtlsSavp | Self::DtlsSavpf => Security::Dtls,
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Avp, Self::Avpf, Self::DtlsSavp, Self::DtlsSavpf]
-            .into_iter()
-            .find(|protocol| protocol.name().eq_ignore_ascii_case(name))
+        [
+            Self::Avp,
+            Self::Avpf,
+            Self::Savp,
+            Self::Savpf,
+            Self::DtlsSavp,
+            Self::DtlsSavpf,
+        ]
+        .into_iter()
+        .find(|protocol| protocol.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -111,6 +129,7 @@ impl Protocol {
 #[allow(missing_docs)]
 pub enum Security {
     None,
+    Sdes,
     Dtls,
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Sipp } from './peers/sipp.mjs';
-import { hearsPrompt } from './prompts.mjs';
+import { hearsPrompt, longestGap, neverSilent } from './prompts.mjs';
 import { isTone } from './audio.mjs';
 import { hears, staged, until } from './stage.mjs';
 
@@ -40,12 +40,6 @@ agent = "agent7"
   await desk.card('connected');
   await hears('the customer', AGENT_HZ, () => customer.heard());
   return { gateway, desk, customer, calls };
-}
-
-async function neverSilent(gateway) {
-  const air = await gateway.deadAir();
-  console.log(`dead air: ${JSON.stringify(air)}`);
-  assert.equal(air.short, air.times, 'nobody was up without agent and prompt for more than 250 ms');
 }
 
 staged('on hold the customer hears music and not the agent, the agent nothing; resumed, both talk on', async (stage) => {
@@ -90,8 +84,7 @@ staged('the page is reloaded in a talk: music or the agent all the while, and no
   await desk.reload();
   await desk.part('ready-light', '[data-ready="true"]').waitFor();
   await hears('the customer', AGENT_HZ, () => customer.heard());
-  const arrivals = customer.capture.arrivals.filter(({ at }) => at > began - 500).map(({ at }) => at);
-  const gap = Math.max(...arrivals.slice(1).map((at, n) => at - arrivals[n]));
+  const gap = longestGap(customer, began - 500);
   console.log(`the longest time without a packet: ${gap.toFixed(1)} ms`);
   assert.ok(gap < 250, `${gap} ms`);
   const id = await desk.card('connected');
@@ -112,4 +105,17 @@ staged('the agent\'s browser is gone for good: music at once, then the reason, t
   const { calls } = await gateway.api(desk.token, '/v1/calls');
   assert.equal(calls[0].ended.reason, 'agent-lost');
   await neverSilent(gateway);
+});
+
+staged('no packet of the agent comes any more: music within seconds, and the agent again with the next', async (stage) => {
+  const { gateway, desk, customer } = await begin(stage);
+  await desk.falls();
+  await hearsPrompt('the customer', 'hold', customer);
+  await desk.talks();
+  await hears('the customer', AGENT_HZ, () => customer.heard());
+  await hears('the agent', CUSTOMER_HZ, () => desk.heard());
+  await customer.hangUp();
+  await customer.done();
+  await desk.card('wrap-up');
+  console.log(`dead air: ${JSON.stringify(await gateway.deadAir())}`);
 });

@@ -3,14 +3,15 @@ import assert from 'node:assert/strict';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Sipp } from './peers/sipp.mjs';
-import { firstTone, hearsPrompt } from './prompts.mjs';
+import { firstTone, hearsPrompt, neverSilent } from './prompts.mjs';
 import { hears, staged, until } from './stage.mjs';
 
 const CALLED = '+919000000001';
 const AGENT_HZ = 1700;
 const CUSTOMER_HZ = 1000;
 const FIRST_TONE_MS = 100;
-const BRISK = { tone: 0.19, period: 0.25 };
+// Short pauses only, so that the first tone tells when the agent is heard.
+const BRISK = { tone: 0.21, period: 0.25 };
 
 const sections = (port, route) => `
 [limits]
@@ -40,14 +41,8 @@ async function begin(stage, route, agents = ['agent7']) {
   const gateway = await Gateway.start(stage, sections(port, route));
   const desks = [];
   for (const agent of agents) desks.push(await Desk.open(stage, gateway, { agent, hz: AGENT_HZ, spoken: BRISK }));
-  const customer = await Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz: CUSTOMER_HZ });
-  return { gateway, desks, customer };
-}
-
-async function neverSilent(gateway) {
-  const air = await gateway.deadAir();
-  console.log(`dead air: ${JSON.stringify(air)}`);
-  assert.equal(air.short, air.times, 'nobody was up without agent and prompt for more than 250 ms');
+  const call = (hz) => Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz });
+  return { gateway, desks, call, customer: await call(CUSTOMER_HZ) };
 }
 
 const over = (gateway, desk) => until('the call is over', async () => (await gateway.api(desk.token, '/v1/calls')).calls.find((call) => call.ended)?.ended);
@@ -114,4 +109,25 @@ staged('a group rings at all; the first answer wins, and the other desk says who
   await customer.hangUp();
   await customer.done();
   await meera.card('wrap-up');
+});
+
+staged('a greeted caller waits with music while the agent has a call, and is next', async (stage) => {
+  const { gateway, desks: [desk], customer: first, call } = await begin(stage, 'agent = "agent7"\ngreeting = true');
+  await desk.card('ringing-in');
+  await desk.click('answer');
+  await desk.card('connected');
+  const second = await call(1300);
+  await hearsPrompt('the second', 'greeting', second);
+  await hearsPrompt('the second', 'hold', second);
+  await first.hangUp();
+  await first.done();
+  await desk.card('wrap-up');
+  await desk.click('done');
+  await desk.card('ringing-in');
+  await desk.click('answer');
+  await hears('the agent', 1300, () => desk.heard());
+  await until('the second hears the agent', () => firstTone(second, AGENT_HZ, 0));
+  await second.hangUp();
+  await second.done();
+  await neverSilent(gateway);
 });

@@ -1,4 +1,5 @@
 // Which prompt a customer hears: what arrived is looked for in the prompts' own files.
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { TELEPHONE_RATE } from './audio.mjs';
@@ -76,4 +77,17 @@ function energy(samples, start) {
   let sum = 0;
   for (let n = start; n < start + WINDOW; n++) sum += samples[n] ** 2;
   return sum;
+}
+
+/** The longest time that the customer got no packet since it had one, ms. */
+export function longestGap(customer, since = 0) {
+  const arrivals = customer.capture.arrivals.map(({ at }) => at).filter((at) => at > since);
+  return Math.max(...arrivals.slice(1).map((at, n) => at - arrivals[n]));
+}
+
+/** Fails when a customer who was up heard neither agent nor prompt for longer than anybody notices. */
+export async function neverSilent(gateway) {
+  const air = await gateway.deadAir();
+  console.log(`dead air: ${JSON.stringify(air)}`);
+  assert.equal(air.short, air.times, 'nobody was up without agent and prompt for more than 250 ms');
 }

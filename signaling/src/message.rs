@@ -288,63 +288,88 @@ impl Message {
             .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
     }
 
+    /// In one pass over the headers, since every message comes through here.
     fn validate(&self) -> Result<(), Malformed> {
-        if self.request_uri().len() > MAX_URI {
-            return Err(Malformed::UriTooLong);
-        }
-        let mut hops = 0;
-        for via in self.lines(Name::Via).flat_map(listed) {
-            hops += 1;
-            if hops > MAX_VIAS {
-                return Err(Malformed::TooManyVias);
+        self.validate_request_uri()?;
+        let (mut hops, mut from, mut to, mut call_id, mut cseq) = (0, None, None, None, None);
+        for line in &self.index.headers {
+            let value = line.value.of(&self.buffer);
+            match line.id {
+                Name::Via => {
+                    for via in listed(value) {
+                        hops += 1;
+                        validate_hop(via, hops)?;
+                    }
+                }
+                Name::From => from = Some(party(value, "From")?),
+                Name::To => to = Some(party(value, "To")?),
+                Name::CallId => call_id = Some(value).filter(|value| !value.is_empty()),
+                Name::CSeq => cseq = Some(CSeq::parse(value).ok_or(Malformed::Header("CSeq"))?),
+                Name::Contact => validate_contacts(value)?,
+                Name::MaxForwards => {
+                    scan::decimal(value)
+                        .filter(|hops| *hops <= MAX_HOPS)
+                        .ok_or(Malformed::Header("Max-Forwards"))?;
+                }
+                _ => {}
             }
-            Via::parse(via)
-                .filter(|via| via.version == b"2.0")
-                .ok_or(Malformed::Header("Via"))?;
         }
         if hops == 0 {
             return Err(Malformed::Missing("Via"));
         }
-        if matches!(self.index.start, StartLine::Request { .. })
-            && Uri::parse(self.request_uri()).is_none_or(|uri| !uri.headers.is_empty())
-        {
-            // Headers are for links to click on, not for a request URI (RFC 3261 §19.1.1, table 1).
-            return Err(Malformed::Header("request URI"));
-        }
-        for (name, text) in [(Name::From, "From"), (Name::To, "To")] {
-            let value = self.header(name).ok_or(Malformed::Missing(text))?;
-            NameAddr::parse(value)
-                .filter(|party| Uri::scheme_of(party.uri).is_some())
-                .ok_or(Malformed::Header(text))?;
-        }
-        if self
-            .elements(Name::Contact)
-            .any(|contact| contact != b"*" && NameAddr::parse(contact).is_none())
-        {
-            return Err(Malformed::Header("Contact"));
-        }
-        if self.call_id().is_empty() {
-            return Err(Malformed::Missing("Call-ID"));
-        }
-        if self
-            .header(Name::MaxForwards)
-            .is_some_and(|hops| scan::decimal(hops).is_none_or(|hops| hops > MAX_HOPS))
-        {
-            return Err(Malformed::Header("Max-Forwards"));
-        }
-        self.header(Name::CSeq).ok_or(Malformed::Missing("CSeq"))?;
-        let cseq = self.cseq().ok_or(Malformed::Header("CSeq"))?;
+        let from = from.ok_or(Malformed::Missing("From"))?;
+        to.ok_or(Malformed::Missing("To"))?;
+        call_id.ok_or(Malformed::Missing("Call-ID"))?;
+        let cseq = cseq.ok_or(Malformed::Missing("CSeq"))?;
         match self.index.start {
             StartLine::Request { name, .. } if name.of(&self.buffer) != cseq.method => {
                 Err(Malformed::CSeqMethod)
             }
-            StartLine::Request { .. } => self
-                .tag_in_from()
-                .map(|_| ())
-                .ok_or(Malformed::Missing("From tag")),
-            StartLine::Response { .. } => Ok(()),
+            StartLine::Request { .. } if from.parameters.value(b"tag").is_none() => {
+                Err(Malformed::Missing("From tag"))
+            }
+            StartLine::Request { .. } | StartLine::Response { .. } => Ok(()),
         }
     }
+
+    fn validate_request_uri(&self) -> Result<(), Malformed> {
+        let StartLine::Request { uri, .. } = self.index.start else {
+            return Ok(());
+        };
+        let uri = uri.of(&self.buffer);
+        if uri.len() > MAX_URI {
+            return Err(Malformed::UriTooLong);
+        }
+        // Headers are for links to click on, not for a request URI (RFC 3261 §19.1.1, table 1).
+        Uri::parse(uri)
+            .filter(|uri| uri.headers.is_empty())
+            .map(|_| ())
+            .ok_or(Malformed::Header("request URI"))
+    }
+}
+
+fn validate_hop(via: &[u8], hops: usize) -> Result<(), Malformed> {
+    if hops > MAX_VIAS {
+        return Err(Malformed::TooManyVias);
+    }
+    Via::parse(via)
+        .filter(|via| via.version == b"2.0")
+        .map(|_| ())
+        .ok_or(Malformed::Header("Via"))
+}
+
+fn validate_contacts(value: &[u8]) -> Result<(), Malformed> {
+    elements(value)
+        .all(|contact| contact == b"*" || NameAddr::parse(contact).is_some())
+        .then_some(())
+        .ok_or(Malformed::Header("Contact"))
+}
+
+/// From or To, whose URI has at least a scheme.
+fn party<'a>(value: &'a [u8], name: &'static str) -> Result<NameAddr<'a>, Malformed> {
+    NameAddr::parse(value)
+        .filter(|party| Uri::scheme_of(party.uri).is_some())
+        .ok_or(Malformed::Header(name))
 }
 
 /// The start line only: headers hold credentials and people's numbers.

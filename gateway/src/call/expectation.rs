@@ -109,6 +109,11 @@ impl Expectations {
         self.open.retain(|expected| now < expected.until);
     }
 
+    /// How many INVITEs are awaited, whatever is to be done with them.
+    pub fn count(&self) -> usize {
+        self.open.len()
+    }
+
     /// Whether it can't be told whose a push without a known UCID is.
     pub fn are_ambiguous(&self) -> bool {
         self.open.len() > 1

@@ -530,13 +530,45 @@ impl Call {
 
     /// Connected, and not on hold.
     pub fn is_talking(&self) -> bool {
-        let hold = Hold::Off;
-        matches!(&self.state, State::Connected { hold: now, .. } if *now == hold)
+        matches!(
+            self.state,
+            State::Connected {
+                hold: Hold::Off,
+                ..
+            }
+        )
+    }
+
+    /// The customer hears music because the agent can't be heard.
+    pub fn misses_agent(&self) -> bool {
+        match &self.state {
+            State::CustomerRinging { agent } | State::Connected { agent, .. } => {
+                *agent == Presence::Away
+            }
+            State::Expecting { .. }
+            | State::Answering { .. }
+            | State::Unexplained { .. }
+            | State::Offering { .. }
+            | State::Inviting { .. }
+            | State::RingingIn { .. }
+            | State::Waiting { .. }
+            | State::Farewell { .. }
+            | State::WrapUp { .. }
+            | State::Closed => false,
+        }
     }
 
     /// Waits for an agent's answer.
     pub fn rings_at_desk(&self) -> bool {
-        matches!(self.state, State::RingingIn { .. } | State::Waiting { .. })
+        matches!(
+            self.state,
+            State::RingingIn { .. }
+                | State::Waiting { .. }
+                | State::Answering {
+                    then: AfterAnswer::Greet,
+                    ..
+                }
+        )
     }
 
     /// The customer has answered, or has been answered: silence is dead air from here on.

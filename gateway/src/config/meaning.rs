@@ -11,7 +11,7 @@ use super::media::Media;
 use super::ozonetel::Ozonetel;
 use super::route::Route;
 use super::table::{Located, unknown};
-use super::trunk::Trunk;
+use super::trunk::{Carrier, Listen, Trunk};
 
 pub(super) fn check(
     http: &Http,
@@ -126,7 +126,7 @@ fn named<T>(key: &str, by: &Located<T>, name: &str, known: &[&str], faults: &mut
     faults.push(by.fault(key, format!("\"{name}\" isn't configured{suggestion}")));
 }
 
-/// Every UDP port has one owner.
+/// Every port has one owner.
 fn ports(http: &Http, media: &Media, trunks: &[Located<Trunk>], faults: &mut Faults) {
     if collide(http.listen, http.operations) {
         faults.push(super::error::Fault {
@@ -154,13 +154,28 @@ fn ports(http: &Http, media: &Media, trunks: &[Located<Trunk>], faults: &mut Fau
             ),
         });
     }
-    for (index, trunk) in trunks.iter().enumerate() {
-        let address = trunk.value.listen.address();
+    let places = || {
+        let each = |trunk| move |listen: &Listen| (trunk, *listen);
+        trunks
+            .iter()
+            .flat_map(move |trunk: &Located<Trunk>| trunk.value.listen.iter().map(each(trunk)))
+    };
+    for (index, (trunk, listen)) in places().enumerate() {
+        let address = listen.address;
         // The system never chooses a port that is taken.
         if address.port() == 0 {
             continue;
         }
-        if media.rtp_ports.contains(&address.port())
+        if !listen.is_datagram()
+            && [http.listen, http.operations]
+                .iter()
+                .any(|other| collide(*other, address))
+        {
+            faults.push(trunk.fault("listen", format!("{address} is also HTTP's")));
+        }
+        if !listen.is_datagram() {
+            // The media's ports are UDP's.
+        } else if media.rtp_ports.contains(&address.port())
             || webrtc
                 .as_ref()
                 .is_some_and(|ports| ports.contains(&address.port()))
@@ -168,16 +183,28 @@ fn ports(http: &Http, media: &Media, trunks: &[Located<Trunk>], faults: &mut Fau
             let message = format!("port {} belongs to the media's ports", address.port());
             faults.push(trunk.fault("listen", message));
         }
-        let earlier = trunks[..index]
-            .iter()
-            // Trunks may share a socket; they are told apart by who sends.
-            .find(|other| {
-                let other = other.value.listen.address();
-                other != address && collide(other, address)
-            });
-        if let Some(other) = earlier {
+        // Trunks may share a socket; they are told apart by who sends.
+        let earlier = places().take(index).find(|(_, other)| {
+            *other != listen
+                && other.is_datagram() == listen.is_datagram()
+                && collide(other.address, address)
+        });
+        if let Some((other, _)) = earlier {
             let message = format!("{address} collides with {}.listen", other.name);
             faults.push(trunk.fault("listen", message));
+        }
+        let other_certificate = places().take(index).find(|(other, place)| {
+            *place == listen
+                && listen.carrier == Carrier::Tls
+                && (&other.value.certificate, &other.value.tls_ca)
+                    != (&trunk.value.certificate, &trunk.value.tls_ca)
+        });
+        if let Some((other, _)) = other_certificate {
+            let message = format!(
+                "{address} is shared with {}, which has another certificate or anchor",
+                other.name
+            );
+            faults.push(trunk.fault("tls_cert", message));
         }
     }
 }

@@ -200,6 +200,24 @@ impl<'s> Table<'s> {
         items.map(Some).ok_or_else(shape)
     }
 
+    /// One value, or a list of at least one.
+    pub(super) fn one_or_more<T: Scalar>(&self, key: &'static str) -> Result<Vec<T>, Fault> {
+        if !matches!(
+            self.entry(key).map(Spanned::get_ref),
+            Some(DeValue::Array(_))
+        ) {
+            return Ok(vec![self.required(key)?]);
+        }
+        let all = self.list(key)?.unwrap_or_default();
+        match all.is_empty() {
+            true => Err(self.fault(
+                key,
+                format!("is an empty list; each of it must be {}", T::SHAPE),
+            )),
+            false => Ok(all),
+        }
+    }
+
     /// A secret written here, or in the file that `file_key` names.
     pub(super) fn secret(
         &self,

@@ -146,12 +146,52 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 3: ozonetel.keep_alive: must be at least one second",
         ),
         (
+            "[[trunk]]\nname = \"carrier\"\nlisten = \"sctp:0.0.0.0:5061\"",
+            "line 3: trunk[1].listen: must be a transport (udp, tcp or tls), address and port",
+        ),
+        (
+            "[[trunk]]\nname = \"carrier\"\nlisten = []",
+            "line 3: trunk[1].listen: is an empty list",
+        ),
+        (
+            "[[trunk]]\nname = \"carrier\"\nlisten = [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1\"]",
+            "line 3: trunk[1].listen: must be a list, and each of it a transport",
+        ),
+        (
             "[[trunk]]\nname = \"carrier\"\nlisten = \"tls:0.0.0.0:5061\"",
-            "line 3: trunk[1].listen: must be a transport, address and port",
+            "line 1: trunk[1].tls_cert: is missing",
+        ),
+        (
+            &format!("{trunk}tls_ca = \"ca.pem\""),
+            "line 3: trunk[1].listen: has no \"tls:\" place",
+        ),
+        (
+            &format!("{trunk}tls_cert = \"a.pem\""),
+            "line 4: trunk[1].tls_cert: and tls_key only make sense together",
         ),
         (
             &format!("{trunk}peer = \"sip:198.51.100.7;transport=tcp\""),
+            "line 4: trunk[1].peer: 198.51.100.7 is reached by a transport that listen doesn't have",
+        ),
+        (
+            &format!("{trunk}peer = \"sip:198.51.100.7;lr\""),
             "line 4: trunk[1].peer: must be a SIP URI",
+        ),
+        (
+            &format!("{trunk}register = true"),
+            "line 4: trunk[1].register: needs username and password",
+        ),
+        (
+            &format!("{trunk}calls_per_second = 0"),
+            "line 1: trunk[1].calls: and calls_per_second must be 1 or more",
+        ),
+        (
+            "[[trunk]]\nname = \"carrier\"\nlisten = [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:8080\"]",
+            "line 1: trunk[1].listen: 127.0.0.1:8080 is also HTTP's",
+        ),
+        (
+            "[[trunk]]\nname = \"carrier\"\nlisten = [\"tls:127.0.0.1:5060\", \"tcp:0.0.0.0:5060\"]\npeer = \"sip:198.51.100.7\"",
+            "line 1: trunk[1].listen: 0.0.0.0:5060 collides with trunk[1].listen",
         ),
         (
             &format!("{trunk}allow = [\"198.51.100.0/40\"]"),
@@ -398,9 +438,11 @@ fn a_trunk_admits_its_peer_and_its_networks() {
     let trunk = &config.trunks[0];
     let peer = TrunkPeer {
         host: "198.51.100.7".to_owned(),
-        port: 5060,
+        port: None,
+        carrier: Some(Carrier::Udp),
     };
-    assert_eq!(trunk.peer, Some(peer));
+    assert_eq!(trunk.peers, [peer]);
+    assert_eq!(trunk.options_interval, Some(Duration::from_secs(30)));
     for (source, admitted) in [
         ("198.51.100.7", true),
         ("203.0.113.200", true),
@@ -415,6 +457,31 @@ fn a_trunk_admits_its_peer_and_its_networks() {
             "{source}"
         );
     }
+}
+
+#[test]
+fn a_trunk_may_listen_in_several_places_and_have_several_peers() {
+    let text = "[[trunk]]\nname = \"carrier\"\nlisten = [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]\n\
+                peer = [\"sip:198.51.100.7:5080;transport=TCP\", \"sip:sip.example.com\"]\noptions_interval = \"0s\"\n\
+                calls = 30\ncalls_per_second = 5";
+    let config = Config::parse(text, "test.toml").expect("valid");
+    let trunk = &config.trunks[0];
+    assert_eq!(trunk.options_interval, None);
+    assert_eq!((trunk.calls, trunk.calls_per_second), (Some(30), Some(5)));
+    let [first, second] = &trunk.peers[..] else {
+        panic!("{:?}", trunk.peers);
+    };
+    assert_eq!(
+        (first.port, first.carrier),
+        (Some(5080), Some(Carrier::Tcp))
+    );
+    assert_eq!((second.port, second.carrier), (None, None));
+    let here = |carrier| trunk.listen_for(carrier, "198.51.100.7".parse().expect("an address"));
+    assert!(here(Carrier::Tcp).is_some() && here(Carrier::Tls).is_none());
+    assert_eq!(
+        trunk.listen_for(Carrier::Udp, "2001:db8::1".parse().expect("an address")),
+        None
+    );
 }
 
 #[test]

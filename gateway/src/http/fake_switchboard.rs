@@ -10,7 +10,7 @@ use crate::agent::wire::{
 use crate::call::CallId;
 use crate::store::{Place, Platform, Record};
 use crate::switchboard::{
-    Action, Api, CallFilter, Desk, Health, Input, LineKind, LineView, Switchboard, Told,
+    Action, Api, CallFilter, Desk, Health, Input, LineKind, LineView, Switchboard, Told, Usage,
 };
 
 /// A dial of this number is refused as long as the line is "down".
@@ -127,13 +127,14 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
                 line_up: true,
                 draining: false,
                 calls: calls.len(),
+                usage: Usage::default(),
             };
             let _ = reply.send(health);
         }
     }
 }
 
-fn record(view: CallView) -> Record {
+pub(super) fn record(view: CallView) -> Record {
     let story = vec![Told {
         at: view.started_at,
         what: "the agent dialled".to_owned(),

@@ -36,8 +36,10 @@ mod tests {
         AgentView, CallView, EndedBy, EndedView, Peer, Progress, SipStatus, StatusView,
     };
     use crate::call::CallId;
+    use crate::explain::Cause;
     use crate::http::fake_switchboard::{agent, ringing};
     use crate::http::problem::Problem;
+    use crate::store::{Disposition, Platform};
     use crate::switchboard::{LineKind, LineView, Told};
 
     fn document() -> Value {
@@ -162,6 +164,24 @@ mod tests {
         assert_described(&document, "AgentView", &agent);
         assert_described(&document, "LineView", &line);
         assert_described(&document, "Told", &told);
+        assert_described(&document, "Explained", &Cause::NoInvite.explained());
+        let disposition = Disposition {
+            code: "sold".to_owned(),
+            notes: Some("two".to_owned()),
+            callback_at: Some(1),
+        };
+        assert_described(&document, "Disposition", &disposition);
+        let word = || Some("word".to_owned());
+        let platform = Platform {
+            campaign: word(),
+            did: word(),
+            skill: word(),
+            uui: word(),
+            started_at: Some(1),
+            answered_at: Some(2),
+            ended_at: Some(3),
+        };
+        assert_described(&document, "Platform", &platform);
         assert_described(&document, "Problem", &problem);
     }
 

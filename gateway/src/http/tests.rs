@@ -10,7 +10,8 @@ use tower::ServiceExt;
 use super::auth::{Auth, Scope};
 use super::fake_switchboard::{self, Heard, UNREACHABLE};
 use super::*;
-use crate::store::Disposition;
+use crate::call::termination::Termination;
+use crate::store::{Disposition, Record};
 use crate::switchboard::Action;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -20,6 +21,7 @@ struct Desk {
     operations: Router,
     auth: Auth,
     heard: mpsc::Receiver<Heard>,
+    store: Store,
 }
 
 struct Answer {
@@ -34,11 +36,12 @@ fn desk() -> Desk {
 
 fn desk_with((switchboard, heard): (Switchboard, mpsc::Receiver<Heard>), dial_rate: u32) -> Desk {
     let auth = || Auth::new(SECRET, None, None).expect("long enough");
+    let store = Store::temporary();
     let (public, operations) = routers(HttpState {
         switchboard,
         auth: auth(),
         metrics: Metrics::new(),
-        store: Store::temporary(),
+        store: store.clone(),
         keys: Vec::new(),
         allowed_origins: Vec::new(),
         dial_rate,
@@ -49,6 +52,7 @@ fn desk_with((switchboard, heard): (Switchboard, mpsc::Receiver<Heard>), dial_ra
         operations,
         auth: auth(),
         heard,
+        store,
     }
 }
 
@@ -496,6 +500,114 @@ async fn an_admin_mints_tokens_for_agents_that_exist() {
     assert_eq!(forever.status, 400);
 }
 
+/// A call that ended in an earlier run of the program.
+fn ended(desk: &Desk, started_at: u64, agent: &str) -> String {
+    let ended = Termination::refused(486, "Busy Here");
+    let view = wire::CallView {
+        state: wire::CallState::Closed,
+        started_at,
+        ended_at: Some(started_at + 1),
+        ended: Some(ended.view()),
+        ..fake_switchboard::ringing(CallId::fresh(), agent, "+919000000030")
+    };
+    let call = view.id.to_string();
+    let record = fake_switchboard::record(view);
+    desk.store.keep(Record {
+        cause: Some(ended.cause),
+        ..record
+    });
+    call
+}
+
+#[tokio::test]
+async fn a_call_of_an_earlier_run_is_shown_explained_and_disposed() {
+    let desk = desk();
+    let call = ended(&desk, 1_800_000_000_000, "agent7");
+    let path = format!("/v1/calls/{call}");
+    let shown = desk.ask(Method::GET, &path, Value::Null).await;
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    assert_eq!(shown.body["ended"]["reason"], "busy");
+    let explain = format!("{path}/explain");
+    let explained = desk.ask(Method::GET, &explain, Value::Null).await.body;
+    assert_eq!(explained["cause"]["cause"], "customer-busy");
+    assert_eq!(explained["cause"]["retryable"], true);
+    assert_eq!(explained["story"][0]["what"], "the agent dialled");
+
+    let disposition = json!({ "code": "later", "callback_at": 1_900_000_000_000_u64 });
+    let put = format!("{path}/disposition");
+    let disposed = desk.ask(Method::PUT, &put, disposition.clone()).await;
+    assert_eq!(disposed.status, 200, "{}", disposed.body);
+    assert_eq!(disposed.body["disposition"], disposition);
+    let path_of_hangup = format!("{path}/hangup");
+    let hang_up = desk.ask(Method::POST, &path_of_hangup, json!({})).await;
+    assert_eq!(hang_up.problem(), "The call is over.");
+
+    let other = desk.token("agent8", &[Scope::Agent]);
+    let hidden = desk.ask_as(&other, Method::GET, &path, Value::Null).await;
+    assert_eq!(hidden.status, 404);
+}
+
+#[tokio::test]
+async fn pages_go_on_from_memory_into_the_records() {
+    let desk = desk();
+    let mut expected: Vec<String> = (0..3_u64)
+        .map(|n| ended(&desk, 1_800_000_000_000 + n, "agent7"))
+        .collect();
+    ended(&desk, 1_800_000_000_000, "agent8");
+    expected.push(desk.dial("agent7").await);
+    expected.reverse();
+    let (mut calls, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/calls?agent=agent7&limit=2{cursor}");
+        let page = desk.ask(Method::GET, &path, Value::Null).await.body;
+        let page_calls = page["calls"].as_array().expect("a page");
+        calls.extend(page_calls.iter().map(|call| call["id"].clone()));
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(calls, expected);
+
+    let bounds = "from=2027-01-15T08:00:00.001Z&to=2027-01-15T13:30:00.002%2B05:30";
+    let path = format!("/v1/calls?{bounds}");
+    let page = desk.ask(Method::GET, &path, Value::Null).await.body;
+    assert_eq!(page["calls"].as_array().map(Vec::len), Some(1), "{page}");
+    assert_eq!(page["calls"][0]["id"], expected[2].as_str());
+    let yesterday = desk.ask(Method::GET, "/v1/calls?from=yesterday", Value::Null);
+    assert!(yesterday.await.problem().contains("RFC 3339"));
+}
+
+#[tokio::test]
+async fn a_key_is_good_for_a_day_across_a_restart() {
+    let desk = desk();
+    let first = desk
+        .dial_under_key("k", dial("agent7", "+919000000001"))
+        .await;
+    desk.store.close().await;
+    let stored = desk.store.keys(0).await.expect("they can be read");
+    let now = Moment::read();
+    let name = Name {
+        caller: "crm".to_owned(),
+        key: "k".to_owned(),
+    };
+    let mut keys = Idempotency::restored(stored.clone(), now);
+    let known = keys.bind(
+        name.clone(),
+        stored[0].fingerprint,
+        CallId::fresh(),
+        now.instant,
+    );
+    let Known::Answered { call, body } = known else {
+        panic!("{known:?}");
+    };
+    assert_eq!(call.to_string(), first.text("id"));
+    let body: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(body, first.body);
+    let other = keys.bind(name, 0, CallId::fresh(), now.instant);
+    assert_eq!(other, Known::Mismatch);
+}
+
 #[tokio::test]
 async fn the_root_leads_to_the_desk() {
     let desk = desk();
@@ -516,7 +628,7 @@ async fn a_gateway_that_works_is_live_and_ready() {
     assert_eq!(
         ready.body,
         json!({ "ready": true, "calls": 1, "checks":
-            { "listeners": "ok", "switchboard": "ok", "line": "ok", "accepting": "ok" } })
+            { "listeners": "ok", "switchboard": "ok", "line": "ok", "accepting": "ok", "store": "ok" } })
     );
     let Value::String(metrics) = get(&desk.operations, "/metrics").await.body else {
         panic!("metrics are text");
@@ -551,7 +663,7 @@ async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
         switchboard,
         auth,
         metrics: Metrics::new(),
-        store: crate::store::Store::temporary(),
+        store: Store::temporary(),
         keys: Vec::new(),
         allowed_origins: Vec::new(),
         dial_rate: 1,

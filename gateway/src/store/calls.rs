@@ -1,5 +1,7 @@
 //! The table of calls: written whole, read by id or newest first.
 
+use std::collections::HashSet;
+
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, params_from_iter};
 use serde_json::Value;
@@ -101,13 +103,13 @@ pub(super) fn dispose(
     Ok(changed > 0)
 }
 
-/// Ends the calls that a process left open which is gone; how many they were.
-pub(super) fn end_orphans(to: &Transaction<'_>, now: u64) -> Result<usize, FileError> {
+/// Ends the calls that a process left open which is gone; those that were up.
+pub(super) fn end_orphans(to: &Transaction<'_>, now: u64) -> Result<HashSet<CallId>, FileError> {
     let mut statement = to.prepare(&format!("{SELECT} WHERE state <> 'closed'"))?;
     let rows = statement.query_map([], kept)?;
     let orphans: Result<Vec<_>, _> = rows.collect();
     let ended = Termination::restarted();
-    let mut count = 0;
+    let mut were_up = HashSet::new();
     for orphan in orphans? {
         let mut orphan = orphan?;
         let call = orphan.place.call.as_str().to_owned();
@@ -133,7 +135,7 @@ pub(super) fn end_orphans(to: &Transaction<'_>, now: u64) -> Result<usize, FileE
                     ended.detail
                 ],
             )?;
-            count += 1;
+            were_up.insert(orphan.place.call.clone());
         }
         to.execute(
             "UPDATE calls SET state = 'closed', story = ?2, view = ?3 WHERE id = ?1",
@@ -144,7 +146,7 @@ pub(super) fn end_orphans(to: &Transaction<'_>, now: u64) -> Result<usize, FileE
             ],
         )?;
     }
-    Ok(count)
+    Ok(were_up)
 }
 
 pub(super) fn forget_before(to: &Transaction<'_>, at: u64) -> Result<usize, rusqlite::Error> {

@@ -304,7 +304,7 @@ async fn a_call_that_changes_before_it_is_written_waits_once() {
     pending.keep(first.clone());
     pending.keep(last.clone());
     let batch = pending.take(Duration::ZERO).expect("open");
-    assert_eq!(batch.records, [last.clone()]);
+    assert_eq!(batch.records, [last]);
     // It failed, and the call has gone on meanwhile: the newer words stay.
     let newer = over(first, &Termination::refused(486, "Busy Here"));
     pending.keep(newer.clone());

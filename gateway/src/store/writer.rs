@@ -1,5 +1,6 @@
 //! The thread that writes: the only one that changes the file.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::sync::oneshot;
 use super::calls::{self, FileError};
 use super::pending::{Batch, Job, Pending};
 use super::{BUSY, keys, schema};
+use crate::call::CallId;
 use crate::clock::Moment;
 
 /// Takes what is pending and commits it.
@@ -22,6 +24,7 @@ pub(super) struct Writer {
     file: File,
     /// When old records are looked for again, epoch milliseconds.
     sweep_at: u64,
+    orphans: HashSet<CallId>,
 }
 
 #[derive(Debug)]
@@ -48,14 +51,17 @@ impl Writer {
             pending,
             file: File::Unseen,
             sweep_at: 0,
+            orphans: HashSet::new(),
         }
     }
 
     /// The first look into the file. A failure is told and tried again by [`Writer::run`].
-    pub(super) fn open(&mut self) {
+    /// The calls that it ended, because an earlier process left them open.
+    pub(super) fn open(&mut self) -> HashSet<CallId> {
         if let Err(error) = self.opened() {
             self.fail(Batch::default(), &error);
         }
+        std::mem::take(&mut self.orphans)
     }
 
     /// Until the list is closed and empty.
@@ -138,12 +144,13 @@ impl Writer {
                 let transaction = connection.transaction()?;
                 let ended = calls::end_orphans(&transaction, Moment::read().epoch_ms)?;
                 transaction.commit()?;
-                if ended > 0 {
+                if !ended.is_empty() {
                     tracing::warn!(
-                        calls = ended,
+                        calls = ended.len(),
                         "calls were up when the gateway ended; their records are closed"
                     );
                 }
+                self.orphans = ended;
             }
             self.file = File::Open(connection);
         }

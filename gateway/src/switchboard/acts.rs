@@ -4,6 +4,7 @@ use media::{Engine, Full, LegId, Mute, PeerKind, RequestId};
 use signaling::{Body, Credentials, InviteRequest, Party, Path};
 
 use super::task::{Age, Owner, Purpose, Route, Task, WhenAsked};
+use super::trunks::Way;
 use crate::agent::readiness;
 use crate::call::expectation::{Expectation, Fate};
 use crate::call::number::Number;
@@ -53,6 +54,9 @@ impl Task {
                 let _ = self.endpoint.ring(now.instant, dialog?, 180, None);
             }
             Action::Accept { description } => {
+                if let Some(invited) = placed.invited.take() {
+                    self.metrics.invite_answered(now.instant - invited);
+                }
                 let _ = self
                     .endpoint
                     .accept(now.instant, dialog?, Body::sdp(description));
@@ -64,7 +68,10 @@ impl Task {
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
             Action::AskAgent => {
                 let answers = placed.when_asked == WhenAsked::Answer;
-                if answers && readiness::can_talk(&self.agents[agent]).is_ok() {
+                let talks = self
+                    .live_calls(agent)
+                    .any(|(other, placed)| other != age && placed.bridged.is_some());
+                if answers && !talks && readiness::can_talk(&self.agents[agent]).is_ok() {
                     let how = Answered::ByPolicy;
                     return Some(Input::Answer { how });
                 }
@@ -192,7 +199,7 @@ impl Task {
     fn invite(&mut self, now: Moment, age: Age, offer: String) -> Option<Input> {
         let placed = self.calls.get(&age)?;
         let number = placed.call.peer.number.clone();
-        let request = match placed.route {
+        let requests = match placed.route {
             Route::Line(line) => {
                 let domain = self
                     .config
@@ -204,7 +211,7 @@ impl Task {
                     .extension
                     .as_deref()
                     .unwrap_or_default();
-                InviteRequest {
+                vec![InviteRequest {
                     path: Path::Line(line),
                     request_uri: format!("sip:{number}@{domain}"),
                     from: party(extension, domain),
@@ -212,12 +219,10 @@ impl Task {
                     headers: Vec::new(),
                     body: Body::sdp(offer),
                     credentials: None,
-                }
+                }]
             }
             Route::Trunk(trunk) => {
                 let trunk = &self.trunks[trunk];
-                let peer = trunk.peer?;
-                let host = peer.to_string();
                 let caller = trunk.config.caller_id.as_deref().unwrap_or(ANONYMOUS);
                 let credentials = match (&trunk.config.username, &trunk.config.password) {
                     (Some(user), Some(password)) => Some(Credentials {
@@ -227,21 +232,19 @@ impl Task {
                     }),
                     (Some(_) | None, _) => None,
                 };
-                InviteRequest {
-                    path: Path::Datagram {
-                        socket: trunk.socket,
-                        peer,
-                    },
+                let request = |Way { path, host }| InviteRequest {
+                    path,
                     request_uri: format!("sip:{number}@{host}"),
                     from: party(caller, &host),
                     to: party(&number, &host),
                     headers: Vec::new(),
-                    body: Body::sdp(offer),
-                    credentials,
-                }
+                    body: Body::sdp(offer.clone()),
+                    credentials: credentials.clone(),
+                };
+                trunk.ways().into_iter().map(request).collect()
             }
         };
-        match self.endpoint.invite(now.instant, request) {
+        match self.endpoint.invite_first_of(now.instant, requests) {
             Ok(dialog) => {
                 self.dialogs.insert(dialog, age);
                 if let Some(placed) = self.calls.get_mut(&age) {

@@ -6,6 +6,7 @@ use media::{Full, LegId, Repeat};
 
 use super::acts::OVERLOADED;
 use super::task::{Age, Placed, Task};
+use crate::agent::session::Session;
 use crate::call::state::{Announcement, Input};
 use crate::clock::Moment;
 use crate::metrics::Side;
@@ -69,16 +70,16 @@ impl Task {
         }
     }
 
-    /// The agent's socket is closed. A network's hiccup, or a browser that was killed, which ICE finds
-    /// out after seconds only: the audio itself tells, and a customer who hears none gets music.
-    pub(super) fn doubt(&mut self, now: Moment, agent: usize) {
-        let talk = self
-            .live_calls(agent)
-            .find(|(_, placed)| placed.bridged.is_some() && placed.without_agent.is_none())
-            .map(|(age, _)| age);
+    /// No packet of the agent's came for a while, or its socket is closed: a network's hiccup, or a
+    /// browser that was killed, which ICE finds out after seconds only. The audio itself tells.
+    pub(super) fn doubt(&mut self, now: Moment, agent: usize, silent: Duration) {
+        let hears =
+            |(_, placed): &(Age, &Placed)| placed.bridged.is_some() && !placed.call.misses_agent();
+        let talk = self.live_calls(agent).find(hears).map(|(age, _)| age);
         if let Some(placed) = talk.and_then(|age| self.calls.get_mut(&age)) {
             if placed.call.customer_is_up() {
-                placed.silent_since.get_or_insert(now.instant);
+                let since = now.instant.checked_sub(silent).unwrap_or(now.instant);
+                placed.silent_since.get_or_insert(since);
             }
             self.doubts.set(agent, Some(now.instant + PROOF_OF_LIFE));
             // Joined anew, the leg is reported with its next packet.
@@ -86,10 +87,27 @@ impl Task {
         }
     }
 
+    /// Nothing came: the customer has music. Whose browser is still there isn't lost for that.
+    pub(super) fn believe(&mut self, now: Moment, agent: usize) {
+        self.doubts.set(agent, None);
+        let session = self.agents[agent].session.as_ref();
+        if session.and_then(Session::connection).is_none() {
+            return self.doom(now, agent);
+        }
+        let live = self.live_calls(agent);
+        let talks: Vec<Age> = live
+            .filter(|(_, placed)| placed.bridged.is_some())
+            .map(|(age, _)| age)
+            .collect();
+        for age in talks {
+            self.feed(now, age, Input::AgentAway);
+        }
+    }
+
     /// Audio came from the agent's leg, the first since it was joined.
     pub(super) fn agent_heard(&mut self, now: Moment, agent: usize, leg: LegId) {
         self.doubts.set(agent, None);
-        let missed = |(_, placed): (Age, &Placed)| placed.without_agent.is_some();
+        let missed = |(_, placed): (Age, &Placed)| placed.call.misses_agent();
         let works = self.agents[agent].media.warm() == Some(leg);
         if works && self.live_calls(agent).any(missed) {
             self.reprieve(now, agent, "The agent is heard again.");
@@ -138,7 +156,7 @@ impl Task {
     }
 }
 
-/// How long an agent whose socket closed may be silent: packets come every 20 ms.
+/// How long an agent in doubt may be silent: packets come every 20 ms.
 const PROOF_OF_LIFE: Duration = Duration::from_millis(150);
 
 /// How much sooner than by its length a prompt may be told to be over: frames are 20 ms.

@@ -2,10 +2,11 @@
 
 use super::dialling::Asker;
 use super::task::Task;
-use super::{Api, Health, LineKind, LineView};
+use super::{Api, Health, LineKind, LineView, TrunkWay, Usage};
 use crate::agent::Connection;
 use crate::agent::wire::AgentView;
 use crate::call::CallId;
+use crate::call::expectation::Expectations;
 use crate::clock::Moment;
 use crate::http::problem::Problem;
 
@@ -70,16 +71,20 @@ impl Task {
             let token = token.map(|token| of(LineKind::Token, "token", &token.connection));
             lines.extend(sip.into_iter().chain(token));
         }
-        let trunks = self.trunks.iter().map(|trunk| LineView {
-            id: trunk.config.name.clone(),
-            kind: LineKind::Trunk,
-            // Its socket is bound, or the program would not run; the peer isn't asked yet.
-            up: true,
-            detail: None,
-            since: self.started.epoch_ms,
-        });
-        lines.extend(trunks);
+        lines.extend(self.trunks.iter().map(TrunkWay::view));
         lines
+    }
+
+    fn usage(&self) -> Usage {
+        let sip = self.endpoint.counts();
+        let workers = self.engine.counters();
+        Usage {
+            dialogs: sip.dialogs,
+            transactions: sip.client_transactions + sip.server_transactions,
+            expectations: self.expectations.iter().map(Expectations::count).sum(),
+            legs: workers.iter().map(|worker| worker.legs).sum(),
+            bridges: workers.iter().map(|worker| worker.bridges).sum(),
+        }
     }
 
     fn health(&self) -> Health {
@@ -95,6 +100,7 @@ impl Task {
                 .values()
                 .filter(|placed| placed.call.is_up())
                 .count(),
+            usage: self.usage(),
         }
     }
 }

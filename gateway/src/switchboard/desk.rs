@@ -1,5 +1,7 @@
 //! What an agent's browser asks for.
 
+use std::time::Duration;
+
 use media::{LegId, Tones, TonesError};
 use serde_json::json;
 
@@ -153,7 +155,7 @@ impl Task {
                 agent = self.agents[agent].config.id,
                 "the agent's browser is gone; it is waited for"
             );
-            self.doubt(now, agent);
+            self.doubt(now, agent, Duration::ZERO);
         }
     }
 
@@ -163,6 +165,9 @@ impl Task {
             agent = self.agents[agent].config.id,
             "the agent did not come back"
         );
+        for age in self.asking_for(agent) {
+            self.leave_lost(now, age, agent);
+        }
         let live: Vec<(Age, bool)> = self
             .live_calls(agent)
             .map(|(age, placed)| (age, placed.call.rings_at_desk()))
@@ -358,8 +363,13 @@ impl Task {
         };
         let state = placed.call.view().state;
         let rings = placed.call.rings_at_desk();
-        let wrong = |what: &str| Problem::conflict(format!("The call is {}; {what}", words(state)));
         use crate::agent::wire::CallState as S;
+        let stands = match (state, rings) {
+            // The customer hears the last words.
+            (S::RingingIn, false) => "about to end",
+            _ => words(state),
+        };
+        let wrong = |what: &str| Problem::conflict(format!("The call is {stands}; {what}"));
         let input = match action {
             Action::Answer if rings => {
                 self.answer_at(now, age, agent)?;

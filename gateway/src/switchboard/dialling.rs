@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::invites::RING;
-use super::task::{Age, Desks, Entry, Route, Task, WhenAsked, line_of};
+use super::task::{Age, Desks, Entry, Placed, Route, Task, WhenAsked, line_of};
 use crate::agent::wire::{CallView, Dial, Order, Peer};
 use crate::agent::{AVAILABLE, readiness};
 use crate::call::number::Number;
@@ -60,11 +60,17 @@ impl Task {
                 ));
             }
         };
-        self.hold_others(now, agent, via == OZONETEL)?;
+        let others = self.others(agent, via == OZONETEL)?;
         // Dialling again is the agent's word that the last call's wrap-up is done.
         let wrapping: Vec<Age> = self.open_calls(agent).map(|(age, _)| age).collect();
         for age in wrapping {
             self.feed(now, age, Input::Redialled);
+        }
+        if dial.order == Order::AgentFirst {
+            // Whoever the agent talks to waits with music.
+            for other in others {
+                self.feed(now, other, Input::Hold(true));
+            }
         }
         let made = Made {
             id: dial.call,
@@ -103,17 +109,15 @@ impl Task {
         }
     }
 
-    /// Whoever the agent talks to is put on hold before another is called.
-    fn hold_others(&mut self, now: Moment, agent: usize, by_platform: bool) -> Result<(), Problem> {
-        let live: Vec<(Age, Route, bool)> = self
-            .live_calls(agent)
-            .map(|(age, placed)| (age, placed.route, placed.call.is_connected()))
-            .collect();
+    /// The agent's other calls, if there is room for one more beside them.
+    fn others(&self, agent: usize, by_platform: bool) -> Result<Vec<Age>, Problem> {
+        let live: Vec<(Age, &Placed)> = self.live_calls(agent).collect();
         let room = live.len() < self.config.limits.calls_per_agent;
-        let platforms = |(_, route, _): &(Age, Route, bool)| matches!(route, Route::Line(_));
+        let platforms = |(_, placed): &(Age, &Placed)| matches!(placed.route, Route::Line(_));
         // The platform has one call for an agent at a time.
         let taken = by_platform && live.iter().any(platforms);
-        if !room || taken || live.iter().any(|(_, _, connected)| !connected) {
+        let under_way = live.iter().any(|(_, placed)| !placed.call.is_connected());
+        if !room || taken || under_way {
             return Err(Problem::new(
                 "agent-busy",
                 "The agent has a call",
@@ -121,10 +125,7 @@ impl Task {
                 "The agent has a call already; end it first.",
             ));
         }
-        for (age, _, _) in live {
-            self.feed(now, age, Input::Hold(true));
-        }
-        Ok(())
+        Ok(live.into_iter().map(|(age, _)| age).collect())
     }
 
     fn may_dial(&self, now: Moment, agent: usize, order: Order) -> Result<(), Problem> {
@@ -186,8 +187,9 @@ impl Task {
                     format!("There is no trunk {via:?}."),
                 )
             })?;
-            if self.trunks[trunk].peer.is_none() {
-                return Err(down(format!("The trunk {via} has no peer to call out to.")));
+            let obstacle = self.trunks[trunk].obstacle();
+            if let Some(words) = obstacle.or_else(|| self.trunk_full(trunk)) {
+                return Err(down(words));
             }
             return Ok((Route::Trunk(trunk), false));
         }

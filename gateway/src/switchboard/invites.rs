@@ -1,5 +1,6 @@
 //! INVITEs that come in: the one that a dial caused, strays on a line, and calls over a trunk.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
 use super::task::{Desks, Entry, Route, Task, WhenAsked};
-use crate::agent::readiness;
 use crate::agent::wire::{Order, Peer};
+use crate::agent::{AVAILABLE, readiness};
 use crate::call::CallId;
 use crate::call::expectation::{Evidence, Expectation, Fate};
 use crate::call::ringing::Ringing;
@@ -23,6 +24,22 @@ struct Refusal {
     status: u16,
     phrase: &'static str,
     because: &'static str,
+}
+
+/// Why no call may ring at an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    Busy,
+    Away,
+}
+
+/// Whom a route's call may ask.
+#[derive(Debug, Default)]
+struct Askable {
+    /// In the route's order; some may have no room yet.
+    agents: Vec<usize>,
+    free: BTreeSet<usize>,
+    refusal: Option<Refusal>,
 }
 
 impl Task {
@@ -45,8 +62,13 @@ impl Task {
             tracing::debug!(call = %expected.call, ?matched, "an INVITE is an expected one");
             return self.meet(now, agent, expected, dialog, invite);
         }
-        if let Err(refusal) = self.admit(agent) {
-            return self.refuse(now, dialog, refusal);
+        if self.open.len() >= self.config.limits.calls {
+            return self.refuse(now, dialog, TOO_MANY);
+        }
+        match self.admit(agent) {
+            Ok(()) => {}
+            Err(Obstacle::Busy) => return self.refuse(now, dialog, BUSY),
+            Err(Obstacle::Away) => return self.refuse(now, dialog, AWAY),
         }
         let auto = match self.agents[agent].config.auto_answer {
             AutoAnswer::All | AutoAnswer::Inbound => true,
@@ -79,7 +101,7 @@ impl Task {
         let found = self
             .trunks
             .iter()
-            .position(|trunk| trunk.socket == socket && trunk.admits(peer));
+            .position(|trunk| trunk.takes(socket, peer));
         let Some(trunk) = found else {
             return self.refuse(now, dialog, NO_ROUTE);
         };
@@ -95,21 +117,25 @@ impl Task {
         else {
             return self.refuse(now, dialog, NO_ROUTE);
         };
-        let (asked, refusal) = self.askable(route);
-        let refusal = match asked.is_empty() {
-            true => Some(refusal.unwrap_or(NO_ROUTE)),
-            false => None,
-        };
+        let asked = self.askable(route);
         // Somebody's call it is, even if nobody can be asked.
         let first = self.agent_index(&route.agents[0]);
-        let Some(agent) = asked.first().copied().or(first) else {
+        let Some(agent) = asked.agents.first().copied().or(first) else {
             return self.refuse(now, dialog, NO_ROUTE);
         };
-        let ringing = Ringing::new(route.strategy, route.turn, &asked, now.instant);
+        // Without a word of ours, a caller is better off with the network's own busy tone.
+        let waits = !asked.free.is_empty() || spoken(&route.greeting) == Spoken::Aloud;
+        let refusal = asked.refusal.or((!waits).then_some(BUSY));
         let entry = Entry {
             agent,
             desks: match refusal {
-                None => Desks::Ringing(ringing),
+                None => Desks::Ringing(Ringing::new(
+                    route.strategy,
+                    route.turn,
+                    &asked.agents,
+                    &asked.free,
+                    now.instant,
+                )),
                 Some(_) => Desks::None,
             },
             when_asked: WhenAsked::Ring,
@@ -129,19 +155,24 @@ impl Task {
         }
     }
 
-    /// Who of a route's agents can be asked now; if nobody, why the first can't.
-    fn askable(&self, route: &config::Route) -> (Vec<usize>, Option<Refusal>) {
-        let mut first = None;
-        let mut asked = Vec::new();
+    fn askable(&self, route: &config::Route) -> Askable {
+        let mut askable = Askable::default();
+        let mut away = None;
         for agent in route.agents.iter().filter_map(|id| self.agent_index(id)) {
             match self.admit(agent) {
-                Ok(()) => asked.push(agent),
-                Err(refusal) => {
-                    first.get_or_insert(refusal);
+                Ok(()) => {
+                    askable.agents.push(agent);
+                    askable.free.insert(agent);
                 }
+                Err(Obstacle::Busy) => askable.agents.push(agent),
+                Err(Obstacle::Away) => away = Some(AWAY),
             }
         }
-        (asked, first)
+        askable.refusal = match self.open.len() >= self.config.limits.calls {
+            true => Some(TOO_MANY),
+            false => away.filter(|_| askable.agents.is_empty()),
+        };
+        askable
     }
 
     /// Nobody can be asked: a route that greets its callers doesn't hang up on them without a word.
@@ -170,17 +201,13 @@ impl Task {
     }
 
     /// Whether another call may ring at this agent.
-    fn admit(&self, agent: usize) -> Result<(), Refusal> {
-        if self.open.len() >= self.config.limits.calls {
-            return Err(TOO_MANY);
+    pub(super) fn admit(&self, agent: usize) -> Result<(), Obstacle> {
+        let shown = &self.agents[agent];
+        if readiness::can_talk(shown).is_err() || shown.status.name != AVAILABLE {
+            return Err(Obstacle::Away);
         }
         if self.open_calls(agent).count() >= self.config.limits.calls_per_agent {
-            return Err(BUSY);
-        }
-        if readiness::can_talk(&self.agents[agent]).is_err()
-            || self.agents[agent].status.name != crate::agent::AVAILABLE
-        {
-            return Err(AWAY);
+            return Err(Obstacle::Busy);
         }
         Ok(())
     }
@@ -205,6 +232,7 @@ impl Task {
         self.dialogs.insert(dialog, age);
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.dialog = Some(dialog);
+            placed.invited = Some(now.instant);
         }
         let offer = offer_of(invite);
         self.feed(now, age, Input::Expected { offer });

@@ -54,6 +54,10 @@ impl Task {
         dial: Dial,
         asker: Asker,
     ) -> Result<CallView, Problem> {
+        // A page repeats a dial that it got no answer to, and its call is over with the process that had it.
+        if self.store.ended_at_start(&dial.call) {
+            return Err(Problem::conflict(Termination::restarted().detail));
+        }
         let asked = dial.clone();
         let result = self.dial_by(now, agent, dial, asker);
         if let Err(problem) = &result

@@ -67,7 +67,10 @@ impl Task {
                 leg,
                 received,
                 sent,
-            } => tracing::debug!(%leg, ?received, ?sent, "audio"),
+            } => {
+                tracing::debug!(%leg, ?received, ?sent, "audio");
+                self.handle_audio(now, leg, received.since_last);
+            }
             Event::Level { leg, level } => tracing::trace!(%leg, %level, "the microphone's level"),
             Event::Digit { leg, .. } => tracing::debug!(%leg, "a digit was pressed"),
             Event::Failed { leg, failure } => self.handle_failure(now, leg, failure),
@@ -312,6 +315,18 @@ impl Task {
         }
     }
 
+    /// A browser sends packets all the time, muted or not; one that doesn't leaves the customer alone.
+    fn handle_audio(&mut self, now: Moment, leg: LegId, since_last: Option<Duration>) {
+        let Some(silent) = since_last.filter(|silent| *silent >= SUSPICIOUS) else {
+            return;
+        };
+        if let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied()
+            && self.agents[agent].media.leg() == Some(leg)
+        {
+            self.doubt(now, agent, silent);
+        }
+    }
+
     /// The first packet of a side is the first audio towards the other.
     fn handle_heard(&mut self, now: Moment, leg: LegId) {
         if let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied() {
@@ -331,8 +346,20 @@ impl Task {
             }
             None => return,
         };
-        if let Some(bridged) = self.calls.get(&age).and_then(|placed| placed.bridged) {
-            self.metrics.first_audio(towards, now.instant - bridged);
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
+        };
+        let Some(bridged) = placed.bridged else {
+            return;
+        };
+        let waited = now.instant.saturating_duration_since(bridged);
+        // A hold and a reload join the legs again; only the first time is the answer's.
+        if placed.unheard.contains(&towards) {
+            placed.unheard.retain(|side| *side != towards);
+            self.metrics.first_audio(towards, waited);
+        }
+        if towards == Side::Agent && placed.call.is_connected() {
+            self.metrics.dead_air(towards, waited);
         }
     }
 }
@@ -342,3 +369,6 @@ const ICE_RECOVERY: Duration = Duration::from_secs(10);
 
 /// How long the BYE may take that explains why the peer closed its audio; a registrar resends for longer, but nobody should sit in silence.
 const BYE_ON_ITS_WAY: Duration = Duration::from_secs(2);
+
+/// Longer than any gap between an agent's packets that is no loss.
+const SUSPICIOUS: Duration = Duration::from_millis(500);

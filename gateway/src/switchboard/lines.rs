@@ -1,7 +1,5 @@
 //! SIP between the sockets and the calls: what comes in, what goes out, and who it is for.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use signaling::{
     Body, Ended, Event, Flow, IncomingInvite, LineDown, LineId, SocketId, Source, Transmit,
@@ -14,6 +12,7 @@ use crate::agent::ConnectionState;
 use crate::agent::wire::{self, NoticeKind};
 use crate::call::state::{DialogEnd, Input, OZONETEL};
 use crate::clock::Moment;
+use crate::config::Carrier;
 use crate::metrics::Way;
 use crate::transport;
 
@@ -21,14 +20,6 @@ impl Task {
     pub(super) fn handle_transport(&mut self, now: Moment, event: transport::Event) {
         match event {
             transport::Event::Message { flow, bytes } => {
-                if let Flow::Datagram { socket, peer } = flow
-                    && !self.admits(socket, peer)
-                {
-                    // A stranger hears nothing: to a scanner the port looks dead.
-                    self.metrics.sip_request("other", Way::In, "stranger");
-                    tracing::debug!(%peer, "a datagram from an address that no trunk lists was dropped");
-                    return;
-                }
                 self.count(&bytes, flow, Way::In);
                 self.endpoint.handle_message(now.instant, flow, bytes);
             }
@@ -58,6 +49,18 @@ impl Task {
                     self.set_line(now, line, ConnectionState::Down(cause));
                 }
             }
+            transport::Event::ConnectionClosed {
+                socket,
+                peer,
+                cause,
+            } => {
+                tracing::debug!(%peer, cause, "a trunk's connection is gone");
+                self.endpoint
+                    .handle_connection_closed(now.instant, socket, peer);
+            }
+            transport::Event::Resolved { trunk, targets } => {
+                self.handle_resolved(now, trunk, targets);
+            }
             transport::Event::LineConnectFailed { line, cause } => {
                 self.metrics.line_reconnected(OZONETEL, "not-connected");
                 self.set_line(now, line, ConnectionState::Down(cause));
@@ -71,6 +74,16 @@ impl Task {
             Event::LineDown { line, cause } => {
                 self.set_line(now, line, ConnectionState::Down(words(&cause)));
             }
+            Event::TrunkUp { trunk, .. } => self.trunk_registered(now, trunk),
+            Event::TrunkDown { trunk, cause } => self.trunk_unregistered(now, trunk, &cause),
+            Event::Peer {
+                peer,
+                reachability,
+                status,
+            } => self.peer_changed(now, peer, reachability, status),
+            Event::Failover { dialog, cause } => {
+                tracing::info!(%dialog, ?cause, "a peer can't take the call; the next is asked");
+            }
             Event::Invite {
                 dialog,
                 source,
@@ -78,6 +91,9 @@ impl Task {
             } => match source {
                 Source::Line(line) => self.handle_line_invite(now, line, dialog, &invite),
                 Source::Socket { socket, peer } => {
+                    if !self.admit_trunk_call(now, socket, peer, dialog) {
+                        return;
+                    }
                     self.handle_trunk_invite(now, socket, peer, dialog, &invite);
                 }
             },
@@ -263,12 +279,6 @@ impl Task {
         self.show_agent(now, agent);
     }
 
-    fn admits(&self, socket: SocketId, peer: SocketAddr) -> bool {
-        self.trunks
-            .iter()
-            .any(|trunk| trunk.socket == socket && trunk.admits(peer))
-    }
-
     fn count(&self, bytes: &Bytes, flow: Flow, way: Way) {
         let line = bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next();
         let Some(line) = line.and_then(|line| std::str::from_utf8(line).ok()) else {
@@ -287,9 +297,15 @@ impl Task {
         }
     }
 
+    fn carrier(&self, socket: SocketId) -> Option<Carrier> {
+        let mut sockets = self.trunks.iter().flat_map(|trunk| &trunk.sockets);
+        Some(sockets.find(|ours| ours.id == socket)?.carrier)
+    }
+
     fn transport(&self, flow: Flow) -> &'static str {
         match flow {
             Flow::Datagram { .. } => "udp",
+            Flow::Connection { socket, .. } => self.carrier(socket).map_or("tcp", Carrier::name),
             Flow::Stream(stream) => self
                 .streams
                 .get(&stream)
@@ -352,14 +368,13 @@ fn end(cause: Ended) -> DialogEnd {
     }
 }
 
-fn words(cause: &LineDown) -> String {
+pub(super) fn words(cause: &LineDown) -> String {
     match cause {
         LineDown::Rejected { status, reason } => {
             format!("the registrar refused the registration ({status} {reason})")
         }
         LineDown::WrongPassword => {
-            "the registrar does not accept the extension's password; it is not tried again"
-                .to_owned()
+            "the registrar does not accept the password; it is not tried again".to_owned()
         }
         LineDown::TimedOut => "the registrar does not answer".to_owned(),
         LineDown::FlowLost => "the connection was closed".to_owned(),

@@ -1,5 +1,7 @@
 //! At whose desks a call rings, and what the others are told.
 
+use std::collections::BTreeSet;
+
 use super::task::{Age, Desks, Task};
 use crate::agent::wire::{EndedBy, EndedView, Event};
 use crate::call::ringing::{Change, Left};
@@ -19,6 +21,7 @@ impl Task {
         placed.desks = Desks::One;
         placed.agent = agent;
         placed.call.agent = self.agents[agent].config.id.clone();
+        self.at_desk[agent].insert(age);
         if rung.len() > 1 {
             placed.call.tell(now, format!("{name} answered."));
         }
@@ -44,6 +47,7 @@ impl Task {
         told: EndedView,
         cause: Input,
     ) {
+        let free = self.free_for(age);
         let Some(placed) = self.calls.get_mut(&age) else {
             return;
         };
@@ -51,7 +55,7 @@ impl Task {
             return self.feed(now, age, cause);
         };
         let mut changes = Vec::new();
-        match ringing.leave(agent, now.instant, &mut changes) {
+        match ringing.leave(agent, &free, now.instant, &mut changes) {
             Left::Nobody => {
                 placed.desks = Desks::One;
                 placed.agent = agent;
@@ -72,13 +76,52 @@ impl Task {
 
     /// Whose turn it is changes with time.
     pub(super) fn turn(&mut self, now: Moment, age: Age) {
+        let free = self.free_for(age);
         let mut changes = Vec::new();
         if let Some(placed) = self.calls.get_mut(&age)
             && let Desks::Ringing(ringing) = &mut placed.desks
         {
-            ringing.handle_timeout(now.instant, &mut changes);
+            ringing.handle_timeout(&free, now.instant, &mut changes);
         }
         self.ring_on(now, age, changes);
+    }
+
+    /// Agents have room for a call: whoever waits for the longest is first.
+    pub(super) fn ring_more(&mut self, now: Moment) {
+        let waiting: Vec<Age> = self.ringing.iter().copied().collect();
+        for age in waiting {
+            let free = self.free_for(age);
+            let mut changes = Vec::new();
+            match self.calls.get_mut(&age).map(|placed| &mut placed.desks) {
+                Some(Desks::Ringing(ringing)) => {
+                    ringing.handle_room(&free, now.instant, &mut changes);
+                }
+                Some(Desks::One | Desks::None) | None => {
+                    self.ringing.remove(&age);
+                }
+            }
+            self.ring_on(now, age, changes);
+        }
+    }
+
+    /// The calls that ask for an agent, whether or not they ring there now.
+    pub(super) fn asking_for(&self, agent: usize) -> Vec<Age> {
+        let asks = |age: &Age| match self.calls.get(age).map(|placed| &placed.desks) {
+            Some(Desks::Ringing(ringing)) => ringing.candidates().any(|one| one == agent),
+            Some(Desks::One | Desks::None) | None => false,
+        };
+        self.ringing.iter().copied().filter(asks).collect()
+    }
+
+    /// Who of those that a call asks for has room for it.
+    fn free_for(&self, age: Age) -> BTreeSet<usize> {
+        match self.calls.get(&age).map(|placed| &placed.desks) {
+            Some(Desks::Ringing(ringing)) => ringing
+                .candidates()
+                .filter(|agent| self.admit(*agent).is_ok())
+                .collect(),
+            Some(Desks::One | Desks::None) | None => BTreeSet::new(),
+        }
     }
 
     fn ring_on(&mut self, now: Moment, age: Age, changes: Vec<Change>) {
@@ -122,6 +165,7 @@ impl Task {
         if !self.at_desk[agent].remove(&age) {
             return;
         }
+        self.freed = true;
         let Some(placed) = self.calls.get(&age) else {
             return;
         };

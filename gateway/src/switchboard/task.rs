@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media::{AudioCodec, Engine, LegId, RequestId, WorkerCounters};
-use signaling::{DialogId, Endpoint, LineId, SocketId, StreamId, Transport};
+use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
 use super::ledger::Mark;
-use super::{ConnectionId, Input};
+use super::{ConnectionId, Input, TrunkWay};
 use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
@@ -22,11 +22,11 @@ use crate::call::expectation::Expectations;
 use crate::call::ringing::Ringing;
 use crate::call::state::{self, Call};
 use crate::clock::Moment;
-use crate::config::{Config, Trunk};
-use crate::metrics::Metrics;
+use crate::config::Config;
+use crate::metrics::{Metrics, Side};
 use crate::prompts::Prompts;
 use crate::store::{Disposition, Store};
-use crate::transport::Transports;
+use crate::transport::{Losses, Transports};
 
 /// What the task is made of, in the order in which it is built.
 #[derive(Debug)]
@@ -44,22 +44,6 @@ pub struct Parts {
     pub prompts: Prompts,
     /// What each route says, in the order of the routes.
     pub route_prompts: Vec<Prompts>,
-}
-
-/// A trunk, its socket, and where its calls go.
-#[derive(Debug)]
-pub struct TrunkWay {
-    pub config: Trunk,
-    pub socket: SocketId,
-    /// `None` for a trunk that only calls in.
-    pub peer: Option<std::net::SocketAddr>,
-}
-
-impl TrunkWay {
-    /// Whether its peer or its list of addresses allows this one.
-    pub fn admits(&self, source: std::net::SocketAddr) -> bool {
-        self.config.admits(source.ip()) || self.peer.is_some_and(|peer| peer.ip() == source.ip())
-    }
 }
 
 /// The owner of calls, agents, lines and trunks.
@@ -87,9 +71,13 @@ pub struct Task {
     pub(super) open: BTreeSet<Age>,
     /// Those of them that each agent's desk shows, in the order of the agents.
     pub(super) at_desk: Vec<BTreeSet<Age>>,
+    /// Those of them that ring, or did a moment ago.
+    pub(super) ringing: BTreeSet<Age>,
+    /// An agent may have room for a call who had none.
+    pub(super) freed: bool,
     call_deadlines: Agenda<Age>,
     session_deadlines: Agenda<usize>,
-    /// Agents whose socket closed in a talk: until when their audio may show that they are there.
+    /// Agents in a talk who may be gone: until when their audio may show that they are there.
     pub(super) doubts: Agenda<usize>,
     /// Agents whose session may have got another deadline.
     stirred: BTreeSet<usize>,
@@ -108,9 +96,12 @@ pub struct Task {
     /// Legs whose closing found the engine's ring full.
     pub(super) unclosed: Vec<LegId>,
     next_age: u64,
+    /// Numbers of trunks' peers, never reused.
+    pub(super) last_peer: u32,
     last_request: u64,
     sampled: Instant,
     pub(super) counted: Vec<WorkerCounters>,
+    pub(super) losses: Losses,
     pub(super) started: Moment,
 }
 
@@ -137,6 +128,8 @@ pub(super) struct Placed {
     pub played_from: Option<Instant>,
     /// The customer is up and hears nothing.
     pub silent_since: Option<Instant>,
+    /// The sides to whom no first audio has come.
+    pub unheard: Vec<Side>,
     /// The agent's audio path is gone; the call ends with it unless it comes back in time.
     pub without_agent: Option<Doom>,
     /// The customer's, likewise.
@@ -146,6 +139,8 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
+    /// When the INVITE came that the dial was for.
+    pub invited: Option<Instant>,
     /// What the agent, or a back end, said came of it.
     pub disposition: Option<Disposition>,
     /// What the store has of it.
@@ -300,6 +295,8 @@ impl Task {
             ages: HashMap::new(),
             open: BTreeSet::new(),
             at_desk,
+            ringing: BTreeSet::new(),
+            freed: false,
             call_deadlines: Agenda::new(),
             session_deadlines: Agenda::new(),
             doubts: Agenda::new(),
@@ -314,9 +311,11 @@ impl Task {
             pending: VecDeque::new(),
             unclosed: Vec::new(),
             next_age: 0,
+            last_peer: 0,
             last_request: 0,
             sampled: now.instant,
             counted: Vec::new(),
+            losses: Losses::default(),
             started: now,
         }
     }
@@ -325,9 +324,13 @@ impl Task {
     pub async fn run(
         mut self,
         mut inputs: mpsc::Receiver<Input>,
+        mut arrivals: mpsc::Receiver<Input>,
         mut media: mpsc::Receiver<media::Event>,
         mut stop: oneshot::Receiver<()>,
     ) {
+        let now = Moment::read();
+        self.start_trunks(now);
+        self.settle(now);
         loop {
             let due = self.poll_timeout();
             let deadline = tokio::time::Instant::from_std(due);
@@ -335,7 +338,7 @@ impl Task {
                 biased;
                 _ = &mut stop => break,
                 Some(event) = media.recv() => Some(Input::Media(event)),
-                Some(input) = inputs.recv() => Some(input),
+                Some(input) = either(&mut inputs, &mut arrivals) => Some(input),
                 () = tokio::time::sleep_until(deadline) => None,
             };
             let now = Moment::read();
@@ -349,7 +352,7 @@ impl Task {
                 self.settle(now);
             }
         }
-        self.shut_down(&mut inputs).await;
+        self.shut_down(&mut inputs, &mut arrivals).await;
     }
 
     fn handle(&mut self, now: Moment, input: Input) {
@@ -382,8 +385,7 @@ impl Task {
             self.close_leg(leg);
         }
         for agent in self.doubts.due(now.instant) {
-            self.doubts.set(agent, None);
-            self.doom(now, agent);
+            self.believe(now, agent);
         }
         for agent in self.session_deadlines.due(now.instant) {
             self.session_due(now, agent);
@@ -391,6 +393,7 @@ impl Task {
         if now.instant >= self.sampled + SAMPLE {
             self.sampled = now.instant;
             self.sample();
+            self.sample_sockets();
             for expectations in &mut self.expectations {
                 expectations.expire(now.instant);
             }
@@ -421,7 +424,7 @@ impl Task {
         }
     }
 
-    /// Carries on until nobody has anything to do at once.
+    /// Carries on until nobody has anything to do at once, then shows what changed.
     fn settle(&mut self, now: Moment) {
         loop {
             if let Some((age, input)) = self.pending.pop_front() {
@@ -435,10 +438,13 @@ impl Task {
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
             } else {
-                break;
+                self.publish(now);
+                if !std::mem::take(&mut self.freed) {
+                    return;
+                }
+                self.ring_more(now);
             }
         }
-        self.publish(now);
     }
 
     /// Feeds a call at once; its further inputs follow in order.
@@ -478,16 +484,21 @@ impl Task {
             prompts: entry.prompts,
             played_from: None,
             silent_since: None,
+            unheard: vec![Side::Agent, Side::Customer],
             without_agent: None,
             without_customer: None,
             shown: None,
             told: 0,
             set_up: SetUp::Awaited(now.instant),
+            invited: None,
             disposition: None,
             marked: None,
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
+        }
+        if let Desks::Ringing(_) = placed.desks {
+            self.ringing.insert(age);
         }
         self.calls.insert(age, placed);
         self.carry_out(now, age, actions);
@@ -539,6 +550,7 @@ impl Task {
     /// Tells the agent's browser how the agent stands.
     pub(super) fn show_agent(&mut self, now: Moment, agent: usize) {
         let view = self.agents[agent].view();
+        self.freed = true;
         self.tell_agent(now, agent, Event::Agent { agent: view });
     }
 
@@ -556,8 +568,9 @@ impl Task {
             let desks = placed.desks();
             if placed.call.is_closed() {
                 self.open.remove(&age);
+                self.ringing.remove(&age);
                 for agent in &desks {
-                    self.at_desk[*agent].remove(&age);
+                    self.freed |= self.at_desk[*agent].remove(&age);
                 }
                 self.call_deadlines.set(age, None);
             } else {
@@ -612,7 +625,11 @@ impl Task {
     }
 
     /// Ends everything politely, within a bound.
-    async fn shut_down(mut self, inputs: &mut mpsc::Receiver<Input>) {
+    async fn shut_down(
+        mut self,
+        inputs: &mut mpsc::Receiver<Input>,
+        arrivals: &mut mpsc::Receiver<Input>,
+    ) {
         let now = Moment::read();
         let live: Vec<Age> = self
             .calls
@@ -625,6 +642,7 @@ impl Task {
             self.feed(now, age, state::Input::Shutdown);
         }
         self.settle(now);
+        self.unregister_trunks(now);
         for index in 0..self.agents.len() {
             self.endpoint.unregister(now.instant, line_of(index));
             if let Some(session) = &mut self.agents[index].session {
@@ -637,7 +655,7 @@ impl Task {
         while self.endpoint.counts().client_transactions > 0 {
             let deadline = tokio::time::Instant::from_std(self.poll_timeout()).min(over);
             let input = tokio::select! {
-                Some(input) = inputs.recv() => Some(input),
+                Some(input) = either(inputs, arrivals) => Some(input),
                 () = tokio::time::sleep_until(deadline) => None,
             };
             if tokio::time::Instant::now() >= over {
@@ -653,6 +671,18 @@ impl Task {
         }
         let lived = Moment::read().instant - self.started.instant;
         tracing::info!(lived_s = lived.as_secs(), "stopped");
+    }
+}
+
+/// Takes turns by chance: what trunks' connections bring can't keep the rest waiting, however much they bring.
+async fn either(
+    inputs: &mut mpsc::Receiver<Input>,
+    arrivals: &mut mpsc::Receiver<Input>,
+) -> Option<Input> {
+    tokio::select! {
+        Some(input) = inputs.recv() => Some(input),
+        Some(input) = arrivals.recv() => Some(input),
+        else => None,
     }
 }
 

@@ -125,6 +125,7 @@ impl Line {
             queue: queue.clone(),
             queued: queued.clone(),
             hangup,
+            serial: stream.0,
         };
         lock(&self.registry.streams).insert(stream, entry);
         let connected = Event::LineConnected {

@@ -1,3 +1,5 @@
+mod connections;
+
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -311,9 +313,14 @@ impl Fixture {
     }
 
     fn with(patience: Patience) -> Self {
+        Self::timed(patience, Times::default())
+    }
+
+    fn timed(patience: Patience, times: Times) -> Self {
         let (inputs, events) = mpsc::channel(QUEUE);
+        let registry = Registry::new(inputs.clone(), inputs, Gate::new(20));
         Self {
-            transports: Transports::with_patience(inputs, patience),
+            transports: Transports::with_patience(registry, patience, times),
             events,
         }
     }
@@ -330,6 +337,7 @@ impl Fixture {
 
     async fn bind(&mut self) -> SocketAddr {
         let any = "127.0.0.1:0".parse().expect("an address");
+        self.transports.admit(SocketId(1), loopback());
         self.transports
             .bind_udp(SocketId(1), any)
             .await
@@ -371,10 +379,15 @@ impl Fixture {
     }
 }
 
+fn loopback() -> Vec<IpNet> {
+    vec!["127.0.0.0/8".parse().expect("a network")]
+}
+
 /// A TLS server with a certificate that it signed itself.
 struct Registrar {
     listener: TcpListener,
     acceptor: tokio_rustls::TlsAcceptor,
+    server: Arc<rustls::ServerConfig>,
     pem: String,
 }
 
@@ -392,9 +405,11 @@ impl Registrar {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], private.into())
             .expect("they belong together");
+        let server = Arc::new(server);
         Self {
             listener: TcpListener::bind("127.0.0.1:0").await.expect("a port"),
-            acceptor: tokio_rustls::TlsAcceptor::from(Arc::new(server)),
+            acceptor: tokio_rustls::TlsAcceptor::from(server.clone()),
+            server,
             pem: certificate.pem(),
         }
     }

@@ -1,4 +1,5 @@
-//! TLS towards lines and token sockets: the system's trust anchors, and one more where configured.
+//! TLS towards lines, trunks and token sockets: the system's trust anchors, and one more where configured. And the
+//! certificate that we show to trunks' peers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,10 +8,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig,
+    SignatureScheme,
 };
 
 /// Why there is no TLS configuration.
@@ -18,6 +20,8 @@ use rustls::{
 pub enum TlsError {
     #[error("{} holds no certificate that can be trusted: {cause}", path.display())]
     TrustAnchor { path: PathBuf, cause: String },
+    #[error("{} can't be used as a certificate: {cause}", path.display())]
+    Certificate { path: PathBuf, cause: String },
     #[error("{0}")]
     Unsupported(#[from] Error),
 }
@@ -68,6 +72,29 @@ pub fn client_config(extra: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError
         }
     };
     Ok(Arc::new(config.with_no_client_auth()))
+}
+
+/// What we show to those who open connections to us.
+///
+/// # Errors
+///
+/// A file can't be read, holds nothing, or the two don't belong together.
+pub fn server_config(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let unusable = |path: &Path, cause: String| TlsError::Certificate {
+        path: path.to_owned(),
+        cause,
+    };
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(chain)
+        .and_then(Iterator::collect)
+        .map_err(|error| unusable(chain, error.to_string()))?;
+    let private =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, error.to_string()))?;
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates, private)
+        .map_err(|error| unusable(chain, error.to_string()))?;
+    Ok(Arc::new(config))
 }
 
 /// Chains as everywhere, and besides a server whose very certificate is listed as an anchor.

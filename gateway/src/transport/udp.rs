@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use signaling::{Flow, SocketId};
@@ -25,6 +25,9 @@ pub(super) async fn receive(socket: SocketId, bound: Arc<UdpSocket>, registry: A
                 continue;
             }
         };
+        if !registry.gate.admits(Instant::now(), socket, peer.ip()) {
+            continue;
+        }
         if length > MESSAGE_AT_MOST {
             registry.too_long.fetch_add(1, Ordering::Relaxed);
             continue;

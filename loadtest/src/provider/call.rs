@@ -156,6 +156,10 @@ impl Call {
     /// INVITE until its final response; returns the 2xx.
     async fn call_agent(&mut self) -> Result<Message, Ending> {
         let offer = self.phone.offer().await.map_err(internal)?;
+        let offer = match self.order.behaviour {
+            Behaviour::Fault { fault } => fault.in_offer(offer),
+            _ => offer,
+        };
         let invite = {
             let lines = self.platform.lines.lock();
             let Some(line) = lines.newest(&self.order.extension, Instant::now()) else {

@@ -14,6 +14,14 @@ pub enum Fault {
     Blacklisted,
     /// `newCall` and the INVITE come first, the reply to the dial later.
     LateReply,
+    /// The INVITE's offer names a certificate that isn't the one shown.
+    WrongFingerprint,
+    /// The INVITE's offer names no certificate at all.
+    NoFingerprint,
+    /// The INVITE's offer holds another ICE password than the one in use.
+    WrongIcePassword,
+    /// The INVITE's offer has nothing that a browser speaks.
+    NoCodec,
 }
 
 impl Fault {
@@ -22,7 +30,12 @@ impl Fault {
         match self {
             Self::DialRefused => Some(REFUSED.to_owned()),
             Self::Blacklisted => Some(format!("{number} is a black listed number")),
-            Self::NoInvite | Self::LateReply => None,
+            Self::NoInvite
+            | Self::LateReply
+            | Self::WrongFingerprint
+            | Self::NoFingerprint
+            | Self::WrongIcePassword
+            | Self::NoCodec => None,
         }
     }
 }

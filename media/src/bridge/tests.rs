@@ -215,6 +215,10 @@ impl Side {
             timestamp: 5_000,
             session: 1,
             report_phase: 0,
+            masters: [
+                crate::sdp::crypto::MasterKey([1; 30]),
+                crate::sdp::crypto::MasterKey([2; 30]),
+            ],
         };
         let first = formats.split(' ').next();
         let mut side = Self {

@@ -28,6 +28,16 @@ impl Random {
         u64::from_be_bytes(*octets)
     }
 
+    /// As many octets.
+    pub fn octets<const N: usize>(&mut self) -> [u8; N] {
+        let mut octets = [0; N];
+        for chunk in octets.chunks_mut(8) {
+            let number = self.number().to_be_bytes();
+            chunk.copy_from_slice(&number[..chunk.len()]);
+        }
+        octets
+    }
+
     /// `length` characters out of 32, 5 bits each: all of them legal in ICE credentials
     /// (RFC 8839 §5.4).
     pub fn word(&mut self, length: usize) -> String {

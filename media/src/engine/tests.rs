@@ -120,6 +120,32 @@ fn an_offer_of_ours_is_answered_by_a_plain_peer() {
 }
 
 #[test]
+fn trunks_with_keys_in_their_descriptions_hear_each_other_across_a_hold() {
+    let ours = Rig::new(22_730..=22_739);
+    let theirs = Rig::new(22_740..=22_749);
+    let (customer, agent) = ours.two_legs();
+    let (far_customer, far_agent) = theirs.two_legs();
+    let offer = ours.offer(customer, PeerKind::Sdes);
+    assert!(offer.contains("RTP/SAVP 8 0 101"), "{offer}");
+    ours.accept_answer(customer, &theirs.answer(far_customer, &offer));
+    let (mut near, mut far) = (Phone::new(), Phone::new());
+    near.accept(&ours.answer(agent, &near.offer(8)));
+    far.accept(&theirs.answer(far_agent, &far.offer(8)));
+    ours.bridge(customer, agent);
+    theirs.bridge(far_customer, far_agent);
+    converse(&mut near, &mut far);
+    ours.expect(|event| *event == Event::Connected { leg: customer });
+    for direction in [Direction::SendOnly, Direction::SendRecv] {
+        let offer = ours
+            .ask(|engine, request| engine.reoffer(customer, request, direction))
+            .expect("an offer");
+        assert!(offer.contains(direction.name()), "{offer}");
+        ours.accept_answer(customer, &theirs.answer(far_customer, &offer));
+    }
+    converse(&mut near, &mut far);
+}
+
+#[test]
 fn wrong_descriptions_are_refused_with_their_reason() {
     let engine = Rig::new(21_500..=21_599);
     let (customer, agent) = engine.two_legs();

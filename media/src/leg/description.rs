@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::path::{Path, Plain, Setup as PathSetup, SourceLock, WebRtc};
+use super::sdes::Role;
 use super::{Leg, LegKind, Life};
 use crate::codec::AudioCodec;
 use crate::peer::{Credentials, IceRole, Peer, host_candidate};
@@ -283,6 +284,7 @@ impl Leg {
         exchange: Exchange,
         now: Instant,
     ) -> Result<(Option<DtlsRole>, Restart), SdpError> {
+        self.check_protection(audio, exchange)?;
         match (&mut self.path, audio.protocol.security()) {
             (Path::Plain(path), Security::None) => {
                 path.point_at(audio);
@@ -294,12 +296,31 @@ impl Leg {
                 self.session
                     .establish(path, dtls, ice, local, exchange, now)
             }
+            (Path::Plain(path), Security::Sdes) => {
+                path.point_at(audio);
+                Ok((None, Restart::None))
+            }
             (Path::Plain(_), Security::Dtls) => Err(SdpError::Unsupported(
-                "a change from RTP/AVP to DTLS within a call".into(),
+                "a change from RTP without DTLS to DTLS within a call".into(),
             )),
-            (Path::WebRtc(_), Security::None) => Err(SdpError::Unsupported(
-                "a change from DTLS to RTP/AVP within a call".into(),
+            (Path::WebRtc(_), Security::None | Security::Sdes) => Err(SdpError::Unsupported(
+                "a change from DTLS to RTP without it within a call".into(),
             )),
+        }
+    }
+
+    /// Takes over SDES's key, and refuses to do without protection that was agreed.
+    fn check_protection(&mut self, audio: &Audio, exchange: Exchange) -> Result<(), SdpError> {
+        let role = match exchange {
+            Exchange::Theirs => Role::Answerer,
+            Exchange::Ours(_) => Role::Offerer,
+        };
+        match (&self.path, audio.protocol.security()) {
+            (Path::Plain(_), Security::Sdes) => self.take_crypto(audio, role),
+            (Path::Plain(_), Security::None) if !self.is_clear() => Err(SdpError::Unsupported(
+                "a change from RTP/SAVP to RTP/AVP within a call".into(),
+            )),
+            (Path::Plain(_) | Path::WebRtc(_), _) => Ok(()),
         }
     }
 
@@ -316,7 +337,14 @@ impl Leg {
             ssrc: Some(Ssrc(self.egress.ssrc.0)),
             dtls: None,
             ice: None,
+            crypto: Vec::new(),
         };
+        if let Path::Plain(_) = self.path
+            && !self.is_clear()
+        {
+            audio.protocol = Protocol::Savp;
+            audio.crypto = self.sdes.lines();
+        }
         match &mut self.path {
             // Two ports, unless the peer proposed one.
             Path::Plain(_) => {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::path::Path;
 use super::{Discard, Leg, Security};
 use crate::quality::Mos;
 use crate::rtcp::{self, Farewell, Item, Ntp, ReportBlock, SenderInfo};
@@ -85,7 +86,10 @@ impl Leg {
             Security::AwaitingKeys => return Err(Discard::NoKeys),
             Security::Keyed(keys) => {
                 let length = keys.0.open_rtcp(packet)?;
-                self.path.latch(from, now);
+                // A plain leg's RTCP comes from a port of its own.
+                if let Path::WebRtc(_) = self.path {
+                    self.path.latch(from, now);
+                }
                 length
             }
             Security::Clear => {

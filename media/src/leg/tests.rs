@@ -1,6 +1,7 @@
 //! A leg in virtual time: what only the passing of time does.
 
 mod descriptions;
+mod sdes;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -251,6 +252,10 @@ fn drawn() -> Drawn {
         timestamp: 1,
         session: 2,
         report_phase: 0,
+        masters: [
+            crate::sdp::crypto::MasterKey([1; 30]),
+            crate::sdp::crypto::MasterKey([2; 30]),
+        ],
     }
 }
 

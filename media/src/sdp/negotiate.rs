@@ -57,11 +57,21 @@ pub fn examine_offer(offer: &str, preference: &[AudioCodec]) -> Result<(), SdpEr
     let description: Description = offer.parse()?;
     let audio = description.audio()?;
     agree_to_offer(audio, preference)?;
-    if audio.protocol.security() == Security::Dtls {
-        audio.dtls.as_ref().ok_or(SdpError::NoFingerprint)?;
-        audio.ice.as_ref().ok_or(SdpError::NoIce)?;
+    match audio.protocol.security() {
+        Security::None => {}
+        Security::Sdes if audio.crypto.is_empty() => return Err(no_crypto()),
+        Security::Sdes => {}
+        Security::Dtls => {
+            audio.dtls.as_ref().ok_or(SdpError::NoFingerprint)?;
+            audio.ice.as_ref().ok_or(SdpError::NoIce)?;
+        }
     }
     Ok(())
+}
+
+/// Nothing of a description's keys can be used.
+pub fn no_crypto() -> SdpError {
+    SdpError::Unsupported("RTP/SAVP without an a=crypto that is understood".into())
 }
 
 /// Chooses from an offer, in the order of `preference`.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use super::crypto::Crypto;
 use super::{
     Audio, Description, Direction, Dtls, Encoding, Fingerprint, Format, Ice, IceImplementation,
     Media, Protocol, Rtcp, SdpError, Setup,
@@ -102,6 +103,7 @@ struct Attributes<'a> {
     password: Option<&'a str>,
     candidates: Vec<&'a str>,
     ice_lite: Option<()>,
+    crypto: Vec<Crypto>,
 }
 
 impl<'a> Attributes<'a> {
@@ -131,6 +133,9 @@ impl<'a> Attributes<'a> {
             "ice-pwd" => self.password = Some(value),
             "ice-lite" => self.ice_lite = Some(()),
             "candidate" => self.add_candidate(attribute),
+            "crypto" if self.crypto.len() < MAX_CRYPTO => {
+                self.crypto.extend(Crypto::parse(value));
+            }
             _ => {
                 if let Some(direction) = Direction::from_name(name) {
                     self.direction = Some(direction);
@@ -194,6 +199,7 @@ impl<'a> Section<'a> {
             ssrc: own.ssrc,
             dtls: own.dtls(session),
             ice,
+            crypto: own.crypto.clone(),
         })
     }
 
@@ -338,5 +344,8 @@ fn excerpt(words: &str) -> String {
 const MAX_LENGTH: usize = 64 * 1024;
 /// ICE limits checks to 100 pairs (RFC 8445 §6.1.2.5); a host with VPNs has a dozen candidates.
 const MAX_CANDIDATES: usize = 32;
+
+/// Phones offer two to four.
+const MAX_CRYPTO: usize = 16;
 
 pub(super) const TELEPHONE_EVENT: &str = "telephone-event";

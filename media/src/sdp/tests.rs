@@ -1,5 +1,6 @@
 //! Descriptions of real peers, and what is written read back.
 
+use super::crypto::{Crypto, MasterKey, Suite};
 use super::negotiate::{agree_to_answer, agree_to_offer, role_for_offer};
 use super::*;
 use crate::srtp::keys::DtlsRole;
@@ -80,8 +81,11 @@ fn what_is_wrong_is_said() {
     assert_eq!(parse(head), Err(SdpError::NoAudio));
     let video = format!("{head}m=video 6000 RTP/AVP 96\r\nm=audio 0 RTP/AVP 8\r\n");
     assert_eq!(parse(&video), Err(SdpError::NoAudio));
-    let sdes = format!("{head}m=audio 6000 RTP/SAVP 8\r\n");
-    assert!(matches!(parse(&sdes), Err(SdpError::Unsupported(_))));
+    let unknown = format!("{head}m=audio 6000 TCP/MRCPv2 8\r\n");
+    assert!(matches!(parse(&unknown), Err(SdpError::Unsupported(_))));
+    let keyless = format!("{head}m=audio 6000 RTP/SAVP 8\r\n");
+    let examined = super::negotiate::examine_offer(&keyless, &BOTH);
+    assert!(matches!(examined, Err(SdpError::Unsupported(_))));
     let port = format!("{head}m=audio 70000 RTP/AVP 8\r\n");
     assert!(matches!(parse(&port), Err(SdpError::Malformed(_))));
     let g729 = parse(&format!("{head}m=audio 6000 RTP/AVP 18\r\n")).expect("legal");
@@ -141,7 +145,13 @@ fn refused() -> impl Strategy<Value = Media> {
 fn audio() -> impl Strategy<Value = Audio> {
     let address = (any::<[u8; 4]>(), 1u16..65_000);
     let address = address.prop_map(|(ip, port)| SocketAddr::new(ip.into(), port));
-    let protocol = prop::sample::select(vec![Protocol::Avp, Protocol::Avpf, Protocol::DtlsSavpf]);
+    let protocol = prop::sample::select(vec![
+        Protocol::Avp,
+        Protocol::Avpf,
+        Protocol::Savp,
+        Protocol::Savpf,
+        Protocol::DtlsSavpf,
+    ]);
     let direction = prop::sample::select(vec![
         Direction::SendRecv,
         Direction::SendOnly,
@@ -157,8 +167,9 @@ fn audio() -> impl Strategy<Value = Audio> {
         prop::option::of(any::<u32>().prop_map(Ssrc)),
         prop::option::of(dtls()),
         prop::option::of(ice()),
+        prop::collection::vec(crypto(), 0..3),
     )
-        .prop_map(|(line, ptime, mid, ssrc, dtls, ice)| {
+        .prop_map(|(line, ptime, mid, ssrc, dtls, ice, crypto)| {
             let (address, protocol, formats, direction, rtcp) = line;
             Audio {
                 address,
@@ -171,6 +182,7 @@ fn audio() -> impl Strategy<Value = Audio> {
                 ssrc,
                 dtls,
                 ice,
+                crypto,
             }
         })
 }
@@ -200,6 +212,15 @@ fn dtls() -> impl Strategy<Value = Dtls> {
             digest: digest.into(),
         },
         setup,
+    })
+}
+
+fn crypto() -> impl Strategy<Value = Crypto> {
+    let suite = prop::sample::select(Suite::ALL.to_vec());
+    (any::<u32>(), suite, any::<[u8; 30]>()).prop_map(|(tag, suite, key)| Crypto {
+        tag,
+        suite,
+        master: MasterKey(key),
     })
 }
 

@@ -48,6 +48,9 @@ impl Display for Audio {
             write!(f, "a=fingerprint:{}\r\n", dtls.fingerprint)?;
             write!(f, "a=setup:{}\r\n", dtls.setup.name())?;
         }
+        for crypto in &self.crypto {
+            write!(f, "a=crypto:{crypto}\r\n")?;
+        }
         if let Some(mid) = &self.mid {
             write!(f, "a=mid:{mid}\r\n")?;
         }

@@ -12,7 +12,7 @@ use super::keys::{Label, Master, Profile};
 
 /// The session keys of one direction for either RTP or RTCP, with their schedules made once.
 pub enum Cipher {
-    /// AES in counter mode and an HMAC-SHA1 tag of 80 bits.
+    /// AES in counter mode and an HMAC-SHA1 tag of 80 or 32 bits.
     CounterMode(Box<CounterMode>),
     /// AES-GCM with its full tag of 128 bits.
     Gcm(Gcm),
@@ -23,6 +23,8 @@ pub struct CounterMode {
     aes: Aes128Enc,
     mac: HmacSha1,
     salt: [u8; 14],
+    /// Octets of the tag.
+    tag: usize,
 }
 
 /// AES-GCM keys.
@@ -43,6 +45,7 @@ pub const RTCP_CLEAR: usize = 8;
 
 const GCM_TAG: usize = 16;
 const HMAC_TAG: usize = 10;
+const SHORT_HMAC_TAG: usize = 4;
 const SRTCP_INDEX: usize = 4;
 /// SRTCP's E flag: the packet is encrypted (RFC 3711 §3.4).
 const ENCRYPTED: u32 = 1 << 31;
@@ -55,7 +58,12 @@ impl Cipher {
             Label::RtpAuthentication,
             Label::RtpSalt,
         ];
-        Self::derive(profile, master, labels)
+        let tag = match profile {
+            Profile::AesCm128HmacSha1_32 => SHORT_HMAC_TAG,
+            Profile::AesCm128HmacSha1_80 => HMAC_TAG,
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => GCM_TAG,
+        };
+        Self::derive(profile, master, labels, tag)
     }
 
     /// Derives the session keys for RTCP.
@@ -65,17 +73,23 @@ impl Cipher {
             Label::RtcpAuthentication,
             Label::RtcpSalt,
         ];
-        Self::derive(profile, master, labels)
+        Self::derive(profile, master, labels, HMAC_TAG)
     }
 
-    fn derive(profile: Profile, master: Master<'_>, [key, mac, salt]: [Label; 3]) -> Self {
+    /// `tag` is an HMAC's length.
+    fn derive(
+        profile: Profile,
+        master: Master<'_>,
+        [key, mac, salt]: [Label; 3],
+        tag: usize,
+    ) -> Self {
         match profile {
-            Profile::AesCm128HmacSha1_80 => {
+            Profile::AesCm128HmacSha1_80 | Profile::AesCm128HmacSha1_32 => {
                 let (mut aes, mut hmac, mut salting) = ([0; 16], [0; 20], [0; 14]);
                 master.derive(key, &mut aes);
                 master.derive(mac, &mut hmac);
                 master.derive(salt, &mut salting);
-                Self::counter_mode(&aes, &hmac, salting)
+                Self::counter_mode(&aes, &hmac, salting, tag)
             }
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => {
                 let (mut gcm, mut salting) = ([0; 32], [0; 12]);
@@ -87,11 +101,12 @@ impl Cipher {
         }
     }
 
-    fn counter_mode(aes: &[u8; 16], hmac: &[u8; 20], salt: [u8; 14]) -> Self {
+    fn counter_mode(aes: &[u8; 16], hmac: &[u8; 20], salt: [u8; 14], tag: usize) -> Self {
         Self::CounterMode(Box::new(CounterMode {
             aes: Aes128Enc::new(aes.into()),
             mac: HmacSha1::new(hmac),
             salt,
+            tag,
         }))
     }
 
@@ -118,7 +133,7 @@ impl Cipher {
     pub fn open_rtp(&self, packet: &mut [u8], clear: usize, index: u64) -> Result<usize, Forged> {
         match self {
             Self::CounterMode(keys) => {
-                let end = body_end(packet, clear, HMAC_TAG)?;
+                let end = body_end(packet, clear, keys.tag)?;
                 let (body, tag) = packet.split_at(end);
                 keys.mac.verify(&[body, &rollover(index)], tag)?;
                 keys.apply(&mut packet[..end], clear, 8, index);
@@ -146,8 +161,8 @@ impl Cipher {
             Self::CounterMode(keys) => {
                 keys.apply(&mut slot[..length], clear, 8, index);
                 let tag = keys.mac.sign(&[&slot[..length], &rollover(index)]);
-                slot[length..length + HMAC_TAG].copy_from_slice(&tag[..HMAC_TAG]);
-                length + HMAC_TAG
+                slot[length..length + keys.tag].copy_from_slice(&tag[..keys.tag]);
+                length + keys.tag
             }
             Self::Gcm(keys) => {
                 let nonce = keys.rtp_nonce(slot, index);
@@ -306,8 +321,10 @@ impl HmacSha1 {
         outer.finalize().into()
     }
 
+    /// `tag` has the profile's length: its caller cut it off by that.
     fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> Result<(), Forged> {
-        verify_slices_are_equal(&self.sign(parts)[..HMAC_TAG], tag).map_err(|_| Forged)
+        let expected = &self.sign(parts)[..tag.len()];
+        verify_slices_are_equal(expected, tag).map_err(|_| Forged)
     }
 }
 
@@ -353,6 +370,7 @@ mod tests {
             octets("f0f1f2f3f4f5f6f7f8f9fafbfcfd")
                 .try_into()
                 .expect("14"),
+            HMAC_TAG,
         );
         let Cipher::CounterMode(keys) = &cipher else {
             unreachable!("just made");
@@ -433,6 +451,25 @@ mod tests {
     }
 
     #[test]
+    fn the_short_tag_is_the_beginning_of_the_long_one_and_for_rtp_only() {
+        let [long, short] =
+            [Profile::AesCm128HmacSha1_80, Profile::AesCm128HmacSha1_32].map(|profile| {
+                let (rtp, rtcp) = (
+                    of(profile),
+                    Cipher::rtcp(profile, Master::new(&[7; 16], &[8; 14])),
+                );
+                let mut packet = [0x80; 64];
+                let length = rtp.seal_rtp(&mut packet, 12, 32, 5);
+                let mut report = [0x81; 64];
+                let report_length = rtcp.seal_rtcp(&mut report, 24, 5);
+                (packet[..length].to_vec(), report[..report_length].to_vec())
+            });
+        assert_eq!((long.0.len(), short.0.len()), (42, 36));
+        assert_eq!(short.0, long.0[..36]);
+        assert_eq!(short.1, long.1);
+    }
+
+    #[test]
     fn an_unencrypted_srtcp_packet_is_refused() {
         let cipher = of(Profile::AesCm128HmacSha1_80);
         let mut slot = vec![0; 8 + 8 + EXPANSION];
@@ -499,6 +536,7 @@ mod tests {
             Profile::AeadAes256Gcm,
             Profile::AeadAes128Gcm,
             Profile::AesCm128HmacSha1_80,
+            Profile::AesCm128HmacSha1_32,
         ])
     }
 

@@ -13,6 +13,9 @@ pub enum Profile {
     AeadAes128Gcm,
     /// SRTP_AES128_CM_HMAC_SHA1_80
     AesCm128HmacSha1_80,
+    /// AES_CM_128_HMAC_SHA1_32, by SDES only (RFC 4568 §6.2.2): the tag of RTP is shorter, that of
+    /// RTCP isn't.
+    AesCm128HmacSha1_32,
 }
 
 impl Profile {
@@ -20,7 +23,7 @@ impl Profile {
     pub const fn key_length(self) -> usize {
         match self {
             Self::AeadAes256Gcm => 32,
-            Self::AeadAes128Gcm | Self::AesCm128HmacSha1_80 => 16,
+            Self::AeadAes128Gcm | Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 => 16,
         }
     }
 
@@ -28,7 +31,7 @@ impl Profile {
     pub const fn salt_length(self) -> usize {
         match self {
             Self::AeadAes256Gcm | Self::AeadAes128Gcm => 12,
-            Self::AesCm128HmacSha1_80 => 14,
+            Self::AesCm128HmacSha1_80 | Self::AesCm128HmacSha1_32 => 14,
         }
     }
 }

@@ -7,8 +7,8 @@ const DEADLINE_MS = 15_000;
 
 export class Desk {
   /** Opens the gateway's desk in an agent's name, the microphone saying `hz`, and waits until it is ready for calls. */
-  static async open(stage, gateway, { agent, hz, spoken }) {
-    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken });
+  static async open(stage, gateway, { agent, hz, spoken, ready }) {
+    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken, ready });
   }
 
   /** Several agents' desks in one browser, all with the same voice; each is a person of its own to the gateway. */
@@ -22,20 +22,30 @@ export class Desk {
     return Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`);
   }
 
-  /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. */
-  static async at(stage, address, { hz, spoken }) {
-    return Desk.#in(stage, await launch(stage, hz, spoken), address);
+  /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. `ready: false` doesn't wait for it. */
+  static async at(stage, address, { hz, spoken, ready }) {
+    return Desk.#in(stage, await launch(stage, hz, spoken), address, ready);
   }
 
-  static async #in(stage, browser, address) {
+  static async #in(stage, browser, address, ready = true) {
     const page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(DEADLINE_MS);
+    await page.addInitScript(() => {
+      globalThis.stagePeers = [];
+      const Native = RTCPeerConnection;
+      globalThis.RTCPeerConnection = class extends Native {
+        constructor(...args) {
+          super(...args);
+          globalThis.stagePeers.push(this);
+        }
+      };
+    });
     const desk = new Desk(page, new URL(address).hash.replace('#token=', ''));
     stage.tells(() => desk.tell());
     page.on('console', (message) => desk.said.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => desk.said.push(`error: ${error.stack ?? error}`));
     await page.goto(address);
-    await desk.part('ready-light', '[data-ready="true"]').waitFor();
+    if (ready) await desk.part('ready-light', '[data-ready="true"]').waitFor();
     return desk;
   }
 
@@ -61,6 +71,19 @@ export class Desk {
   /** The browser is closed, as by its window's cross or a crash. */
   close() {
     return this.page.context().browser().close();
+  }
+
+  /** The microphone's packets stop, as when the network drops them, while socket and leg stay; `talks` brings them back. */
+  falls() {
+    return this.page.evaluate(async () => {
+      const [sender] = globalThis.stagePeers.at(-1).getSenders();
+      globalThis.stageTrack = sender.track;
+      await sender.replaceTrack(null);
+    });
+  }
+
+  talks() {
+    return this.page.evaluate(() => globalThis.stagePeers.at(-1).getSenders()[0].replaceTrack(globalThis.stageTrack));
   }
 
   reload() {

@@ -30,11 +30,22 @@ rtp_ports = "${rtp}-${rtp + rtpPorts - 1}"
 workers = 1
 
 ${sections}`);
-    gateway.process = stage.process('warmline', binary('warmline'), ['serve', '--config', gateway.configuration], {
+    await gateway.again();
+    return gateway;
+  }
+
+  /** Starts it, a second time too: with the configuration and the records that are there. */
+  async again() {
+    this.process = this.stage.process('warmline', binary('warmline'), ['serve', '--config', this.configuration], {
       env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
     });
-    await until('the gateway serves', () => gateway.#serves());
-    return gateway;
+    await until('the gateway serves', () => this.#serves());
+  }
+
+  /** Ends it as a crash does, or as its operator does. */
+  async end(signal = 'SIGKILL') {
+    this.process.child.kill(signal);
+    await this.process.exit();
   }
 
   constructor(stage, port, operationsPort) {
@@ -61,6 +72,31 @@ ${sections}`);
     const body = await response.text();
     if (!response.ok) throw new Error(`${where}: ${response.status} ${body}`);
     return JSON.parse(body);
+  }
+
+  /** What it says to its operator: each metric's name to the sum of its samples. */
+  async metrics() {
+    const text = await (await fetch(`${this.operations}/metrics`)).text();
+    const sums = new Map();
+    for (const line of text.split('\n')) {
+      const [, name, value] = /^([a-z_]+)(?:\{.*\})? (\S+)$/.exec(line) ?? [];
+      if (name) sums.set(name, (sums.get(name) ?? 0) + Number(value));
+    }
+    return sums;
+  }
+
+  /** Waits until calls hold nothing any more; `legs` are those of the agents' pages. */
+  async settled({ legs = 0, within = 10_000 } = {}) {
+    const held = { warmline_calls_active: 0, warmline_dialogs: 0, warmline_expectations_open: 0, warmline_bridges: 0, warmline_legs: legs };
+    let left;
+    const clean = async () => {
+      const metrics = await this.metrics();
+      left = Object.entries(held).filter(([name, count]) => (metrics.get(name) ?? 0) !== count).map(([name]) => `${name} ${metrics.get(name)}`);
+      return left.length === 0;
+    };
+    await until('calls hold nothing', clean, { within }).catch((error) => {
+      throw new Error(`${error.message}: ${left}`, { cause: error });
+    });
   }
 
   /** The live calls that the gateway counts for its operator, over all directions. */

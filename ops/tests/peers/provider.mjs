@@ -6,9 +6,10 @@ import { until } from '../stage.mjs';
 const DOMAIN = 'cloud.example.com';
 
 export class Provider {
-  static async start(stage) {
+  /** `options` are the program's own: `['--ids', 'on-probe']`. */
+  static async start(stage, options = []) {
     const authority = path.join(stage.directory, 'provider-authority.pem');
-    const program = stage.process('provider', binary('warmline-loadtest'), ['provider', '--domain', DOMAIN, '--ca-out', authority]);
+    const program = stage.process('provider', binary('warmline-loadtest'), ['provider', '--domain', DOMAIN, '--ca-out', authority, ...options]);
     const addresses = JSON.parse(await program.line(/^\{.*"started"/));
     return new Provider(program, addresses, authority);
   }

@@ -132,5 +132,6 @@ export class Sipp {
 // SIPp doesn't say when it listens; the kernel does.
 async function isBound(port) {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  return (await readFile('/proc/net/udp', 'utf8')).includes(`:${hex} `);
+  const tables = await Promise.all(['udp', 'tcp'].map((table) => readFile(`/proc/net/${table}`, 'utf8')));
+  return tables.some((table) => table.includes(`:${hex} `));
 }

@@ -1,7 +1,7 @@
 //! Being called: from an INVITE to its final response (RFC 3261 §13.3).
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -219,7 +219,23 @@ impl Endpoint {
         if !(300..700).contains(&status) {
             return Err(Misuse::Status(status));
         }
-        self.refuse_call(now, dialog, status, reason)?;
+        self.refuse_call(now, dialog, status, reason, None)?;
+        self.end(dialog, Ended::LocalHangup);
+        Ok(())
+    }
+
+    /// Refuses a caller with 503, who may try again after a time (RFC 3261 §21.5.4).
+    ///
+    /// # Errors
+    ///
+    /// As of [`Endpoint::reject`].
+    pub fn reject_for_now(
+        &mut self,
+        now: Instant,
+        dialog: DialogId,
+        retry_after: Duration,
+    ) -> Result<(), Misuse> {
+        self.refuse_call(now, dialog, 503, "", Some(retry_after))?;
         self.end(dialog, Ended::LocalHangup);
         Ok(())
     }
@@ -231,6 +247,7 @@ impl Endpoint {
         dialog: DialogId,
         status: u16,
         reason: &str,
+        retry_after: Option<Duration>,
     ) -> Result<(), Misuse> {
         writable([reason])?;
         self.incoming(dialog)?;
@@ -252,8 +269,11 @@ impl Endpoint {
             reason
         };
         if let Some(flow) = self.servers.get(id).map(|transaction| transaction.flow) {
-            let response = reply(&request, flow, status, Some(reason), Some(&tag)).finish();
-            self.answer(now, id, status, response);
+            let mut response = reply(&request, flow, status, Some(reason), Some(&tag));
+            if let Some(pause) = retry_after {
+                response.header("Retry-After", pause.as_secs().max(1).to_string());
+            }
+            self.answer(now, id, status, response.finish());
         }
         Ok(())
     }

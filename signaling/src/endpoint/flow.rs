@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::transactions::TransactionId;
 use super::usage::Stage;
-use super::{DialogId, Endpoint, Flow, Path, SocketId, Transport};
+use super::{Endpoint, Flow, Path, SocketId, Transport};
 
 /// What peers see of our sockets.
 #[derive(Debug, Default)]
@@ -94,11 +94,6 @@ impl Endpoint {
             let peer = hop.unwrap_or(SocketAddr::new(peer.ip(), default));
             usage.path = Path::Connection { socket, peer };
         }
-    }
-
-    /// Which way a call takes, for logs and tests.
-    pub fn path_of(&self, dialog: DialogId) -> Option<Path> {
-        self.usages.get(&dialog).map(|usage| usage.path)
     }
 }
 

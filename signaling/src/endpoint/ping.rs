@@ -50,9 +50,9 @@ enum Due {
 impl Peer {
     fn new(now: Instant, config: PeerConfig) -> Peer {
         Peer {
-            config,
             strikes: 0,
-            due: Due::At(now),
+            due: Due::At(now + config.interval),
+            config,
         }
     }
 
@@ -92,7 +92,7 @@ impl Peer {
 }
 
 impl Endpoint {
-    /// Pings a peer from now on. One of that number that was watched is replaced, and nothing held against it.
+    /// Pings a peer, first after one interval: until then it counts as there. One of that number that was watched is replaced, and nothing held against it.
     pub fn watch(&mut self, now: Instant, peer: PeerId, config: PeerConfig) {
         self.peers.insert(peer, Peer::new(now, config));
         self.arm_peer(peer);

@@ -140,7 +140,7 @@ impl Endpoint {
                 }
             }
             // RFC 3262 §3: a 5xx; the caller, or the way to it, is as good as gone.
-            Some(Due::GiveUp) if self.refuse_call(now, dialog, 504, "").is_ok() => {
+            Some(Due::GiveUp) if self.refuse_call(now, dialog, 504, "", None).is_ok() => {
                 self.end(dialog, Ended::PrackMissing);
             }
             Some(Due::GiveUp) => {}

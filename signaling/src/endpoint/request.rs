@@ -64,10 +64,11 @@ impl Endpoint {
             return self.send(flow, response.finish());
         }
         let request = Arc::new(request);
-        let merge = MergeKey::of(&request, flow);
-        let merged = request.tag_in_to().is_none()
-            && request.method() != Method::Cancel
-            && self.merges.contains_key(&merge);
+        let merge = (request.tag_in_to().is_none() && request.method() != Method::Cancel)
+            .then(|| MergeKey::of(&request, flow));
+        let merged = merge
+            .as_ref()
+            .is_some_and(|merge| self.merges.contains_key(merge));
         let id = self.begin_server(key, flow, request.clone(), merge);
         match request.method() {
             Method::Cancel => self.handle_cancel(now, id, flow, &request),
@@ -204,7 +205,7 @@ impl Endpoint {
         key: ServerKey,
         flow: Flow,
         request: Arc<Message>,
-        merge: MergeKey,
+        merge: Option<MergeKey>,
     ) -> TransactionId {
         let machine = match request.method() {
             Method::Invite => ServerMachine::Invite(InviteServer::new(flow.reliability())),
@@ -218,7 +219,9 @@ impl Endpoint {
             merge: merge.clone(),
         };
         let id = self.servers.insert(key, transaction);
-        self.merges.entry(merge).or_insert(id);
+        if let Some(merge) = merge {
+            self.merges.entry(merge).or_insert(id);
+        }
         id
     }
 
@@ -416,9 +419,10 @@ impl Endpoint {
     fn forget_server(&mut self, id: TransactionId) {
         self.deadlines.set(Owner::Server(id), None);
         if let Some(transaction) = self.servers.remove(id)
-            && self.merges.get(&transaction.merge) == Some(&id)
+            && let Some(merge) = transaction.merge
+            && self.merges.get(&merge) == Some(&id)
         {
-            self.merges.remove(&transaction.merge);
+            self.merges.remove(&merge);
         }
     }
 }

@@ -8,6 +8,8 @@ mod lines;
 mod offers;
 mod pair;
 mod reconnects;
+mod reliable;
 mod requests;
 mod script;
+mod timers;
 mod trunks;

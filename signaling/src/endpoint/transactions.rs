@@ -234,7 +234,8 @@ pub(super) struct ServerTransaction {
     /// Until its final response: what is remembered for 32 s should be small.
     pub request: Option<Arc<Message>>,
     pub claim: Claim,
-    pub merge: MergeKey,
+    /// Of a request outside a dialog: only those are merged.
+    pub merge: Option<MergeKey>,
 }
 
 pub(super) enum ServerMachine {

@@ -124,13 +124,11 @@ impl<'a> Via<'a> {
         let value = trimmed(value);
         let end = memchr(b';', value).unwrap_or(value.len());
         let head = trimmed(&value[..end]);
-        let (name, rest) = head.split_at(memchr(b'/', head)?);
-        let (version, rest) = rest[1..].split_at(memchr(b'/', &rest[1..])?);
-        let version = trimmed(version);
-        if !trimmed(name).eq_ignore_ascii_case(b"SIP") || !is_token(version) {
-            return None;
-        }
-        let rest = trimmed(&rest[1..]);
+        let (version, rest) = match head.strip_prefix(b"SIP/2.0/") {
+            Some(rest) => (&head[4..7], rest),
+            None => Self::spaced_version(head)?,
+        };
+        let rest = trimmed(rest);
         let transport_end = rest.iter().position(u8::is_ascii_whitespace)?;
         if !is_token(&rest[..transport_end]) {
             return None;
@@ -143,6 +141,15 @@ impl<'a> Via<'a> {
             parameters: Parameters(&value[end..]),
             head,
         })
+    }
+
+    /// The version where white space or another letter case stands before it, and what follows its slash.
+    fn spaced_version(head: &[u8]) -> Option<(&[u8], &[u8])> {
+        let (name, rest) = head.split_at(memchr(b'/', head)?);
+        let (version, rest) = rest[1..].split_at(memchr(b'/', &rest[1..])?);
+        let version = trimmed(version);
+        (trimmed(name).eq_ignore_ascii_case(b"SIP") && is_token(version))
+            .then_some((version, &rest[1..]))
     }
 
     pub fn branch(&self) -> Option<&'a [u8]> {

@@ -348,21 +348,23 @@ pub(super) fn is_token(text: &[u8]) -> bool {
 }
 
 /// The bytes that a token may have.
-const TOKEN: [bool; 256] = {
+const TOKEN: [bool; 256] = alphanumeric_or(b"-.!%*_+`'~");
+
+/// Letters, digits and some marks, to be looked up at once.
+pub(super) const fn alphanumeric_or(marks: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 128 {
         table[byte] = (byte as u8).is_ascii_alphanumeric();
         byte += 1;
     }
-    let marks = b"-.!%*_+`'~";
     let mut mark = 0;
     while mark < marks.len() {
         table[marks[mark] as usize] = true;
         mark += 1;
     }
     table
-};
+}
 
 /// The names we read, by their length; of one letter, the compact forms (IANA's list of header fields).
 const NAMES: [&[(&str, Name)]; 20] = [

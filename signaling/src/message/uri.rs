@@ -1,7 +1,7 @@
 //! SIP URIs (RFC 3261 §19.1) as views: parts are found, never rewritten, so that what is copied stays what it was.
 
 use super::Parameters;
-use super::scan::decimal;
+use super::scan::{alphanumeric_or, decimal};
 
 /// The parts of a `sip:`, `sips:` or `tel:` URI; of any other, the scheme alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ pub(super) fn host_and_port(address: &[u8]) -> Option<(&[u8], Option<u16>)> {
         }
         _ => address
             .iter()
-            .position(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'.' | b'_'))
+            .position(|byte| !HOST[usize::from(*byte)])
             .unwrap_or(address.len()),
     };
     let (host, rest) = address.split_at(end);
@@ -183,6 +183,9 @@ fn unescaped(text: &[u8]) -> impl Iterator<Item = u8> {
         }
     })
 }
+
+/// What a name or an IPv4 address may have; underscores are met, though no domain may have them.
+const HOST: [bool; 256] = alphanumeric_or(b"-._");
 
 fn hex_digit(digit: u8) -> u8 {
     match digit {

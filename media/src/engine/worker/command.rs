@@ -16,6 +16,7 @@ use crate::leg::{Drawn, Leg, LegKind};
 use crate::peer::{Credentials, Peer, PeerOutput};
 use crate::prompt::{Prompt, Repeat};
 use crate::rtcp::Farewell;
+use crate::sdp::crypto::MasterKey;
 use crate::sdp::{Description, Direction, SdpError, Security};
 use crate::tones::Tones;
 
@@ -205,6 +206,7 @@ impl Worker {
         let offer: Description = offer.parse()?;
         let kind = match offer.audio()?.protocol.security() {
             Security::None => PeerKind::Plain,
+            Security::Sdes => PeerKind::Sdes,
             Security::Dtls => PeerKind::WebRtc,
         };
         let known = self.legs.contains_key(&leg);
@@ -390,6 +392,11 @@ impl Worker {
                 self.webrtc_entry(LegKind::Provider, peer, credentials, now)
             }
             PeerKind::Plain => self.plain_entry(leg, now)?,
+            PeerKind::Sdes => {
+                let mut entry = self.plain_entry(leg, now)?;
+                entry.leg.expect_sdes();
+                entry
+            }
         };
         self.insert(leg, entry);
         Ok(())
@@ -480,6 +487,7 @@ impl Worker {
             sequence: other as u16,
             report_phase: (other >> 16) as u8,
             session: self.random.number(),
+            masters: [(); 2].map(|()| MasterKey(self.random.octets())),
         }
     }
 

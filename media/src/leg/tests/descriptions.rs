@@ -217,6 +217,89 @@ fn descriptions_speak_ipv6() {
     assert_eq!(leg.path.destination(), Some(to));
 }
 
+#[test]
+fn an_offer_with_keys_is_answered_with_the_line_that_was_chosen() {
+    let now = Instant::now();
+    let mut leg = protected(now);
+    let (answer, _) = leg
+        .answer(
+            &with_keys("3 AES_CM_128_HMAC_SHA1_32", 'A'),
+            &local(),
+            &CODECS,
+            now,
+        )
+        .expect("an answer");
+    let text = answer.to_string();
+    assert!(text.contains("m=audio 40000 RTP/SAVP 8"), "{text}");
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("crypto"))
+        .collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    assert!(lines[0].starts_with("a=crypto:3 AES_CM_128_HMAC_SHA1_32 inline:"));
+    assert_eq!(hear_from(&mut leg, peer(), now), Err(Discard::Forged));
+    assert_eq!(told(&mut leg), [], "a key alone connects nobody");
+    // Its refresh, with the key that it had, starts nothing anew: the answer is the same.
+    let again = leg.answer(
+        &with_keys("3 AES_CM_128_HMAC_SHA1_32", 'A'),
+        &local(),
+        &CODECS,
+        now,
+    );
+    assert_eq!(again.expect("an answer").0, answer);
+}
+
+#[test]
+fn protection_is_neither_dropped_nor_begun_within_a_call() {
+    let now = Instant::now();
+    let unsupported =
+        |result: Result<(), SdpError>| matches!(result, Err(SdpError::Unsupported(_)));
+    let mut leg = protected(now);
+    let offer = leg.offer(&local(), &CODECS).to_string();
+    assert_eq!(offer.matches("a=crypto:").count(), 2, "{offer}");
+    let clear = sdp("198.51.100.9", 4_000, "8", "sendrecv");
+    assert!(unsupported(accept(&mut leg, &clear, now).map(|_| ())));
+    for not_offered in [
+        "3 AES_CM_128_HMAC_SHA1_80",
+        "1 AES_CM_128_HMAC_SHA1_32",
+        "1 F8_128",
+    ] {
+        let answer = with_keys(not_offered, 'A');
+        assert!(
+            unsupported(accept(&mut leg, &answer, now).map(|_| ())),
+            "{not_offered}"
+        );
+    }
+    accept(&mut leg, &with_keys("2 AES_CM_128_HMAC_SHA1_32", 'A'), now).expect("chosen");
+    let answer = leg.answer(&clear, &local(), &CODECS, now);
+    assert!(unsupported(answer.map(|_| ())));
+
+    let (mut leg, _) = answered("sendrecv");
+    let answer = leg.answer(
+        &with_keys("1 AES_CM_128_HMAC_SHA1_80", 'A'),
+        &local(),
+        &CODECS,
+        now,
+    );
+    assert!(unsupported(answer.map(|_| ())));
+}
+
+fn protected(now: Instant) -> Leg {
+    let (mut leg, _) = plain(now);
+    leg.expect_sdes();
+    leg
+}
+
+pub fn with_keys(suite: &str, letter: char) -> Description {
+    let key: String = std::iter::repeat_n(letter, 40).collect();
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n\
+         m=audio 4000 RTP/SAVP 8\r\na=crypto:{suite} inline:{key}|2^20\r\n"
+    )
+    .parse()
+    .expect("legal")
+}
+
 /// A leg whose offer is out.
 fn offered() -> (Leg, Instant) {
     let now = Instant::now();

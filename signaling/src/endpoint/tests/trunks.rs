@@ -52,7 +52,7 @@ fn a_peer_whose_connection_is_refused_or_that_has_no_room_is_not_there() {
     let peer = "198.51.100.9:5060".parse().expect("an address");
     let path = Path::Connection { socket: TCP, peer };
     s.endpoint.watch(s.now, PeerId(7), config(path));
-    for wait in [0, 5, 5] {
+    for wait in [30, 5, 5] {
         s.pass(Duration::from_secs(wait));
         s.endpoint.handle_connection_closed(s.now, TCP, peer);
     }
@@ -194,7 +194,7 @@ fn watching() -> Script {
         peer,
     };
     s.endpoint.watch(s.now, PeerId(7), config(path));
-    s.pass(Duration::ZERO);
+    s.pass(Duration::from_secs(30));
     s
 }
 
