@@ -137,8 +137,21 @@ impl Store {
     ///
     /// The records can't be read.
     pub async fn list(&self, wanted: Wanted) -> Result<Vec<Kept>, StoreError> {
-        self.read(move |connection| calls::list(connection, &wanted))
-            .await
+        let fresh = self.0.pending.all(|record| wanted.includes(record));
+        let limit = wanted.limit;
+        let stored = self.read(move |connection| calls::list(connection, &wanted));
+        // Asked in this order, a call that is written meanwhile is found twice, and never missed.
+        let stored = stored.await?;
+        let calls: Result<Vec<Kept>, _> = fresh.iter().map(|record| Kept::of(record)).collect();
+        let mut calls = calls.map_err(FileError::from)?;
+        let known: HashSet<CallId> = calls.iter().map(|kept| kept.place.call.clone()).collect();
+        let older = stored
+            .into_iter()
+            .filter(|kept| !known.contains(&kept.place.call));
+        calls.extend(older);
+        calls.sort_unstable_by(|a, b| b.place.cmp(&a.place));
+        calls.truncate(limit);
+        Ok(calls)
     }
 
     /// The idempotency keys that are still valid, oldest first.

@@ -26,6 +26,21 @@ pub struct Wanted {
     pub limit: usize,
 }
 
+impl Wanted {
+    /// Whether a record that isn't on the disk yet is one of them.
+    pub(super) fn includes(&self, record: &Record) -> bool {
+        let view = &record.view;
+        view.state == CallState::Closed
+            && self.agent.as_ref().is_none_or(|agent| view.agent == *agent)
+            && self.from.is_none_or(|from| view.started_at >= from)
+            && self.to.is_none_or(|to| view.started_at < to)
+            && self
+                .before
+                .as_ref()
+                .is_none_or(|before| Place::of(view) < *before)
+    }
+}
+
 /// What went wrong with the file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {

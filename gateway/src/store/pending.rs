@@ -1,7 +1,7 @@
 //! What waits to be written, in memory.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -21,12 +21,12 @@ pub(super) struct Pending {
 #[derive(Debug, Default)]
 struct List {
     /// In the order in which the calls came in here.
-    records: BTreeMap<u64, Record>,
+    records: BTreeMap<u64, Arc<Record>>,
     places: HashMap<CallId, u64>,
     next: u64,
     jobs: VecDeque<Job>,
     /// Taken by the thread and not yet on the disk.
-    under_way: usize,
+    under_way: Vec<Arc<Record>>,
     errors: u64,
     dropped: u64,
     trouble: Option<String>,
@@ -49,7 +49,7 @@ pub(super) enum Job {
 /// What is written in one transaction.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub records: Vec<Record>,
+    pub records: Vec<Arc<Record>>,
     pub jobs: Vec<Job>,
 }
 
@@ -69,7 +69,7 @@ pub struct Standing {
 impl Pending {
     pub(super) fn keep(&self, record: Record) {
         let mut list = lock(&self.list);
-        list.keep(record, Age::Newer);
+        list.keep(Arc::new(record), Age::Newer);
         drop(list);
         self.changed.notify_one();
     }
@@ -87,8 +87,24 @@ impl Pending {
 
     pub(super) fn find(&self, call: &CallId) -> Option<Record> {
         let list = lock(&self.list);
-        let place = list.places.get(call)?;
-        list.records.get(place).cloned()
+        let waiting = list
+            .places
+            .get(call)
+            .and_then(|place| list.records.get(place));
+        let mut under_way = list.under_way.iter();
+        let found = waiting.or_else(|| under_way.find(|record| record.view.id == *call));
+        found.map(|record| Record::clone(record))
+    }
+
+    /// All that isn't on the disk yet and passes; the newest words on each call alone.
+    pub(super) fn all(&self, passes: impl Fn(&Record) -> bool) -> Vec<Arc<Record>> {
+        let list = lock(&self.list);
+        let under_way = list
+            .under_way
+            .iter()
+            .filter(|record| !list.places.contains_key(&record.view.id));
+        let all = list.records.values().chain(under_way);
+        all.filter(|record| passes(record)).cloned().collect()
     }
 
     /// The next transaction's work; waits for some. `None` once the list is closed and empty.
@@ -111,7 +127,7 @@ impl Pending {
         }
         let jobs = list.jobs.len().min(BATCH);
         batch.jobs.extend(list.jobs.drain(..jobs));
-        list.under_way = batch.records.len();
+        list.under_way.clone_from(&batch.records);
         Some(batch)
     }
 
@@ -125,14 +141,14 @@ impl Pending {
 
     pub(super) fn written(&self) {
         let mut list = lock(&self.list);
-        list.under_way = 0;
+        list.under_way.clear();
         list.trouble = None;
     }
 
     /// Puts back what could not be written; newer words on the same calls stay.
     pub(super) fn failed(&self, batch: Batch, error: String) {
         let mut list = lock(&self.list);
-        list.under_way = 0;
+        list.under_way.clear();
         list.errors += 1;
         list.trouble = Some(error);
         for record in batch.records {
@@ -159,7 +175,7 @@ impl Pending {
     pub(super) fn standing(&self) -> Standing {
         let list = lock(&self.list);
         Standing {
-            pending: list.records.len() + list.under_way,
+            pending: list.records.len() + list.under_way.len(),
             errors: list.errors,
             dropped: list.dropped,
             trouble: list.trouble.clone(),
@@ -179,7 +195,7 @@ impl List {
         self.records.is_empty() && self.jobs.is_empty()
     }
 
-    fn keep(&mut self, record: Record, age: Age) {
+    fn keep(&mut self, record: Arc<Record>, age: Age) {
         if let Some(place) = self.places.get(&record.view.id) {
             if age == Age::Newer {
                 self.records.insert(*place, record);

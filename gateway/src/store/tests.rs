@@ -297,6 +297,28 @@ async fn old_calls_and_their_files_are_forgotten() {
 }
 
 #[tokio::test]
+async fn what_is_being_written_is_found_and_listed_like_the_rest() {
+    let pending = Pending::default();
+    let wanted = Wanted {
+        agent: Some("agent7".to_owned()),
+        limit: 9,
+        ..Wanted::default()
+    };
+    let (first, second) = (closed(1_000, "agent7"), closed(2_000, "agent7"));
+    pending.keep(first.clone());
+    let batch = pending.take(Duration::ZERO).expect("open");
+    pending.keep(second.clone());
+    pending.keep(closed(3_000, "agent8"));
+    pending.keep(up(4_000, "agent7"));
+    assert_eq!(pending.find(&first.view.id), Some(first.clone()));
+    let all = pending.all(|record| wanted.includes(record));
+    assert_eq!(all, [Arc::new(second), Arc::new(first)]);
+    drop(batch);
+    pending.written();
+    assert_eq!(pending.all(|record| wanted.includes(record)).len(), 1);
+}
+
+#[tokio::test]
 async fn a_call_that_changes_before_it_is_written_waits_once() {
     let pending = Pending::default();
     let first = up(1_000, "agent7");
@@ -304,13 +326,13 @@ async fn a_call_that_changes_before_it_is_written_waits_once() {
     pending.keep(first.clone());
     pending.keep(last.clone());
     let batch = pending.take(Duration::ZERO).expect("open");
-    assert_eq!(batch.records, [last]);
+    assert_eq!(batch.records, [Arc::new(last)]);
     // It failed, and the call has gone on meanwhile: the newer words stay.
     let newer = over(first, &Termination::refused(486, "Busy Here"));
     pending.keep(newer.clone());
     pending.failed(batch, "no space".to_owned());
     let batch = pending.take(Duration::ZERO).expect("open");
-    assert_eq!(batch.records, [newer]);
+    assert_eq!(batch.records, [Arc::new(newer)]);
     assert_eq!(pending.standing().errors, 1);
 }
 
