@@ -91,22 +91,6 @@ const CASES = {
     await customer.done();
     await assertEnded(place, id, BY_AGENT);
   }],
-  'in the customer\'s hold': ['the hold is answered on the next connection', async (place) => {
-    await place.line();
-    const customer = await place.call(talks((ladder) => ladder.invite(sdp('sendonly', { version: 2 })).perhaps(100).response(200, { has: ['a=recvonly'] }).ack().reached('hold')
-      .waits({ refreshed: true }).bye().response(200)));
-    const id = await answered(place, customer);
-    await bothHear(place, customer);
-    place.cable.hold('up');
-    await customer.goOn();
-    await customer.messageLike('received', /^SIP\/2\.0 100[^]*^CSeq: 2 INVITE/m);
-    await place.cutAndBack();
-    await customer.reached('hold');
-    assert.ok(await customer.hearsNothing());
-    await customer.goOn();
-    await customer.done();
-    await assertEnded(place, id, BY_CUSTOMER);
-  }],
   'in our refresh after an earlier cut': [GOES_ON, async (place) => {
     await place.line();
     const customer = await place.call(Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().plays().reached('talk')
