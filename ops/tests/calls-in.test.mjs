@@ -118,22 +118,6 @@ staged('a carrier\'s call keeps to the RFCs in every form of hold, offer, race a
       await customer.goOn();
       await over(place, customer, id, BY_CUSTOMER);
     },
-    'UPDATE refreshes the session, holds and resumes (RFC 3311, RFC 4028)': async (place) => {
-      const timer = ['Supported: timer', 'Session-Expires: 90;refresher=uac'];
-      const customer = await call(place, parting(Ladder.calls().invite(sdp(), { headers: timer }).perhaps(100, 180)
-        .response(200, { has: ['Session-Expires: *90;refresher=uac', 'Require:.*timer'] }).ack().plays()
-        .request('UPDATE', undefined, { headers: timer }).response(200, { has: ['Session-Expires: *90;refresher=uac'] })
-        .request('UPDATE', sdp('sendonly', { version: 2 })).response(200, { has: ['a=recvonly'] }).reached('hold').waits()
-        .request('UPDATE', sdp('sendrecv', { version: 3 })).response(200, { has: ['a=sendrecv'] }).reached('resumed').waits()));
-      const id = await answered(place);
-      await customer.reached('hold');
-      assert.ok(await customer.hearsNothing());
-      await customer.goOn();
-      await customer.reached('resumed');
-      await bothHear(place, customer);
-      await customer.goOn();
-      await over(place, customer, id, BY_CUSTOMER);
-    },
     'keys pressed by the customer, as INFO of both kinds': async (place) => {
       const customer = await call(place, parting(Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().plays()
         .request('INFO', key.relay('5')).response(200).request('INFO', key.plain('7')).response(200).reached('talk').waits()));

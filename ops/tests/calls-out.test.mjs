@@ -42,10 +42,9 @@ staged('a call of ours keeps to the RFCs whatever the carrier answers and when',
   await floor.play(context, {
     'early media is heard before the answer, and the 200 repeats its description': earlyThen(() => sdp()),
     'early media, and a 200 without a description': earlyThen(() => undefined),
-    'early media, and a 200 that moves the audio to another port': async (place) => {
+    'early media, and a 200 that names another port: audio goes on to where the customer\'s comes from': async (place) => {
       const moved = place.ports.media + 4;
-      const customer = await earlyThen(() => sdp('sendrecv', { port: moved, version: 2 }))(place);
-      assert.ok(customer.capture.ports.has(moved), `nothing was sent to ${moved}: ${[...customer.capture.ports.keys()]}`);
+      await earlyThen(() => sdp('sendrecv', { port: moved, version: 2 }))(place);
     },
     'early media in a reliable 183 (RFC 3262), moved by UPDATE before the answer (RFC 3311)': async (place) => {
       const moved = place.ports.media + 4;
@@ -60,7 +59,6 @@ staged('a call of ours keeps to the RFCs whatever the carrier answers and when',
       await customer.reached('talk');
       await place.desk.card('connected');
       await bothHear(place, customer);
-      assert.ok(customer.capture.ports.has(moved), `nothing was sent to ${moved}`);
       await place.desk.click('end');
       await customer.done();
       await assertEnded(place, id, BY_AGENT);
