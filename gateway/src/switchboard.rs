@@ -91,6 +91,8 @@ pub enum Api {
     },
     Act {
         call: CallId,
+        /// Only as this agent, in whose name it is; `None` for a back end.
+        agent: Option<String>,
         action: Action,
         reply: oneshot::Sender<Result<CallView, Problem>>,
     },
@@ -221,9 +223,16 @@ impl Switchboard {
         self.ask(|reply| Api::Dial { agent, dial, reply }).await?
     }
 
-    pub async fn act(&self, call: CallId, action: Action) -> Result<CallView, Problem> {
+    /// Acts on a call: as one agent on a call of the agent's own, or as a back end on any.
+    pub async fn act(
+        &self,
+        call: CallId,
+        agent: Option<String>,
+        action: Action,
+    ) -> Result<CallView, Problem> {
         self.ask(|reply| Api::Act {
             call,
+            agent,
             action,
             reply,
         })

@@ -268,7 +268,6 @@ pub enum Input {
     /// Ends the wrap-up.
     Dispose {
         code: String,
-        notes: Option<String>,
     },
     /// The agent went on to the next call, which ends the wrap-up, too.
     Redialled,
@@ -439,9 +438,8 @@ impl Call {
             Input::AgentAway => self.handle_agent_away(now, out),
             Input::AgentBack => self.handle_agent_back(now, out),
             Input::AgentLost { words, told } => self.handle_agent_lost(now, words, told, out),
-            Input::Dispose { code, notes } => {
-                let notes = notes.map(|notes| format!(": {notes}")).unwrap_or_default();
-                let told = format!("The agent closed the call with the disposition {code}{notes}.");
+            Input::Dispose { code } => {
+                let told = format!("The agent closed the call with the disposition {code}.");
                 self.wrap_up_done(now, told, out);
             }
             Input::Redialled => self.wrap_up_done(now, "The agent went on to the next call.", out),

@@ -414,13 +414,22 @@ async fn act(
     action: Action,
 ) -> Result<axum::Json<CallView>, Problem> {
     let reach = caller.reach(Scope::CallsWrite)?;
-    let call = visible(public, reach, call).await?.place.call;
-    let acted = public.switchboard.act(call, action).await;
-    // It is within reach, so it was a call: it is over, and only its record is left.
-    acted.map(axum::Json).map_err(|problem| match problem.kind {
-        "not-found" => Problem::conflict("The call is over."),
-        _ => problem,
-    })
+    let known = visible(public, reach, call).await;
+    let agent = match reach {
+        Reach::Everyone => None,
+        // What rings at several desks is everybody's whose desk it is.
+        Reach::Own(agent) => Some(agent.to_owned()),
+    };
+    let call: CallId = call.parse().map_err(|_| unknown())?;
+    let acted = public.switchboard.act(call, agent, action).await;
+    acted
+        .map(axum::Json)
+        .map_err(|problem| match (problem.kind, known) {
+            // It was a call within reach: it is over, or another agent's by now.
+            ("not-found", Ok(_)) => Problem::conflict("The call is over."),
+            ("not-found", Err(unknown)) => unknown,
+            _ => problem,
+        })
 }
 
 /// A call within reach. One beyond it looks like one that doesn't exist.

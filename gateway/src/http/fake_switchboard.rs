@@ -97,11 +97,16 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
         }
         Api::Act {
             call,
+            agent,
             action,
             reply,
         } => {
-            told(tell, Heard::Acted(call.clone(), action)).await;
-            let _ = reply.send(find(calls, &call));
+            let own = |view: &CallView| agent.is_none_or(|agent| view.agent == agent);
+            let found = find(calls, &call).ok().filter(own);
+            if found.is_some() {
+                told(tell, Heard::Acted(call, action)).await;
+            }
+            let _ = reply.send(found.ok_or_else(|| Problem::not_found("You have no such call.")));
         }
         Api::Call { call, reply } => {
             let _ = reply.send(find(calls, &call).ok().map(record));

@@ -60,7 +60,7 @@ impl Records {
         disposition: Disposition,
     ) -> Result<Kept, Problem> {
         let action = Action::Dispose(disposition.clone());
-        match self.switchboard.act(call.clone(), action).await {
+        match self.switchboard.act(call.clone(), None, action).await {
             Err(problem) if problem.kind == "not-found" => {
                 let now = Moment::read().epoch_ms;
                 let disposed = self.store.dispose(call.clone(), disposition, now).await;

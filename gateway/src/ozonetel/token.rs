@@ -576,8 +576,9 @@ impl Token {
             Standing::Ready => Command::Release,
             Standing::Paused(reason) => Command::Pause { reason },
         };
+        // A command that can't be sent unsays it.
+        self.said = Some(standing.clone());
         self.command(command, Purpose::Stand, now);
-        self.said = Some(standing);
     }
 
     /// What was asked for didn't happen, or nobody knows.

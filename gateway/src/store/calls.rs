@@ -249,7 +249,8 @@ fn word(value: &impl serde::Serialize) -> Result<String, serde_json::Error> {
 
 const SELECT: &str = "SELECT id, agent, started_at, view, story, platform, cause, disposition, notes, callback_at FROM calls";
 
-/// Everything but the time of a later disposition.
+/// Everything but the time of a later disposition. Pages make their calls' ids: another call under a known one is another
+/// agent's mischief, unless it is a dial that is tried again.
 const UPSERT: &str = "
     INSERT INTO calls (id, agent, direction, state, peer, peer_name, via, ucid, campaign, did, skill, uui, context,
         started_at, answered_at, ended_at, ended_by, reason, cause, detail, sip_code, sip_reason,
@@ -264,4 +265,5 @@ const UPSERT: &str = "
         ended_by = excluded.ended_by, reason = excluded.reason, cause = excluded.cause, detail = excluded.detail,
         sip_code = excluded.sip_code, sip_reason = excluded.sip_reason, disposition = excluded.disposition,
         notes = excluded.notes, callback_at = excluded.callback_at, platform = excluded.platform,
-        story = excluded.story, view = excluded.view";
+        story = excluded.story, view = excluded.view
+    WHERE calls.started_at = excluded.started_at OR (calls.agent = excluded.agent AND calls.answered_at IS NULL)";

@@ -80,13 +80,8 @@ impl Place {
 }
 
 impl Disposition {
-    /// The sentence of the story.
+    /// The sentence of the story, which is logged; the notes are people's and aren't.
     pub fn told(&self) -> String {
-        let notes = self.notes.as_ref().map(|notes| format!(": {notes}"));
-        format!(
-            "The call got the disposition {}{}.",
-            self.code,
-            notes.unwrap_or_default()
-        )
+        format!("The call got the disposition {}.", self.code)
     }
 }

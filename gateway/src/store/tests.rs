@@ -212,10 +212,24 @@ async fn a_call_of_long_ago_gets_its_disposition() {
     let kept = found(&store, &call).await;
     assert_eq!(kept.disposition, Some(interested()));
     let last = kept.story.last().map(|told| told.what.as_str());
-    assert_eq!(
-        last,
-        Some("The call got the disposition interested: wants a demo.")
-    );
+    assert_eq!(last, Some("The call got the disposition interested."));
+}
+
+#[tokio::test]
+async fn another_call_under_a_known_id_changes_nothing() {
+    let directory = Directory::new();
+    let first = closed(1_000, "agent7");
+    let mut second = closed(2_000, "agent8");
+    second.view.id = first.view.id.clone();
+    let store = directory.store();
+    store.keep(first.clone());
+    store.close().await;
+    let store = directory.store();
+    store.keep(second);
+    store.close().await;
+    let kept = found(&directory.store(), &first.view.id).await;
+    assert_eq!(kept.agent, "agent7");
+    assert_eq!(kept.place.started_at, 1_000);
 }
 
 #[tokio::test]

@@ -68,10 +68,8 @@ impl Task {
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
             Action::AskAgent => {
                 let answers = placed.when_asked == WhenAsked::Answer;
-                let talks = self
-                    .live_calls(agent)
-                    .any(|(other, placed)| other != age && placed.bridged.is_some());
-                if answers && !talks && readiness::can_talk(&self.agents[agent]).is_ok() {
+                let free = answers && !self.talks_elsewhere(agent, age);
+                if free && readiness::can_talk(&self.agents[agent]).is_ok() {
                     let how = Answered::ByPolicy;
                     return Some(Input::Answer { how });
                 }
@@ -171,7 +169,8 @@ impl Task {
         };
         let talking = self
             .live_calls(agent)
-            .find(|(_, placed)| placed.bridged.is_some());
+            .filter(|(_, placed)| placed.bridged.is_some())
+            .max_by_key(|(_, placed)| placed.bridged);
         let (age, customer, muted) = match talking {
             Some((age, placed)) => (Some(age), placed.leg, placed.call.muted),
             None => (None, None, false),

@@ -46,8 +46,11 @@ impl Task {
         }
     }
 
-    /// Customer and agent hear each other.
+    /// Customer and agent hear each other; whoever the agent talked to is put on hold.
     pub(super) fn bridge(&mut self, now: Moment, age: Age) {
+        if let Some(agent) = self.calls.get(&age).map(|placed| placed.agent) {
+            self.hold_talks(now, age, agent);
+        }
         let Some(placed) = self.calls.get_mut(&age) else {
             return;
         };

@@ -23,12 +23,18 @@ impl Task {
             }
             Api::Act {
                 call,
+                agent,
                 action,
                 reply,
             } => {
-                let result = match self.ages.get(&call).copied() {
-                    Some(age) => self.act_on(now, age, action),
-                    None => Err(unknown(&call)),
+                let age = self.ages.get(&call).copied();
+                let result = match (agent, age) {
+                    (Some(agent), _) => match self.agent_index(&agent) {
+                        Some(agent) => self.act_for(now, agent, &call, action),
+                        None => Err(unknown(&call)),
+                    },
+                    (None, Some(age)) => self.act_on(now, age, action),
+                    (None, None) => Err(unknown(&call)),
                 };
                 let _ = reply.send(result);
             }

@@ -322,7 +322,7 @@ impl Task {
     }
 
     /// One agent's own calls only.
-    fn act_for(
+    pub(super) fn act_for(
         &mut self,
         now: Moment,
         agent: usize,
@@ -341,7 +341,7 @@ impl Task {
         }
     }
 
-    /// In the name of the agent whose call it is.
+    /// For a back end, in the name of the agent whose call it is.
     pub(super) fn act_on(
         &mut self,
         now: Moment,
@@ -351,8 +351,23 @@ impl Task {
         let Some(placed) = self.calls.get(&age) else {
             return Err(Problem::not_found("There is no such call."));
         };
-        let agent = placed.desks().first().copied().unwrap_or(placed.agent);
-        self.act_as(now, agent, age, action)
+        match (placed.desks().as_slice(), &action) {
+            ([agent], _) => {
+                let agent = *agent;
+                self.act_as(now, agent, age, action)
+            }
+            (_, Action::Answer) if placed.call.rings_at_desk() => Err(Problem::conflict(
+                "The call asks several agents; one of them has to answer it.",
+            )),
+            (_, Action::Hangup { .. } | Action::Reject) if placed.call.rings_at_desk() => {
+                self.feed(now, age, Input::HangUp);
+                self.view(age)
+            }
+            _ => {
+                let agent = placed.agent;
+                self.act_as(now, agent, age, action)
+            }
+        }
     }
 
     fn act_as(
@@ -439,7 +454,7 @@ impl Task {
     }
 
     /// One talk at a time: the others' customers are put on hold.
-    fn hold_talks(&mut self, now: Moment, age: Age, agent: usize) {
+    pub(super) fn hold_talks(&mut self, now: Moment, age: Age, agent: usize) {
         let talks = |(other, placed): &(Age, &Placed)| *other != age && placed.call.is_talking();
         let others: Vec<Age> = self
             .live_calls(agent)
@@ -449,6 +464,12 @@ impl Task {
         for other in others {
             self.feed(now, other, Input::Hold(true));
         }
+    }
+
+    /// Whether the agent hears another call than this one.
+    pub(super) fn talks_elsewhere(&self, agent: usize, age: Age) -> bool {
+        self.live_calls(agent)
+            .any(|(other, placed)| other != age && placed.bridged.is_some())
     }
 
     fn decline(&mut self, now: Moment, age: Age, agent: usize) {

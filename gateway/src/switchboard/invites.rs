@@ -20,7 +20,7 @@ use crate::config::{self, AutoAnswer};
 
 /// Why an INVITE is refused before it becomes a call.
 #[derive(Debug, Clone, Copy)]
-struct Refusal {
+pub(super) struct Refusal {
     status: u16,
     phrase: &'static str,
     because: &'static str,
@@ -84,7 +84,8 @@ impl Task {
         };
         let windows = self.windows(RING);
         self.ring(now, entry, Manner::PLAIN, windows, invite);
-        if auto && let Some(age) = self.dialogs.get(&dialog).copied() {
+        let rings = self.dialogs.get(&dialog).copied();
+        if let Some(age) = rings.filter(|age| auto && !self.talks_elsewhere(agent, *age)) {
             let how = Answered::ByPolicy;
             self.feed(now, age, Input::Answer { how });
         }
@@ -298,7 +299,7 @@ impl Task {
         Some((made, offer))
     }
 
-    fn refuse(&mut self, now: Moment, dialog: DialogId, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, now: Moment, dialog: DialogId, refusal: Refusal) {
         tracing::info!(%dialog, status = refusal.status, "an INVITE was refused: {}", refusal.because);
         let _ = self
             .endpoint
@@ -365,6 +366,11 @@ const NOT_ACCEPTABLE: Refusal = Refusal {
     status: 488,
     phrase: "Not Acceptable Here",
     because: "its audio can't be answered",
+};
+pub(super) const STOPPING: Refusal = Refusal {
+    status: 503,
+    phrase: "Service Unavailable",
+    because: "the gateway stops",
 };
 const TOO_MANY: Refusal = Refusal {
     status: 503,

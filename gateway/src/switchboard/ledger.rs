@@ -131,8 +131,8 @@ impl Task {
             placed.call.tell(now, disposition.told());
             self.touched.insert(age);
         } else {
-            let Disposition { code, notes, .. } = disposition;
-            self.feed(now, age, Input::Dispose { code, notes });
+            let code = disposition.code;
+            self.feed(now, age, Input::Dispose { code });
         }
         self.view(age)
     }

@@ -115,6 +115,7 @@ impl Task {
             Some(Purpose::Describe(age)) => self.feed(now, age, Input::Described(result)),
             Some(Purpose::Apply(age)) => self.feed(now, age, Input::Applied(result.map(drop))),
             Some(Purpose::Reoffer(age)) => self.reoffered(now, age, result),
+            Some(Purpose::Refreshed(age)) => self.answer_to_refresh(now, age, result),
             Some(Purpose::Refresh(age)) => self.refreshed(now, age, result),
             Some(Purpose::Desk {
                 connection,
@@ -232,16 +233,16 @@ impl Task {
         };
         let at = now.instant + self.config.limits.grace;
         let of_agent = self.live_calls(agent);
-        let of_agent = of_agent.filter(|(_, placed)| placed.is_agents());
         let alone: Vec<Age> = of_agent
-            .filter(|(_, placed)| placed.without_agent.is_none())
+            .filter(|(_, placed)| placed.is_agents())
             .map(|(age, _)| age)
             .collect();
         for age in alone {
             if let Some(placed) = self.calls.get_mut(&age) {
                 let end = end.clone();
-                placed.without_agent = Some(Doom { at, end });
+                placed.without_agent.get_or_insert(Doom { at, end });
             }
+            // Also where it was known before: the customer may have answered since.
             self.feed(now, age, Input::AgentAway);
         }
     }

@@ -7,6 +7,7 @@ use signaling::{
 };
 
 use super::acts::{OVERLOADED, kind_of};
+use super::invites::STOPPING;
 use super::task::{Age, Purpose, Task};
 use crate::agent::ConnectionState;
 use crate::agent::wire::{self, NoticeKind};
@@ -89,6 +90,7 @@ impl Task {
                 source,
                 invite,
             } => match source {
+                _ if self.stopping => self.refuse(now, dialog, STOPPING),
                 // It would take a talk from its agent, like a transfer.
                 _ if invite.replaces().is_some() => {
                     let _ = self.endpoint.reject(now.instant, dialog, 403, "");
@@ -126,11 +128,12 @@ impl Task {
                     && let (Some(answer), Some(leg)) =
                         (text(Some(body)), self.calls.get(&age).and_then(|p| p.leg))
                 {
-                    let asked = self.ask(Purpose::Apply(age), |engine, request| {
+                    // The session is as it was if this doesn't succeed.
+                    let asked = self.ask(Purpose::Refreshed(age), |engine, request| {
                         engine.accept_answer(leg, request, answer)
                     });
                     if asked.is_err() {
-                        self.feed(now, age, Input::Applied(Err(OVERLOADED.to_owned())));
+                        tracing::warn!(%dialog, "a session's refresh was not taken over: {OVERLOADED}");
                     }
                 }
             }
@@ -206,9 +209,10 @@ impl Task {
         let Some(placed) = self.calls.get_mut(&age) else {
             return;
         };
-        placed
-            .call
-            .tell(now, "The other side sent a digit by INFO.");
+        let told = "The other side sends digits by INFO.";
+        if !placed.call.story().iter().any(|one| one.what == told) {
+            placed.call.tell(now, told);
+        }
         let talking = placed.bridged.map(|_| placed.agent);
         self.touched.insert(age);
         let leg = talking
@@ -265,6 +269,20 @@ impl Task {
                 let _ = self.endpoint.reinvite(now.instant, dialog, body);
             }
             Err(words) => tracing::warn!(%dialog, words, "a session was not refreshed"),
+        }
+    }
+
+    /// Whether the media engine could take the answer to a refresh; the talk goes on in any case.
+    pub(super) fn answer_to_refresh(
+        &mut self,
+        now: Moment,
+        age: Age,
+        result: Result<String, String>,
+    ) {
+        if let (Err(words), Some(placed)) = (result, self.calls.get_mut(&age)) {
+            let told = format!("A refresh of the session was answered unusably: {words}");
+            placed.call.tell(now, told);
+            self.touched.insert(age);
         }
     }
 

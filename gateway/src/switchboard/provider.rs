@@ -221,9 +221,18 @@ impl Task {
             Some("decline") => Input::Reject,
             Some(_) | None => return,
         };
-        if let Some(age) = ringing {
-            self.feed(now, age, input);
+        let Some(age) = ringing else {
+            return;
+        };
+        let answers = matches!(input, Input::Answer { .. });
+        if answers && self.talks_elsewhere(agent, age) {
+            tracing::info!(
+                agent = self.agents[agent].config.id,
+                "the platform wants the call answered, but the agent talks on another one; it rings"
+            );
+            return;
         }
+        self.feed(now, age, input);
     }
 
     /// The agent's call that goes through the platform; there is one at a time.

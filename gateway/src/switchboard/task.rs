@@ -104,6 +104,8 @@ pub struct Task {
     pub(super) counted: Vec<WorkerCounters>,
     pub(super) losses: Losses,
     pub(super) started: Moment,
+    /// New calls are refused.
+    pub(super) stopping: bool,
 }
 
 /// The order in which calls came.
@@ -258,6 +260,8 @@ pub(super) enum Purpose {
     Apply(Age),
     /// A re-INVITE's answer.
     Reoffer(Age),
+    /// The peer's answer to our refresh of the session.
+    Refreshed(Age),
     /// An offer that refreshes the session.
     Refresh(Age),
     /// The answer to a browser's offer.
@@ -320,6 +324,7 @@ impl Task {
             counted: Vec::new(),
             losses: Losses::default(),
             started: now,
+            stopping: false,
         }
     }
 
@@ -619,6 +624,10 @@ impl Task {
             let Some(age) = oldest_closed else {
                 return;
             };
+            // What closed in this turn hasn't been shown yet.
+            if self.touched.contains(&age) {
+                return;
+            }
             if let Some(placed) = self.calls.remove(&age) {
                 self.ages.remove(&placed.call.id);
                 if let Some(dialog) = placed.dialog {
@@ -642,6 +651,7 @@ impl Task {
             .map(|(age, _)| *age)
             .collect();
         tracing::info!(calls = live.len(), "the gateway stops; what is up is ended");
+        self.stopping = true;
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
         }

@@ -1,8 +1,8 @@
 //! Trunks: which peers a call may go to, whether they are there, and how many calls a trunk may bring.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use signaling::admission::CallRate;
@@ -25,6 +25,8 @@ pub struct TrunkWay {
     pub config: Trunk,
     pub sockets: Vec<TrunkSocket>,
     peers: Peers,
+    /// Addresses that its names had, and until when they are heard: calls with them may be up.
+    former: BTreeMap<IpAddr, Instant>,
     registration: Option<ConnectionState>,
     /// What is shown of it.
     connection: Connection,
@@ -95,6 +97,7 @@ impl TrunkWay {
             config,
             sockets,
             peers,
+            former: BTreeMap::new(),
         }
     }
 
@@ -110,6 +113,16 @@ impl TrunkWay {
             || self
                 .found()
                 .any(|peer| peer.target.address.ip().to_canonical() == source)
+            || self.former.contains_key(&source)
+    }
+
+    /// Peers that are no longer found are still heard for a while, others no more.
+    fn remember(&mut self, now: Instant, gone: &[Peer]) {
+        self.former.retain(|_, until| *until > now);
+        let left = gone
+            .iter()
+            .map(|peer| peer.target.address.ip().to_canonical());
+        self.former.extend(left.map(|ip| (ip, now + FORMER)));
     }
 
     /// Who may speak to its sockets.
@@ -121,7 +134,9 @@ impl TrunkWay {
             let address: IpAddr = peer.host.parse().ok()?;
             Some(IpNet::from(address))
         });
-        self.config.allow.iter().copied().chain(peers).chain(listed)
+        let former = self.former.keys().copied().map(IpNet::from);
+        let allowed = self.config.allow.iter().copied();
+        allowed.chain(peers).chain(listed).chain(former)
     }
 
     /// The ways to its peers that answer, in the order of trying; those under suspicion come last.
@@ -266,19 +281,32 @@ impl Task {
         if !before.is_empty() && before.iter().map(|peer| &peer.target).eq(&targets) {
             return;
         }
-        for peer in &before {
-            self.endpoint.unwatch(peer.id);
-        }
+        // Whoever is still there keeps what its pings have told.
+        let mut gone = before.clone();
         let peers: Vec<Peer> = targets
             .into_iter()
-            .filter_map(|target| self.peer(index, target))
+            .filter_map(
+                |target| match gone.iter().position(|peer| peer.target == target) {
+                    Some(place) => Some(gone.swap_remove(place)),
+                    None => self.peer(index, target),
+                },
+            )
             .collect();
         tracing::info!(trunk = self.trunks[index].config.name, peers = ?peers.iter().map(|p| p.target.address).collect::<Vec<_>>(), "the trunk's peers are known");
         if peers.is_empty() {
             return self.lose_peers(now, index, "no peer fits where it listens".to_owned());
         }
-        self.watch_peers(now, index, &peers);
-        self.register_trunk(now, index, &peers);
+        for peer in &gone {
+            self.endpoint.unwatch(peer.id);
+        }
+        let is_new = |peer: &&Peer| before.iter().all(|known| known.id != peer.id);
+        let new: Vec<Peer> = peers.iter().filter(is_new).cloned().collect();
+        self.watch_peers(now, index, &new);
+        // The registrar may be among those that left.
+        if before.is_empty() || !gone.is_empty() {
+            self.register_trunk(now, index, &peers);
+        }
+        self.trunks[index].remember(now.instant, &gone);
         self.trunks[index].peers = Peers::Found(peers);
         self.admit_trunks();
         self.show_trunk(now, index);
@@ -531,6 +559,9 @@ fn trunk_of(index: usize) -> TrunkId {
 }
 
 const SILENT: &str = "none of its peers answers";
+
+/// How long an address is heard that a name of a peer had: longer than most calls.
+const FORMER: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// What carriers' registrars are used to; what they grant counts.
 const EXPIRES: Duration = Duration::from_secs(600);

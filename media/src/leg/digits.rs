@@ -57,7 +57,7 @@ impl Digits {
                 None
             }
             Some(event) if event.goes_on(header, code) => {
-                event.before += u32::from(event.duration);
+                event.before = event.before.saturating_add(u32::from(event.duration));
                 (event.timestamp, event.duration) = (header.timestamp, duration);
                 event.extend(pressed);
                 None

@@ -246,7 +246,6 @@ impl Endpoint {
         self.deliver(id, out);
     }
 
-    /// Nobody is left to answer.
     /// Forgets what was asked on a connection that is gone. INVITEs stay: their answers go on the line's next one.
     pub(super) fn abandon_servers_of(&mut self, flow: Flow) {
         let waits = |transaction: &ServerTransaction| {

@@ -195,13 +195,13 @@ impl Call {
                 return self.end(now, ended, out);
             }
         }
-        match (self.manner.order, early) {
-            (Order::AgentFirst, EarlyMedia::None) => {
+        match self.manner.order {
+            // Again where early media was heard: the agent may have been lost since.
+            Order::AgentFirst => {
                 out.push(Action::Bridge);
                 self.connect(now);
             }
-            (Order::AgentFirst, EarlyMedia::Applied(_)) => self.connect(now),
-            (Order::CustomerFirst, _) => {
+            Order::CustomerFirst => {
                 self.wait(now, out);
                 out.push(Action::AskAgent);
             }

@@ -59,16 +59,16 @@ impl Call {
             | State::Connected {
                 agent,
                 hold: Hold::Off,
-            } => {
-                if *agent == Presence::Here {
-                    *agent = Presence::Away;
-                    out.push(Action::Play(Announcement::Hold));
-                }
+            } if *agent == Presence::Here => {
+                *agent = Presence::Away;
+                out.push(Action::Play(Announcement::Hold));
             }
             State::Connected {
                 agent,
                 hold: Hold::On,
-            } => *agent = Presence::Away,
+            } if *agent == Presence::Here => *agent = Presence::Away,
+            // Known already.
+            State::CustomerRinging { .. } | State::Connected { .. } => return,
             // No customer hears the agent yet, or any more.
             State::Expecting { .. }
             | State::Answering { .. }

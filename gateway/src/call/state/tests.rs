@@ -379,7 +379,7 @@ fn a_call_out_over_a_trunk_passes_alerting_and_early_media() {
     let out = f.feed(Input::Accepted {
         answer: Some("theirs".into()),
     });
-    assert_eq!(out, [], "the early answer stands");
+    assert_eq!(out, [Action::Bridge], "the early answer stands");
     assert_eq!(f.state(), CallState::Connected);
 }
 
@@ -395,7 +395,7 @@ fn a_200_that_describes_something_else_than_the_early_media_is_believed() {
         answer: Some("theirs".into()),
     });
     let answer = "theirs".into();
-    assert_eq!(out, [Action::Apply { answer }]);
+    assert_eq!(out, [Action::Apply { answer }, Action::Bridge]);
     assert_eq!(f.state(), CallState::Connected);
 }
 
