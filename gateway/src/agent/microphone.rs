@@ -57,13 +57,17 @@ impl Proof {
         }
     }
 
-    /// Takes a level that was told between two reports. Whether it is the first sound of all.
-    pub fn handle_level(&mut self, level: Level) -> bool {
-        let is_first = *self == Self::Owed && level > Level::SILENT;
-        if is_first {
+    /// Takes a level that was told between two reports, of a microphone that was `before`.
+    pub fn handle_level(&mut self, level: Level, before: Microphone) -> Microphone {
+        if level > Level::SILENT {
             *self = Self::Given;
         }
-        is_first
+        match (before, *self) {
+            (Microphone::Silent, Self::Owed) => Microphone::Silent,
+            // Only a packet has a level.
+            (Microphone::SendsNothing | Microphone::Works, _)
+            | (Microphone::Silent, Self::Given) => Microphone::Works,
+        }
     }
 }
 
@@ -163,9 +167,17 @@ mod tests {
     #[test]
     fn one_sound_is_proof_for_good() {
         let mut proof = Proof::Owed;
-        assert!(!proof.handle_level(Level::SILENT));
-        assert!(proof.handle_level(Level::FULL));
-        assert!(!proof.handle_level(Level::FULL), "it was the first already");
+        for (level, before, expected) in [
+            (Level::SILENT, Microphone::Silent, Microphone::Silent),
+            (Level::SILENT, Microphone::SendsNothing, Microphone::Works),
+            (Level::FULL, Microphone::Silent, Microphone::Works),
+        ] {
+            assert_eq!(
+                proof.handle_level(level, before),
+                expected,
+                "{level} after {before:?}"
+            );
+        }
         let up = Instant::now();
         let silent = passed(Some(Duration::ZERO), SILENCE);
         assert_eq!(

@@ -22,18 +22,17 @@ impl Task {
         }
     }
 
-    /// The first sound of all is worth more than the next report: the agent waits for it to count.
+    /// A level is the first news of a microphone that is back; the agent doesn't wait for the next report.
     pub(super) fn handle_level(&mut self, now: Moment, leg: LegId, level: Level) {
         let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied() else {
             return;
         };
         let media = &mut self.agents[agent].media;
-        if media.leg() == Some(leg)
-            && media.proof.handle_level(level)
-            && media.microphone() == Microphone::Silent
-        {
-            self.set_microphone(now, agent, Microphone::Works);
+        if media.leg() != Some(leg) {
+            return;
         }
+        let microphone = media.proof.handle_level(level, media.microphone());
+        self.set_microphone(now, agent, microphone);
     }
 
     /// A browser sends packets all the time, muted or not; one that doesn't leaves the customer alone.
