@@ -1,5 +1,6 @@
 // What breaks in a talk, while it rings, or before anybody calls: microphones, audio paths, pages, limits. Calls end or go on with one true sentence, and leave nothing.
 import assert from 'node:assert/strict';
+import { Ladder, sdp } from './ladder.mjs';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Kamailio } from './peers/kamailio.mjs';
@@ -128,11 +129,13 @@ staged('past the limit of calls a dial is refused with that reason, and a caller
 staged('a page that is closed while a call rings there ends it after the grace, and the caller is told', async (stage) => {
   const place = await begin(stage);
   const desk = await Desk.open(stage, place.gateway, { agent: 'agent7', hz: AGENT_HZ });
-  place.carrier.call(place.target, CALLED);
+  const ladder = Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().requested('BYE', { within: 40_000 }).respond(200);
+  const customer = await Sipp.plays(stage, ladder, { target: place.target, called: CALLED, hz: CUSTOMER_HZ });
   const call = await desk.card('ringing-in');
   await desk.close();
-  await ends(place, undefined, call, { cause: 'agent-lost', detail: /closed while the call rang/ });
-  await until('the caller is told', () => place.carrier.heard.some((line) => /^SIP\/2\.0 [4-6]/.test(line)));
+  // The caller hears that nobody is there, and only then the call is over.
+  await ends(place, undefined, call, { cause: 'agent-lost', detail: /closed while the call rang/ }, 40_000);
+  await customer.done();
   await place.gateway.settled();
 });
 
