@@ -1,6 +1,7 @@
-// What breaks in a talk, while it rings, or before anybody calls: microphones, audio paths, pages, limits. Calls end or go on with one true sentence, and leave nothing.
+// What breaks in a talk, while it rings, or before anybody calls: microphones, audio paths, lines, pages, limits. Calls end or go on with one true sentence, and leave nothing.
 import assert from 'node:assert/strict';
 import { Ladder, sdp } from './ladder.mjs';
+import { Cable } from './peers/cable.mjs';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Kamailio } from './peers/kamailio.mjs';
@@ -153,5 +154,24 @@ staged('an audio path that dies in the talk ends the call with that as its cause
   await desk.part('banner', '[data-kind="no-audio"]').waitFor(REPORTED);
   await ends(place, desk, call, { cause: 'ice-failed', detail: /stopped answering ICE/ }, 60_000);
   await customer.messageLike('received', /^BYE /m);
+  await gateway.settled({ legs: 1, within: 40_000 });
+});
+
+staged('a line that is lost in the talk and stays away ends the call with that as its cause; the customer hears of it when the line is back', async (stage) => {
+  const kamailio = await Kamailio.start(stage);
+  const cable = await Cable.lay(stage, kamailio.wss);
+  const gateway = await Gateway.start(stage, kamailio.line({ agent: 'agent7', extension: '500607', registrar: `wss://localhost:${cable.port}/` }));
+  const place = { gateway, token: await gateway.token('crm', '--scope', 'calls:read', '--scope', 'calls:write', '--scope', 'admin') };
+  await kamailio.registered('500607');
+  const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
+  const ladder = Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().plays().requested('BYE', { within: 90_000 }).respond(200);
+  const customer = await Sipp.plays(stage, ladder, { target: kamailio.trunk, domain: kamailio.domain, called: '500607', hz: CUSTOMER_HZ });
+  const call = await desk.card('ringing-in');
+  await desk.click('answer');
+  await hears('the agent', CUSTOMER_HZ, () => desk.heard());
+  await cable.unplug();
+  await ends(place, desk, call, { cause: 'line-lost', detail: /./ }, 60_000);
+  await cable.mend();
+  await customer.done();
   await gateway.settled({ legs: 1, within: 40_000 });
 });
