@@ -170,7 +170,7 @@ staged('a line that is lost in the talk and stays away ends the call with that a
   await desk.click('answer');
   await hears('the agent', CUSTOMER_HZ, () => desk.heard());
   await cable.unplug();
-  await ends(place, desk, call, { cause: 'line-lost', detail: /./ }, 60_000);
+  await ends(place, desk, call, { cause: 'line-lost', detail: /connection to .* was lost/ }, 60_000);
   await cable.mend();
   await customer.done();
   await gateway.settled({ legs: 1, within: 40_000 });
