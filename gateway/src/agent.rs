@@ -1,12 +1,16 @@
 //! An agent: who answers. [`session`] is the browser's side of it, [`readiness`] says why a call
-//! can't come, [`wire`] is what the browser sees.
+//! can't come, [`microphone`] what is heard of the agent, [`wire`] is what the browser sees.
 
+pub mod microphone;
 pub mod readiness;
 pub mod session;
 pub mod wire;
 
+use std::time::Instant;
+
 use media::{LegId, WorkerId};
 
+use crate::agent::microphone::{Microphone, Proof};
 use crate::agent::session::Session;
 use crate::agent::wire::{AgentView, LineState, MediaState, StatusView};
 use crate::clock::Moment;
@@ -61,6 +65,8 @@ pub struct Token {
 pub struct MediaLeg {
     pub current: Option<Warm>,
     pub coming: Option<LegId>,
+    /// Of the agent, not of one leg: a reloaded page needs no second word.
+    pub proof: Proof,
 }
 
 /// A leg that has been connected.
@@ -68,6 +74,9 @@ pub struct MediaLeg {
 pub struct Warm {
     pub leg: LegId,
     pub state: MediaState,
+    /// When it was connected.
+    pub up: Instant,
+    pub microphone: Microphone,
 }
 
 impl Connection {
@@ -101,6 +110,11 @@ impl Connection {
 impl MediaLeg {
     pub fn state(&self) -> MediaState {
         self.current.map_or(MediaState::Down, |warm| warm.state)
+    }
+
+    pub fn microphone(&self) -> Microphone {
+        self.current
+            .map_or(Microphone::default(), |warm| warm.microphone)
     }
 
     /// The leg that calls are joined to, whether or not it works just now.

@@ -176,6 +176,12 @@ causes! {
     LegNotWarm, "agent-leg-not-warm", Gateway, MayGoWell,
         "The audio connection to the agent's browser is not up.",
         "The page is there, but its PeerConnection isn't connected: the microphone wasn't allowed, or UDP to media.public_ip is blocked.";
+    MicrophoneSendsNothing, "microphone-sends-nothing", Gateway, MayGoWell,
+        "The agent's microphone sends nothing.",
+        "The leg is up and no RTP came from the browser for five seconds: permission taken back, device unplugged, page asleep, or UDP blocked one way.";
+    MicrophoneSilent, "microphone-silent", Gateway, MayGoWell,
+        "Nothing but silence comes from the agent's microphone.",
+        "RTP came for ten seconds or more, below -65 dBov from the first packet on: muted at the headset, or the wrong device.";
     AgentPaused, "agent-paused", Gateway, FailsAgain,
         "The agent's status does not take calls.",
         "The status is another than \"available\"; the agent, a supervisor or the platform set it.";

@@ -84,6 +84,8 @@ struct Registered {
     legs: IntGauge,
     /// Pairs of legs that are bridged.
     bridges: IntGauge,
+    /// Port pairs (RTP and RTCP) of plain legs.
+    rtp_ports_leased: IntGauge,
     /// Seconds from an expected INVITE to its 200, within the gateway.
     invite_answer_seconds: Histogram,
 
@@ -253,6 +255,11 @@ impl Metrics {
                 "Dials whose INVITE is awaited.",
             ),
             legs: gauge(&registry, "warmline_legs", "Media legs."),
+            rtp_ports_leased: gauge(
+                &registry,
+                "warmline_rtp_ports_leased",
+                "Port pairs that customers' plain RTP legs have bound.",
+            ),
             bridges: gauge(
                 &registry,
                 "warmline_bridges",
@@ -448,6 +455,7 @@ impl Registered {
         self.expectations_open.set(as_gauge(usage.expectations));
         self.legs.set(usage.legs.cast_signed());
         self.bridges.set(usage.bridges.cast_signed());
+        self.rtp_ports_leased.set(usage.rtp_ports.cast_signed());
         self.store_pending.set(as_gauge(now.store.pending));
         catch_up(&self.store_errors_total, now.store.errors);
         catch_up(&self.store_dropped_total, now.store.dropped);

@@ -8,6 +8,7 @@ mod announcing;
 mod api;
 mod desk;
 mod dialling;
+mod hearing;
 mod invites;
 mod ledger;
 mod legs;
@@ -207,6 +208,8 @@ pub struct Usage {
     pub legs: u64,
     /// Pairs of legs that are bridged.
     pub bridges: u64,
+    /// Port pairs of customers' plain legs.
+    pub rtp_ports: u64,
 }
 
 impl Switchboard {

@@ -228,6 +228,8 @@ enum Life {
     /// Nothing is expected before keys or a description.
     Starting,
     Live,
+    /// Told of, and perhaps no more than a pause.
+    Silent,
     Lost,
 }
 
@@ -464,7 +466,7 @@ impl Leg {
                     self.notices.push(Notice::Connected);
                 }
             }
-            Life::Lost => {
+            Life::Silent | Life::Lost => {
                 self.liveness.state = Life::Live;
                 self.notices.push(Notice::Recovered);
             }
@@ -479,10 +481,18 @@ impl Leg {
         }
     }
 
-    /// The path failed. Told once, until it recovers.
+    /// The path failed. Told once, until it recovers; what follows a silence says more than it.
     pub fn lose(&mut self, cause: LegLost) {
-        if self.liveness.state != Life::Lost {
-            self.liveness.state = Life::Lost;
+        let state = match cause {
+            LegLost::Silent { .. } => Life::Silent,
+            LegLost::IceDisconnected
+            | LegLost::DtlsFailed(_)
+            | LegLost::SetupTimedOut
+            | LegLost::PeerClosed
+            | LegLost::Panicked => Life::Lost,
+        };
+        if self.liveness.state != Life::Lost && self.liveness.state != state {
+            self.liveness.state = state;
             self.notices.push(Notice::Lost(cause));
         }
     }
@@ -541,7 +551,7 @@ impl Leg {
             Life::Live => true,
             // A plain peer that never sends has no handshake to fail at.
             Life::Starting => self.kind == LegKind::Plain,
-            Life::Lost => false,
+            Life::Silent | Life::Lost => false,
         };
         let agreed = self.egress.agreed.as_ref()?;
         // A WebRTC peer keeps its checks up on hold too.

@@ -173,6 +173,10 @@ staged('lines that don\'t come up say why in the refusal of a dial', async (stag
   const asking = await BackEnd.of(unnamed);
   await desk(unnamed, asking);
   await until('the line is up', async () => (await asking.api('/v1/lines')).lines.find((line) => line.id === 'agent7/sip').up);
+  await until('the token socket was opened', async () => {
+    const token = (await asking.api('/v1/lines')).lines.find((line) => line.id === 'agent7/token');
+    return !/being connected/.test(token.detail);
+  });
   // At first it waits for its name, then it signs in without one, and is refused.
   await asking.refused(TALKS, ['no-socket-id', 'platform-login-refused'], /has not named the socket|refused the sign-in/);
 

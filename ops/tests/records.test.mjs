@@ -51,6 +51,8 @@ staged('calls outlive the process: a finished one, a refused one, one that was u
   await desk.card('connected');
   await until('it is written', async () => (await gateway.metrics()).get('warmline_store_pending') === 0);
   const { ucid } = await provider.call(TALKS.replace('+91', ''));
+  const { platform } = await show(talk);
+  assert.ok(platform.did, `the platform's facts are the call's: ${JSON.stringify(platform)}`);
   await gateway.end('SIGKILL');
   // The platform would wait for the dead audio before it takes another dial.
   await provider.post(`/calls/${ucid}/hangup`);
@@ -60,6 +62,7 @@ staged('calls outlive the process: a finished one, a refused one, one that was u
   const killed = await show(talk);
   assert.equal(killed.state, 'closed');
   assert.equal(killed.ended.reason, 'gateway-restarted');
+  assert.deepEqual(killed.platform, platform);
   const story = await explain(talk);
   assert.equal(story.cause.cause, 'gateway-restarted');
   assert.match(story.story.map((told) => told.what).join('\n'), /The expected INVITE came[^]*connected[^]*The gateway was restarted/);

@@ -13,6 +13,9 @@ pub fn obstacle(agent: &Agent) -> Option<String> {
     if agent.status.name != AVAILABLE {
         return Some(format!("The agent's status is {}.", agent.status.name));
     }
+    if let Some(trouble) = agent.media.microphone().trouble() {
+        return Some(trouble.to_owned());
+    }
     if let Some(words) = down(agent.sip.as_ref()) {
         return Some(format!("The agent's SIP line is down: {words}."));
     }

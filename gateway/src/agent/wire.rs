@@ -266,6 +266,8 @@ pub enum NoticeKind {
     Platform,
     /// Digits could not be sent, and why.
     Digits,
+    /// Nothing is heard of the customer.
+    NoAudio,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -123,6 +123,11 @@ const AGENTS: &[(&str, Cause)] = &[
         Cause::LegNotWarm,
     ),
     ("agent's status is", Cause::AgentPaused),
+    ("microphone sends nothing", Cause::MicrophoneSendsNothing),
+    (
+        "silence comes from the agent's microphone",
+        Cause::MicrophoneSilent,
+    ),
     (
         "token of the agent's browser has expired",
         Cause::TokenExpired,

@@ -4,6 +4,7 @@ use std::time::Duration;
 use media::LegLost;
 
 use super::*;
+use crate::agent::microphone::Microphone;
 use crate::call::termination::Termination;
 
 fn cause(by: EndedBy, reason: Reason, detail: &str) -> &'static str {
@@ -82,6 +83,16 @@ fn what_the_gateway_says_of_its_own_parts_finds_its_cause() {
             AgentNotReady,
             "The audio connection to the agent's browser is not up.",
             "agent-leg-not-warm",
+        ),
+        (
+            AgentNotReady,
+            Microphone::SendsNothing.trouble().unwrap_or_default(),
+            "microphone-sends-nothing",
+        ),
+        (
+            AgentNotReady,
+            Microphone::Silent.trouble().unwrap_or_default(),
+            "microphone-silent",
         ),
         (
             AgentNotReady,

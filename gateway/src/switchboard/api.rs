@@ -99,6 +99,7 @@ impl Task {
             expectations: self.expectations.iter().map(Expectations::count).sum(),
             legs: workers.iter().map(|worker| worker.legs).sum(),
             bridges: workers.iter().map(|worker| worker.bridges).sum(),
+            rtp_ports: workers.iter().map(|worker| worker.ports).sum(),
         }
     }
 

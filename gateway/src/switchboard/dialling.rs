@@ -139,6 +139,9 @@ impl Task {
         match (order, &self.agents[agent].session) {
             (Order::AgentFirst, _) => {
                 readiness::can_talk(&self.agents[agent]).map_err(refused)?;
+                if let Some(trouble) = self.agents[agent].media.microphone().trouble() {
+                    return Err(refused(trouble.to_owned()));
+                }
             }
             // The agent's audio is needed when the customer is there.
             (Order::CustomerFirst, Some(_)) => {}

@@ -9,6 +9,7 @@ use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
 use super::task::{Desks, Entry, Route, Task, WhenAsked};
+use crate::agent::microphone::Microphone;
 use crate::agent::wire::{Order, Peer};
 use crate::agent::{AVAILABLE, readiness};
 use crate::call::CallId;
@@ -204,7 +205,9 @@ impl Task {
     /// Whether another call may ring at this agent.
     pub(super) fn admit(&self, agent: usize) -> Result<(), Obstacle> {
         let shown = &self.agents[agent];
-        if readiness::can_talk(shown).is_err() || shown.status.name != AVAILABLE {
+        // One that is only silent may be a still room: the call rings.
+        let is_mute = shown.media.microphone() == Microphone::SendsNothing;
+        if readiness::can_talk(shown).is_err() || is_mute || shown.status.name != AVAILABLE {
             return Err(Obstacle::Away);
         }
         if self.open_calls(agent).count() >= self.config.limits.calls_per_agent {

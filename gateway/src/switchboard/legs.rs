@@ -6,6 +6,7 @@ use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
 use super::task::{Age, Doom, Owner, Purpose, Task};
+use crate::agent::microphone::Microphone;
 use crate::agent::wire::{self, Frame, MediaState};
 use crate::agent::{ConnectionId, Warm};
 use crate::call::state::{Input, Spoken};
@@ -69,9 +70,12 @@ impl Task {
                 sent,
             } => {
                 tracing::debug!(%leg, ?received, ?sent, "audio");
-                self.handle_audio(now, leg, received.since_last);
+                self.handle_audio(now, leg, received);
             }
-            Event::Level { leg, level } => tracing::trace!(%leg, %level, "the microphone's level"),
+            Event::Level { leg, level } => {
+                tracing::trace!(%leg, %level, "the microphone's level");
+                self.handle_level(now, leg, level);
+            }
             Event::Digit { leg, .. } => tracing::debug!(%leg, "a digit was pressed"),
             Event::Failed { leg, failure } => self.handle_failure(now, leg, failure),
         }
@@ -168,6 +172,8 @@ impl Task {
         let warm = Warm {
             leg,
             state: MediaState::Up,
+            up: now.instant,
+            microphone: Microphone::default(),
         };
         let old = self.agents[agent].media.current.replace(warm);
         self.join(agent);
@@ -316,18 +322,6 @@ impl Task {
         }
     }
 
-    /// A browser sends packets all the time, muted or not; one that doesn't leaves the customer alone.
-    fn handle_audio(&mut self, now: Moment, leg: LegId, since_last: Option<Duration>) {
-        let Some(silent) = since_last.filter(|silent| *silent >= SUSPICIOUS) else {
-            return;
-        };
-        if let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied()
-            && self.agents[agent].media.leg() == Some(leg)
-        {
-            self.doubt(now, agent, silent);
-        }
-    }
-
     /// The first packet of a side is the first audio towards the other.
     fn handle_heard(&mut self, now: Moment, leg: LegId) {
         if let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied() {
@@ -370,6 +364,3 @@ const ICE_RECOVERY: Duration = Duration::from_secs(10);
 
 /// How long the BYE may take that explains why the peer closed its audio; a registrar resends for longer, but nobody should sit in silence.
 const BYE_ON_ITS_WAY: Duration = Duration::from_secs(2);
-
-/// Longer than any gap between an agent's packets that is no loss.
-const SUSPICIOUS: Duration = Duration::from_millis(500);

@@ -129,6 +129,8 @@ pub(super) struct Placed {
     pub prompts: Prompts,
     /// The soonest that the prompt which is played once can have been heard.
     pub played_from: Option<Instant>,
+    /// What is heard of the customer in the talk.
+    pub customer: Heard,
     /// The customer is up and hears nothing.
     pub silent_since: Option<Instant>,
     /// The sides to whom no first audio has come.
@@ -227,6 +229,13 @@ impl Placed {
 pub(super) struct Doom {
     pub at: Instant,
     pub end: state::Input,
+}
+
+/// What comes from a side that is talked with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    Audio,
+    Nothing,
 }
 
 /// Whether the time to ringing has been measured.
@@ -491,6 +500,7 @@ impl Task {
             bridged: None,
             prompts: entry.prompts,
             played_from: None,
+            customer: Heard::Audio,
             silent_since: None,
             unheard: vec![Side::Agent, Side::Customer],
             without_agent: None,

@@ -77,7 +77,7 @@ export interface Welcome {
 export interface Notice {
   ev: 'notice';
   seq?: number;
-  kind: 'token-expiring' | 'draining' | 'line-down' | 'line-up' | 'platform' | 'digits';
+  kind: 'token-expiring' | 'draining' | 'line-down' | 'line-up' | 'platform' | 'digits' | 'no-audio';
   in_ms?: number;
   detail?: string;
 }

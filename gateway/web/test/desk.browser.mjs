@@ -403,3 +403,18 @@ test('without a microphone the light says why, and Try again tries again', async
     await strict.close();
   }
 });
+
+test('a platform’s dispositions can be chosen from in the wrap-up, and the chosen one is sent', async () => {
+  let asked;
+  await page.route('**/v1/agents/agent7/dispositions', (route) => {
+    asked = route.request().headers().authorization;
+    return route.fulfill({ json: { dispositions: [{ id: '1', name: 'Sold' }, { name: 'Call back' }] } });
+  });
+  await signIn();
+  const call = await dialAndConnect();
+  gateway.tellCall(call, { state: 'wrap-up', agent: 'agent7', via: 'ozonetel', ended_at: Date.now(), ended: { by: 'customer', reason: 'hangup', detail: 'The customer hung up.' } });
+  await page.getByTestId('disposition').selectOption('Call back');
+  await page.getByTestId('done').click();
+  assert.equal((await gateway.asked('dispose')).code, 'Call back');
+  assert.equal(asked, 'Bearer agent-token');
+});

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::WorkerId;
 use crate::leg::{Discard, LegKind};
 
-/// A worker's counters since the start; `legs` and `bridges` are of now.
+/// A worker's counters since the start; `legs`, `bridges` and `ports` are of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerCounters {
     /// Whose they are.
@@ -14,6 +14,8 @@ pub struct WorkerCounters {
     pub legs: u64,
     /// Pairs of legs that are bridged.
     pub bridges: u64,
+    /// Port pairs that plain legs have bound.
+    pub ports: u64,
     /// Browsers.
     pub agent: Traffic,
     /// SIP peers with ICE and DTLS.
@@ -38,6 +40,7 @@ pub struct Traffic {
 pub struct Counters {
     legs: Count,
     bridges: Count,
+    ports: Count,
     packets_in: [Count; LegKind::COUNT],
     packets_out: [Count; LegKind::COUNT],
     discarded: [Count; Discard::ALL.len()],
@@ -73,9 +76,10 @@ impl Counters {
         self.discarded[cause as usize].add(1);
     }
 
-    pub fn set_population(&self, legs: usize, bridges: usize) {
+    pub fn set_population(&self, legs: usize, bridges: usize, ports: usize) {
         self.legs.set(legs as u64);
         self.bridges.set(bridges as u64);
+        self.ports.set(ports as u64);
     }
 
     pub fn legs(&self) -> u64 {
@@ -91,6 +95,7 @@ impl Counters {
             worker,
             legs: self.legs.read(),
             bridges: self.bridges.read(),
+            ports: self.ports.read(),
             agent: traffic(LegKind::Agent),
             provider: traffic(LegKind::Provider),
             plain: traffic(LegKind::Plain),

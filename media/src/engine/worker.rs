@@ -588,7 +588,8 @@ impl Worker {
             .values()
             .filter(|entry| entry.leg.bridged.is_some())
             .count();
-        self.counters.set_population(self.legs.len(), bridged / 2);
+        self.counters
+            .set_population(self.legs.len(), bridged / 2, self.leases.len());
     }
 
     fn ntp(&self, now: Instant) -> Ntp {

@@ -16,6 +16,9 @@ impl Level {
     /// −72 in A-law and −127 in µ-law.
     pub const SILENT: Self = Self(-65);
 
+    /// As loud as it gets.
+    pub const FULL: Self = Self(0);
+
     /// In dB, never above 0.
     pub fn dbov(self) -> i8 {
         self.0

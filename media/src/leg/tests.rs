@@ -34,6 +34,21 @@ fn a_plain_peer_that_falls_silent_is_lost_and_recovers() {
 }
 
 #[test]
+fn a_silence_doesnt_hide_that_the_path_broke() {
+    let (mut leg, now) = answered("sendrecv");
+    hear(&mut leg, 1, now);
+    leg.handle_timeout(now + SILENCE);
+    told(&mut leg);
+    leg.lose(LegLost::IceDisconnected);
+    assert_eq!(told(&mut leg), [Notice::Lost(LegLost::IceDisconnected)]);
+    leg.lose(LegLost::Silent { r#for: SILENCE });
+    leg.lose(LegLost::PeerClosed);
+    assert_eq!(told(&mut leg), [], "told once");
+    hear(&mut leg, 2, now + 2 * SILENCE);
+    assert_eq!(told(&mut leg), [Notice::Recovered]);
+}
+
+#[test]
 fn a_peer_that_never_speaks_is_lost_and_one_on_hold_is_not() {
     let (mut leg, now) = answered("sendrecv");
     leg.handle_timeout(now + SILENCE);

@@ -82,6 +82,17 @@ export class Desk {
     });
   }
 
+  /** Another microphone takes the place of the one that there is: one that works. */
+  plugsIn({ hz }) {
+    return this.page.evaluate(async (frequency) => {
+      const context = new AudioContext();
+      const [out, tone] = [context.createMediaStreamDestination(), new OscillatorNode(context, { frequency })];
+      tone.connect(out);
+      tone.start();
+      await globalThis.stagePeers.at(-1).getSenders()[0].replaceTrack(out.stream.getAudioTracks()[0]);
+    }, hz);
+  }
+
   talks() {
     return this.page.evaluate(() => globalThis.stagePeers.at(-1).getSenders()[0].replaceTrack(globalThis.stageTrack));
   }

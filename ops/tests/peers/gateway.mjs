@@ -88,7 +88,7 @@ ${sections}`);
 
   /** Waits until calls hold nothing any more; `legs` are those of the agents' pages. */
   async settled({ legs = 0, within = 10_000 } = {}) {
-    const held = { warmline_calls_active: 0, warmline_dialogs: 0, warmline_expectations_open: 0, warmline_bridges: 0, warmline_legs: legs };
+    const held = { warmline_calls_active: 0, warmline_dialogs: 0, warmline_expectations_open: 0, warmline_bridges: 0, warmline_rtp_ports_leased: 0, warmline_legs: legs };
     let left;
     const clean = async () => {
       const metrics = await this.metrics();

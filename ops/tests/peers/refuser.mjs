@@ -1,4 +1,4 @@
-// A carrier on a UDP trunk that answers every INVITE with the one answer it was told to give; also one that calls and never confirms.
+// A carrier on a UDP trunk that answers every INVITE with the one answer it was told to give, and sends no audio; also one that calls and never confirms.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 
@@ -15,7 +15,7 @@ export class Refuser {
     return new Refuser(socket);
   }
 
-  /** `{ status, phrase }`, and `sdp: 'unusable'` for a 200 that can't come to audio. */
+  /** `{ status, phrase }`; a 200 has `sdp`: 'unusable' can't come to audio, 'mute' could, and none is ever sent. */
   answer = { status: 486, phrase: 'Busy Here' };
   /** First lines of what came. */
   heard = [];
@@ -33,7 +33,7 @@ export class Refuser {
     const { status, phrase, sdp } = method === 'INVITE' ? this.answer : { status: 200, phrase: 'OK' };
     const copied = message.split('\r\n').filter((line) => /^(via|from|call-id|cseq):/i.test(line));
     const to = message.split('\r\n').find((line) => /^to:/i.test(line));
-    const body = sdp ? G729 : '';
+    const body = { unusable: G729, mute: PCMU }[sdp] ?? '';
     const lines = [
       `SIP/2.0 ${status} ${phrase}`, ...copied, /;tag=/.test(to) ? to : `${to};tag=carrier`, `Contact: <sip:${this.address}>`,
       ...(sdp ? ['Content-Type: application/sdp'] : []), `Content-Length: ${body.length}`, '', body,

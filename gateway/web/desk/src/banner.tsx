@@ -48,9 +48,9 @@ export function Banner() {
       </Strip>
     );
   }
-  // The platform's words to the agent, and what became of digits: told, and gone when they are read.
+  // The platform's words to the agent, what became of digits, a customer who isn't heard: told, and gone when they are read.
   const told = notice.value;
-  if ((told?.kind === 'platform' || told?.kind === 'digits') && told.detail) {
+  if ((told?.kind === 'platform' || told?.kind === 'digits' || told?.kind === 'no-audio') && told.detail) {
     return (
       <Strip kind={told.kind}>
         <span>{told.detail}</span>

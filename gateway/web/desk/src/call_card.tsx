@@ -2,10 +2,12 @@ import { useSignal, type Signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { Refusal } from '../../sdk/agent';
+import { askForDispositions, dispositions } from './dispositions';
 import { Icon, Line } from './icon';
 import { Keypad } from './keypad';
 import { callOf, canDial, dial, done } from './model';
 import type { CallFace } from './stage';
+import { keptToken } from './sign_in';
 import { Timer } from './timer';
 import { announcement, duration, endedDetail, kicker, peer, progress } from './words';
 
@@ -181,12 +183,32 @@ function Connected({ face, act, refusal }: Part) {
 function Over({ face, act }: Part) {
   const { view } = face;
   const failed = !view.answered_at;
+  const chosen = useSignal<string | undefined>(undefined);
+  // Only the platform's own calls have a record there that a disposition goes into.
+  const asks = view.state === 'wrap-up' && view.via === 'ozonetel';
+  useEffect(() => {
+    if (asks && view.agent) void askForDispositions(view.agent, keptToken());
+  }, [asks]);
+
   return (
     <>
       <p class="word" data-testid="ended-detail">
         {endedDetail(view)}
       </p>
       {view.answered_at && view.ended_at && <p class="talked">{duration(view.ended_at - view.answered_at)}</p>}
+      {asks && dispositions.value.length > 0 && (
+        <label class="disposition">
+          <span class="kicker">Outcome</span>
+          <select data-testid="disposition" onChange={(event) => (chosen.value = event.currentTarget.value || undefined)}>
+            <option value="">Done</option>
+            {dispositions.value.map((name) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
       <div class={failed ? 'pair' : 'single'}>
         {failed && (
           <button
@@ -195,7 +217,7 @@ function Over({ face, act }: Part) {
             data-testid="call-again"
             disabled={!canDial.value && view.state === 'closed'}
             onClick={act(async () => {
-              await done(face);
+              await done(face, chosen.value);
               dial(view.peer.number);
             })}
           >
@@ -203,7 +225,7 @@ function Over({ face, act }: Part) {
             {view.direction === 'inbound' ? 'Call back' : 'Call again'}
           </button>
         )}
-        <button type="button" class="button primary" data-testid="done" onClick={act(() => done(face))}>
+        <button type="button" class="button primary" data-testid="done" onClick={act(() => done(face, chosen.value))}>
           Done
         </button>
       </div>

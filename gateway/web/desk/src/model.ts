@@ -2,6 +2,7 @@
 
 import { batch, computed, signal } from '@preact/signals';
 import { Agent, type AgentView, type Call, type Connection, type MediaState, type Microphone, type Notice, type Readiness } from '../../sdk/agent';
+import { dispositions } from './dispositions';
 import { note } from './recent';
 import { forgetToken, keepToken, microphone as microphoneConstraints } from './sign_in';
 import { onStage, type CallFace } from './stage';
@@ -64,6 +65,7 @@ export function signIn(token: string): void {
   batch(() => {
     sentence.value = undefined;
     notice.value = undefined;
+    dispositions.value = [];
     agent.value = desk;
   });
   Object.assign(window, { warmline: { agent: desk } });
@@ -87,8 +89,8 @@ export function callOf(face: CallFace): Call {
 }
 
 /** The agent is done with a call: its disposition is sent if the gateway waits for one, and its card goes. */
-export async function done(face: CallFace): Promise<void> {
-  if (face.view.state === 'wrap-up') await callOf(face).dispose('done');
+export async function done(face: CallFace, disposition = 'done'): Promise<void> {
+  if (face.view.state === 'wrap-up') await callOf(face).dispose(disposition);
   batch(() => {
     // Its last snapshot may come later than the reply.
     dismissed.value = new Set(dismissed.value).add(face.view.id);

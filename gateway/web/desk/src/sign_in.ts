@@ -16,6 +16,11 @@ export function takeToken(): string | undefined {
   return sessionStorage.getItem(TOKEN) ?? undefined;
 }
 
+/** The token that this tab is signed in with. */
+export function keptToken(): string {
+  return sessionStorage.getItem(TOKEN) ?? '';
+}
+
 export function keepToken(token: string): void {
   // Another token may be another agent's: a session isn't handed from one to the other.
   if (sessionStorage.getItem(TOKEN) !== token) sessionStorage.removeItem(SESSION);
