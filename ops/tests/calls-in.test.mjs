@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { key, Ladder, sdp } from './ladder.mjs';
 import { AGENT_HZ, assertEnded, CUSTOMER_HZ, Floor } from './peers/floor.mjs';
 import { Sipp } from './peers/sipp.mjs';
-import { hears, staged } from './stage.mjs';
+import { hears, staged, until } from './stage.mjs';
 
 const BY_CUSTOMER = { by: 'customer', reason: 'hangup' };
 const ABANDONED = { by: 'customer', reason: 'abandoned' };
@@ -118,11 +118,53 @@ staged('a carrier\'s call keeps to the RFCs in every form of hold, offer, race a
       await customer.goOn();
       await over(place, customer, id, BY_CUSTOMER);
     },
-    'keys pressed by the customer, as INFO of both kinds': async (place) => {
-      const customer = await call(place, parting(Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().plays()
-        .request('INFO', key.relay('5')).response(200).request('INFO', key.plain('7')).response(200).reached('talk').waits()));
+    'keys pressed by the customer, told by INFO of both kinds: each comes to the agent as telephone-event (RFC 4733)': async (place) => {
+      // The customer sends no RTP, so that the keys' packets are all that come: eight of four bytes each.
+      const customer = await call(place, parting(Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().reached('talk').waits()
+        .request('INFO', key.relay('5')).response(200).waits().request('INFO', key.plain('7')).response(200).waits()));
       const id = await answered(place);
       await customer.reached('talk');
+      await hears('the customer', AGENT_HZ, () => customer.heard());
+      const before = await place.desk.arrived();
+      for (const keys of [1, 2]) {
+        await customer.goOn();
+        await until(`key ${keys} is at the agent`, async () => {
+          const { packets, bytes } = await place.desk.arrived();
+          return packets - before.packets === 8 * keys && bytes - before.bytes === 32 * keys;
+        });
+      }
+      const { story } = await place.gateway.api(place.desk.token, `/v1/calls/${id}/explain`);
+      assert.equal(story.filter(({ what }) => what.includes('a digit by INFO')).length, 2);
+      await customer.goOn();
+      await over(place, customer, id, BY_CUSTOMER);
+    },
+    'a session timer that the caller keeps by UPDATE (RFC 4028)': async (place) => {
+      const timer = ['Supported: timer', 'Session-Expires: 90;refresher=uac'];
+      const kept = ['Session-Expires: *90;refresher=uac', 'Require:.*timer'];
+      const customer = await call(place, parting(Ladder.calls().invite(sdp(), { headers: timer }).perhaps(100, 180).response(200, { has: kept }).ack().plays().reached('talk').waits()
+        .request('UPDATE', undefined, { headers: timer }).response(200, { has: kept }).reached('refreshed').waits()));
+      const id = await answered(place);
+      await customer.reached('talk');
+      await bothHear(place, customer);
+      await customer.goOn();
+      await customer.reached('refreshed');
+      await bothHear(place, customer);
+      await customer.goOn();
+      await over(place, customer, id, BY_CUSTOMER);
+    },
+    'hold and back by UPDATE (RFC 3311)': async (place) => {
+      const customer = await call(place, parting(talking()
+        .request('UPDATE', sdp('sendonly', { version: 2 })).response(200, { has: ['a=recvonly'] }).reached('hold').waits()
+        .request('UPDATE', sdp('sendrecv', { version: 3 })).response(200, { has: ['a=sendrecv'] }).reached('resumed').waits()));
+      const id = await answered(place);
+      await customer.reached('talk');
+      await bothHear(place, customer);
+      await customer.goOn();
+      await customer.reached('hold');
+      assert.ok(await customer.hearsNothing(), 'who holds us hears nothing of the agent');
+      await place.desk.card('connected');
+      await customer.goOn();
+      await customer.reached('resumed');
       await bothHear(place, customer);
       await customer.goOn();
       await over(place, customer, id, BY_CUSTOMER);

@@ -61,6 +61,18 @@ const CASES = {
     await place.mendAndBack();
     await customer.done();
   }],
+  'while it rings, and it is answered 15 s before the connection is back': ['our 200 goes on the next connection', async (place) => {
+    await place.line();
+    const customer = await place.call(hangsUp);
+    await customer.messageLike('received', /^SIP\/2\.0 180/m);
+    await place.desk.card('ringing-in');
+    await place.cable.unplug();
+    await place.desk.click('answer');
+    await new Promise((resolve) => setTimeout(resolve, 15_000)); // longer than ICE and DTLS may take otherwise
+    await place.mendAndBack();
+    await customer.reached('talk');
+    await talkedThrough(place, customer, { answered: true });
+  }],
   'after our 200, before its ACK': [GOES_ON, async (place) => {
     await place.line();
     const customer = await place.call(hangsUp);

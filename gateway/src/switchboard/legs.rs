@@ -5,7 +5,7 @@ use std::time::Duration;
 use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
-use super::task::{Age, Doom, Owner, Purpose, Task};
+use super::task::{Age, Doom, Owner, Purpose, Route, Task};
 use crate::agent::microphone::Microphone;
 use crate::agent::wire::{self, Frame, MediaState};
 use crate::agent::{ConnectionId, Warm};
@@ -286,6 +286,10 @@ impl Task {
                     self.touched.insert(age);
                 }
             }
+            // An answer that waits for the line's next connection hasn't been heard: nobody is there yet to talk ICE with.
+            LegLost::IceDisconnected | LegLost::SetupTimedOut if self.is_cut_off(age) => {
+                self.doom_customer(now, age, UNHEARD_ANSWER, cause);
+            }
             // Networks move; the peer has a moment to find its way back.
             LegLost::IceDisconnected => self.doom_customer(now, age, ICE_RECOVERY, cause),
             // Who hangs up closes the audio, too, and that word comes straight while the BYE goes through proxies.
@@ -295,6 +299,16 @@ impl Task {
                 self.feed(now, age, Input::MediaLost(words));
             }
         }
+    }
+
+    /// Whether the call's signalling has no connection, and its customer no audio yet.
+    fn is_cut_off(&self, age: Age) -> bool {
+        self.calls.get(&age).is_some_and(|placed| {
+            let line = self.agents[placed.agent].sip.as_ref();
+            matches!(placed.route, Route::Line(_))
+                && placed.unheard.contains(&Side::Agent)
+                && line.is_some_and(|line| !line.is_up())
+        })
     }
 
     /// The call ends for want of the customer's audio, unless something happens before.
@@ -361,6 +375,9 @@ impl Task {
 
 /// How long a provider's ICE may take to find another path.
 const ICE_RECOVERY: Duration = Duration::from_secs(10);
+
+/// The 40 s that a line has to come back, and what ICE and DTLS may take then. The dialog ends sooner if it stays away.
+const UNHEARD_ANSWER: Duration = Duration::from_secs(50);
 
 /// How long the BYE may take that explains why the peer closed its audio; a registrar resends for longer, but nobody should sit in silence.
 const BYE_ON_ITS_WAY: Duration = Duration::from_secs(2);

@@ -177,6 +177,21 @@ export class Desk {
     return heardIn(this.page, 'globalThis.warmline.agent.audio.remoteStream');
   }
 
+  /** How many RTP packets, and bytes of payload in them, have come to the page. */
+  arrived() {
+    return this.page.evaluate(async () => {
+      const sum = { packets: 0, bytes: 0 };
+      for (const peer of globalThis.stagePeers) {
+        for (const report of (await peer.getStats()).values()) {
+          if (report.type !== 'inbound-rtp') continue;
+          sum.packets += report.packetsReceived;
+          sum.bytes += report.bytesReceived;
+        }
+      }
+      return sum;
+    });
+  }
+
   async tell() {
     const text = await this.page.innerText('body', { timeout: 2000 }).catch(String);
     return [`--- the desk shows:`, text, `--- the desk's console:`, ...this.said.slice(-40)].join('\n');

@@ -64,6 +64,8 @@ export class Sipp {
     return sipp;
   }
 
+  cues = 0;
+
   constructor(process, capture, port, messages, callId) {
     Object.assign(this, { process, capture, port, messages, callId });
     this.address = `${ADDRESS}:${port}`;
@@ -113,9 +115,10 @@ export class Sipp {
   /** Gives the cue for which the calling scenario waits: it sends BYE. */
   async hangUp() {
     const callId = this.target ? this.callId : /^Call-ID: *(\S+)/mi.exec(await this.ladder())?.[1];
+    // Each one differs, or SIPp takes it for the last one's retransmission and repeats its own last request.
     const cue = [
-      `NOTIFY sip:trunk@${this.address} SIP/2.0`, `Via: SIP/2.0/UDP ${ADDRESS};branch=z9hG4bKcue`, 'From: <sip:stage@example.com>;tag=cue',
-      `To: <sip:trunk@${this.address}>`, `Call-ID: ${callId}`, 'CSeq: 1 NOTIFY', 'Max-Forwards: 70', 'Content-Length: 0', '', '',
+      `NOTIFY sip:trunk@${this.address} SIP/2.0`, `Via: SIP/2.0/UDP ${ADDRESS};branch=z9hG4bKcue${(this.cues += 1)}`, 'From: <sip:stage@example.com>;tag=cue',
+      `To: <sip:trunk@${this.address}>`, `Call-ID: ${callId}`, `CSeq: ${this.cues} NOTIFY`, 'Max-Forwards: 70', 'Content-Length: 0', '', '',
     ].join('\r\n');
     const socket = dgram.createSocket('udp4');
     await new Promise((resolve, reject) => socket.send(cue, this.port, ADDRESS, (error) => (error ? reject(error) : resolve())));

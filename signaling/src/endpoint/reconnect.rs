@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::outbound::Departure;
 use super::transactions::Purpose;
-use super::usage::{CallKey, Carries, Phase, Stage};
+use super::usage::{CallKey, Carries, Phase, Stage, Unacknowledged, Way};
 use super::{DialogId, Ended, Endpoint, Event, LineId, Path, StreamId};
 use crate::dialog::Dialog;
 use crate::digest::Credentials;
@@ -48,8 +48,14 @@ impl Endpoint {
                 match usage.stage {
                     // It ended with its transaction, or goes on to another peer.
                     Stage::Inviting(_) => {}
-                    Stage::Incoming(_) | Stage::Established(_) => {
+                    Stage::Incoming(_) => {
                         usage.flow_deadline.get_or_insert(now + FLOW_GRACE);
+                    }
+                    Stage::Established(ref mut established) => {
+                        usage.flow_deadline.get_or_insert(now + FLOW_GRACE);
+                        if let Some(waiting) = &mut established.unacknowledged {
+                            waiting.way = Way::Broken;
+                        }
                     }
                 }
                 self.arm_usage(dialog);
@@ -95,10 +101,21 @@ impl Endpoint {
         if established.phase == Phase::Leaving {
             return self.leave(now, dialog, None);
         }
+        // Answered while there was no connection. The Contact of the 2xx tells the new way, and until the ACK no request of
+        // ours may change the session (RFC 3261 §14.1).
+        if let Some(waiting) = &mut established.unacknowledged
+            && waiting.way == Way::Whole
+        {
+            let response = waiting.response.clone();
+            *waiting = Unacknowledged::new(response.clone(), waiting.cseq, waiting.carries, now);
+            if let Some(flow) = self.flow_of(path) {
+                self.resend(flow, response);
+            }
+            return self.arm_usage(dialog);
+        }
         // The ACK may have gone down with the connection, and who sent it has no reason to repeat it. The 2xx once more, for
         // the case that this was lost; whether the peer is there the refresh will show.
-        let answered =
-            |waiting: &mut super::usage::Unacknowledged| waiting.carries == Carries::Answer;
+        let answered = |waiting: &mut Unacknowledged| waiting.carries == Carries::Answer;
         if let Some(waiting) = established.unacknowledged.take_if(answered) {
             let first = established.phase == Phase::Answered;
             established.phase = Phase::Confirmed;

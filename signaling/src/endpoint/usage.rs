@@ -191,6 +191,16 @@ pub(super) struct Unacknowledged {
     pub resend: Backoff,
     pub give_up: Instant,
     pub carries: Carries,
+    pub way: Way,
+}
+
+/// What became of the connection that a 2xx and its ACK go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It is there, or the next one will be the first that carries the 2xx.
+    Whole,
+    /// It broke: either of the two may be lost.
+    Broken,
 }
 
 /// What the body of our 2xx is, which says what the ACK's body is.
@@ -252,6 +262,7 @@ impl Unacknowledged {
             carries,
             resend: Backoff::starting(now, T2),
             give_up: now + PATIENCE,
+            way: Way::Whole,
         }
     }
 }

@@ -90,7 +90,39 @@ fn an_answer_given_without_a_connection_goes_on_the_next_one() {
         .accept(script.now, dialog, Body::sdp("v=0"))
         .expect("it waits");
     script.sent();
+    script.pass(Duration::from_secs(25));
+    let sent = back(&mut script);
+    assert_eq!(statuses(&sent), [200]);
+    // Its own connection is the one that carries it: the ACK comes, and nothing needs a refresh.
+    assert!(call_event(&mut script).is_none());
+    script.pass(Duration::from_secs(20));
+    script.receive(&request("ACK", 1, &tag_of(&sent[0]), "a", "", ""));
+    assert!(
+        matches!(call_event(&mut script), Some(Event::Confirmed { dialog: confirmed, .. }) if confirmed == dialog)
+    );
+    assert!(call_event(&mut script).is_none());
+}
+
+#[test]
+fn an_answer_whose_first_connection_broke_counts_as_heard_if_the_refresh_finds_the_far_end() {
+    let mut script = Script::registered("");
+    let dialog = ringing_call(&mut script);
+    cut(&mut script);
+    script
+        .endpoint
+        .accept(script.now, dialog, Body::sdp("v=0"))
+        .expect("it waits");
+    script.sent();
     assert_eq!(statuses(&back(&mut script)), [200]);
+    cut_stream(&mut script, 2);
+    assert_eq!(statuses(&back_on(&mut script, 3)), [200]);
+    assert!(
+        matches!(call_event(&mut script), Some(Event::Confirmed { dialog: confirmed, .. }) if confirmed == dialog)
+    );
+    assert!(matches!(
+        call_event(&mut script),
+        Some(Event::OfferWanted { .. })
+    ));
 }
 
 #[test]
