@@ -3,4 +3,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 #[cfg(feature = "provider")]
+pub mod agents;
+#[cfg(feature = "provider")]
 pub mod provider;

@@ -4,8 +4,9 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
+use loadtest::agents::{Agents, AgentsConfig};
 use loadtest::provider::{Extensions, IdStyle, NewCallOrder, Provider, ProviderConfig};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,6 +26,24 @@ struct Arguments {
 enum Command {
     /// Runs the simulated provider; prints one JSON line with its URLs, then one a milestone.
     Provider(ProviderArguments),
+    /// Signs in headless agents, each with a warm media leg; prints one JSON line once all are there, and fails when one is lost.
+    Agents(AgentsArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct AgentsArguments {
+    /// `http://HOST:PORT`, where the agents' pages are served.
+    #[arg(long, value_parser = parse_gateway)]
+    gateway: String,
+    /// A file with an agent's token on each line.
+    #[arg(long)]
+    tokens: PathBuf,
+    /// How many of them; all by default.
+    #[arg(long)]
+    count: Option<usize>,
+    /// The address of the agents' media.
+    #[arg(long, default_value = "127.0.0.1")]
+    media: IpAddr,
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,7 +104,29 @@ fn main() -> Result<()> {
             runtime.shutdown_background();
             ended
         }
+        Command::Agents(arguments) => runtime.block_on(run_agents(arguments)),
     }
+}
+
+async fn run_agents(arguments: AgentsArguments) -> Result<()> {
+    let file = std::fs::read_to_string(&arguments.tokens)
+        .with_context(|| format!("reading {}", arguments.tokens.display()))?;
+    let mut tokens: Vec<String> = file.split_whitespace().map(str::to_owned).collect();
+    let count = arguments.count.unwrap_or(tokens.len());
+    ensure!(
+        tokens.len() >= count,
+        "there are only {} tokens",
+        tokens.len()
+    );
+    tokens.truncate(count);
+    let config = AgentsConfig {
+        gateway: arguments.gateway,
+        tokens,
+        media: arguments.media,
+    };
+    let agents = Agents::sign_in(&config).await?;
+    print_line(&json!({ "event": "ready", "agents": agents.count() }))?;
+    Err(agents.stay().await)
 }
 
 async fn run_provider(arguments: ProviderArguments) -> Result<()> {
@@ -157,6 +198,17 @@ fn parse_extension(text: &str) -> Result<(String, String)> {
         .split_once('=')
         .context("EXTENSION=PASSWORD is expected")?;
     Ok((extension.to_owned(), password.to_owned()))
+}
+
+/// The host and port of a URL without a path.
+fn parse_gateway(url: &str) -> Result<String> {
+    let authority = url
+        .strip_prefix("http://")
+        .map(|rest| rest.trim_end_matches('/'));
+    let authority = authority.filter(|rest| !rest.is_empty() && !rest.contains('/'));
+    Ok(authority
+        .context("http://HOST:PORT is expected")?
+        .to_owned())
 }
 
 /// One word of an enum, as serde names it.

@@ -7,6 +7,7 @@
 mod counters;
 mod deadlines;
 mod demux;
+mod handshakes;
 mod ports;
 mod random;
 mod slab;

@@ -68,10 +68,12 @@ pub enum Discard {
     DuringDigit,
     DuringPrompt,
     SendFailed,
+    /// More handshakes wait than can be kept; the peer repeats itself.
+    TooBusy,
 }
 
 impl Discard {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Malformed,
         Self::UnknownSource,
         Self::NoKeys,
@@ -87,6 +89,7 @@ impl Discard {
         Self::DuringDigit,
         Self::DuringPrompt,
         Self::SendFailed,
+        Self::TooBusy,
     ];
 
     /// The metric's label.
@@ -107,6 +110,7 @@ impl Discard {
             Self::DuringDigit => "during_digit",
             Self::DuringPrompt => "during_prompt",
             Self::SendFailed => "send_failed",
+            Self::TooBusy => "too_busy",
         }
     }
 }

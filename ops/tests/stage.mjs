@@ -91,14 +91,14 @@ class Stage {
 const PAUSE_MS = 50;
 
 /** Asks again until the answer is truthy; past the deadline, an error with the last answer's account. */
-export async function until(what, ask, { within = 10_000 } = {}) {
+export async function until(what, ask, { within = 10_000, pause = PAUSE_MS } = {}) {
   const deadline = Date.now() + within;
   let last;
   for (;;) {
     last = await ask();
     if (last) return last;
     if (Date.now() > deadline) throw new Error(`${what}: not within ${within} ms`);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

@@ -133,12 +133,18 @@ impl Call {
 
     /// The call's life; it only ever ends by an [`Ending`].
     async fn live(&mut self) -> Result<std::convert::Infallible, Ending> {
-        if self.order.behaviour
-            == (Behaviour::Fault {
+        match self.order.behaviour {
+            Behaviour::Fault {
                 fault: Fault::NoInvite,
-            })
-        {
-            return Err(Ending::NoInvite);
+            } => return Err(Ending::NoInvite),
+            Behaviour::Fault {
+                fault: Fault::LateInvite,
+            } => tokio::time::sleep(INVITE_LATE).await,
+            Behaviour::Fault { .. }
+            | Behaviour::Answer { .. }
+            | Behaviour::Busy
+            | Behaviour::NoAnswer
+            | Behaviour::Invalid => {}
         }
         let answer = self.call_agent().await?;
         self.connect_media(&answer).await?;
@@ -538,6 +544,9 @@ fn internal(error: anyhow::Error) -> Ending {
         error: format!("{error:#}"),
     }
 }
+
+/// Long enough for anything else to come first.
+const INVITE_LATE: Duration = Duration::from_secs(1);
 
 /// How long a CANCEL or BYE may stay unanswered; far above any loopback or WAN, far below timer F.
 const TRANSACTION: Duration = Duration::from_secs(5);

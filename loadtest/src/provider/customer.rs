@@ -71,6 +71,7 @@ impl Behaviour {
             (4, 1) => fault(Fault::DialRefused),
             (4, 2) => fault(Fault::Blacklisted),
             (4, 3) => fault(Fault::LateReply),
+            (4, 4) => fault(Fault::LateInvite),
             (5, 0) => Self::Answer {
                 after_ms: 500,
                 voice: Voice::Greeting,

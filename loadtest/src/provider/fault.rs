@@ -14,6 +14,8 @@ pub enum Fault {
     Blacklisted,
     /// `newCall` and the INVITE come first, the reply to the dial later.
     LateReply,
+    /// The INVITE comes a second after the reply to the dial.
+    LateInvite,
     /// The INVITE's offer names a certificate that isn't the one shown.
     WrongFingerprint,
     /// The INVITE's offer names no certificate at all.
@@ -32,6 +34,7 @@ impl Fault {
             Self::Blacklisted => Some(format!("{number} is a black listed number")),
             Self::NoInvite
             | Self::LateReply
+            | Self::LateInvite
             | Self::WrongFingerprint
             | Self::NoFingerprint
             | Self::WrongIcePassword

@@ -22,7 +22,11 @@ impl Fault {
                 // G.729 (RFC 3551): known to everybody, spoken by few.
                 Some(format!("m=audio {port} {profile} 18"))
             }),
-            Self::NoInvite | Self::DialRefused | Self::Blacklisted | Self::LateReply => offer,
+            Self::NoInvite
+            | Self::DialRefused
+            | Self::Blacklisted
+            | Self::LateReply
+            | Self::LateInvite => offer,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One worker thread: its sockets, its legs, its clock.
 //!
 //! A wake-up drains the ready sockets into the slab, relays each packet in its slot and sends the
-//! slots in batches; then come commands and deadlines. The packet path takes no lock, allocates
-//! nothing and writes no log.
+//! slots in batches; then come commands and deadlines, and one step of one handshake. The packet
+//! path takes no lock, allocates nothing and writes no log.
 
 mod command;
 
@@ -20,6 +20,7 @@ use rustc_hash::FxHashMap;
 use super::counters::Counters;
 use super::deadlines::{Armed, Deadlines};
 use super::demux::{Protocol, Routes};
+use super::handshakes::{Flight, Full, Handshakes};
 use super::ports::{PortLease, Ports};
 use super::random::Random;
 use super::slab::{Outgoing, Received, Slab};
@@ -55,6 +56,7 @@ pub struct Worker {
     legs: FxHashMap<LegId, Box<Entry>>,
     routes: Routes,
     deadlines: Deadlines,
+    handshakes: Handshakes,
     slab: Slab,
     received: Vec<Received>,
     outgoing: Vec<Outgoing>,
@@ -132,6 +134,7 @@ impl Worker {
             legs: FxHashMap::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
+            handshakes: Handshakes::default(),
             slab: Slab::new(SLOTS),
             received: Vec::with_capacity(SLOTS),
             outgoing: Vec::with_capacity(SLOTS),
@@ -167,10 +170,14 @@ impl Worker {
                 return;
             }
             self.expire(now);
+            self.shake_hands(now);
         }
     }
 
     fn timeout(&self, now: Instant) -> Duration {
+        if !self.handshakes.is_empty() {
+            return Duration::ZERO;
+        }
         self.deadlines
             .next()
             .map_or(IDLE, |at| at.saturating_duration_since(now))
@@ -217,7 +224,12 @@ impl Worker {
             return;
         };
         match (owner, protocol) {
-            (Owner::WebRtc, Protocol::Stun | Protocol::Dtls) => self.control(leg, received, now),
+            (Owner::WebRtc, Protocol::Stun) => self.control(leg, received, now),
+            (Owner::WebRtc, Protocol::Dtls) => {
+                if let Err(Full) = self.handshakes.push(leg, received.from, datagram) {
+                    self.counters.discarded(Discard::TooBusy);
+                }
+            }
             (Owner::WebRtc | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
                 self.relay(leg, received, now);
             }
@@ -289,7 +301,7 @@ impl Worker {
         self.tell(leg);
     }
 
-    /// STUN and DTLS: the leg's ICE agent takes it.
+    /// STUN: the leg's ICE agent takes it.
     fn control(&mut self, leg: LegId, received: Received, now: Instant) {
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
@@ -301,6 +313,29 @@ impl Worker {
         let outputs = &mut self.peer_outputs;
         let step = catch_unwind(AssertUnwindSafe(|| {
             path.peer.handle_datagram(now, received.from, datagram);
+            path.peer.drain(outputs);
+        }));
+        self.settle(leg, step, now);
+    }
+
+    /// DTLS, one step a wake-up: it takes a millisecond or several, and packets and commands come
+    /// in between.
+    fn shake_hands(&mut self, now: Instant) {
+        let Some(Flight {
+            leg,
+            from,
+            datagram,
+        }) = self.handshakes.pop()
+        else {
+            return;
+        };
+        let path = self.legs.get_mut(&leg).map(|entry| &mut entry.leg.path);
+        let Some(Path::WebRtc(path)) = path else {
+            return;
+        };
+        let outputs = &mut self.peer_outputs;
+        let step = catch_unwind(AssertUnwindSafe(|| {
+            path.peer.handle_datagram(now, from, &datagram);
             path.peer.drain(outputs);
         }));
         self.settle(leg, step, now);
@@ -660,7 +695,8 @@ fn accepted(cause: Discard) -> bool {
         | Discard::Forged
         | Discard::Replayed
         | Discard::UnknownPayloadType
-        | Discard::Stale => false,
+        | Discard::Stale
+        | Discard::TooBusy => false,
     }
 }
 
