@@ -530,7 +530,7 @@ fn a_change_to_a_call_has_exactly_one_outcome() {
     assert_eq!(t.told(), [unknown(call)], "no reply");
     let call = t.hold();
     t.closed("cut");
-    assert_eq!(t.told(), [down("cut"), unknown(call)]);
+    assert_eq!(t.told(), [unknown(call), down("cut")]);
     let call = t.hold();
     let [
         What::Changed {
