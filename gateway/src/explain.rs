@@ -65,6 +65,9 @@ causes! {
     AgentHungUp, "agent-hung-up", Agent, FailsAgain,
         "The agent hung up.",
         "The agent, or a back end in the agent's name, ended a connected call.";
+    Transferred, "transferred", Agent, FailsAgain,
+        "The agent transferred the call.",
+        "The platform took the transfer; the customer's call goes on there without the agent.";
     CustomerHungUp, "customer-hung-up", Customer, FailsAgain,
         "The customer hung up.",
         "A BYE came in a connected call, or the platform pushed its release.";
@@ -267,6 +270,7 @@ impl Cause {
                 EndedBy::Agent => Self::AgentHungUp,
                 EndedBy::Customer | EndedBy::Provider | EndedBy::Gateway => Self::CustomerHungUp,
             },
+            Reason::Transferred => Self::Transferred,
             Reason::Cancelled => Self::Cancelled,
             Reason::Abandoned => Self::Abandoned,
             Reason::Declined => match by {

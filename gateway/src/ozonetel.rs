@@ -72,6 +72,12 @@ pub enum What {
         call: CallId,
         outcome: Result<(), String>,
     },
+    /// What became of a change to a call; exactly one for every one that was asked for.
+    Changed {
+        call: CallId,
+        act: Act,
+        outcome: ChangeOutcome,
+    },
     /// The platform didn't take how the agent stands, in its words.
     StandingRefused(String),
     Push(Push),
@@ -89,6 +95,37 @@ pub struct Disposal {
     pub code: String,
     /// Epoch milliseconds.
     pub callback_at: Option<u64>,
+}
+
+/// What the platform is to do with a call of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub call: CallId,
+    pub ucid: String,
+    pub did: Option<String>,
+    /// The customer's number, as it was dialled.
+    pub number: String,
+    pub act: Act,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    Hold,
+    Resume,
+    /// Without asking whoever gets the call.
+    Transfer {
+        to: String,
+    },
+}
+
+/// The provider's answer to a [`Change`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    Done,
+    /// In the provider's words, or why it was never sent.
+    Refused(String),
+    /// A reply that says neither yes nor no, or none at all.
+    Unknown,
 }
 
 /// What the platform can be asked for.

@@ -13,6 +13,7 @@ mod invites;
 mod ledger;
 mod legs;
 mod lines;
+mod platform;
 mod provider;
 mod ringing;
 mod sample;
@@ -29,7 +30,7 @@ pub(crate) use task::line_of;
 pub use task::{Parts, Task};
 pub use trunks::{TrunkSocket, TrunkWay};
 
-use crate::agent::wire::{AgentView, CallState, CallView, Dial, Frame, Operation};
+use crate::agent::wire::{AgentView, CallState, CallView, Dial, Frame, Operation, TransferMode};
 use crate::call::CallId;
 use crate::http::problem::Problem;
 use crate::ozonetel::{Choice, Question, Report};
@@ -149,6 +150,11 @@ pub enum Action {
         tones: String,
     },
     Dispose(Disposition),
+    /// Gives the customer to a number.
+    Transfer {
+        to: String,
+        mode: TransferMode,
+    },
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Provider } from './peers/provider.mjs';
-import { staged, until } from './stage.mjs';
+import { hears, staged, until } from './stage.mjs';
 
 const SECRET = 'a secret of the webhook';
 const AGENT = `
@@ -44,6 +44,37 @@ staged('who isn\'t at a desk is paused; a desk makes ready; a supervisor\'s paus
   assert.deepEqual(campaigns, [{ id: '300401', name: 'Demo campaign' }]);
   await gateway.process.stop();
   await until('the agent is signed out', async () => (await kinds(provider)).at(-1) === 'tbAgentLogout');
+  assert.deepEqual((await provider.state()).breaches, []);
+});
+
+staged('hold and transfer go by the platform where it is configured; what it refuses leaves the talk as it was', async (stage) => {
+  const provider = await Provider.start(stage);
+  const gateway = await Gateway.start(stage, provider.section({ more: 'hold = "platform"\ntransfer = "platform"' }) + AGENT);
+  const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: 700 });
+  await until('the agent is ready at the platform', async () => (await provider.received('tbAgentRelease')).length === 1);
+  const call = await desk.dial(CUSTOMER);
+  await desk.card('connected');
+  const { ucid } = await provider.call(CUSTOMER.replace('+91', ''));
+  const there = async () => (await provider.state()).calls.find((each) => each.ucid === ucid);
+  const act = (what, body = {}) => gateway.api(desk.token, `/v1/calls/${call}/${what}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+  await act('hold');
+  await until('the platform holds', async () => (await there()).held);
+  await desk.card('held');
+  const resumed = async () => { try { return await act('resume'); } catch { return false; } };
+  await until('the platform has answered, and is asked back', resumed);
+  await until('the platform gives the customer back', async () => !(await there()).held);
+  await hears('the customer', 700, () => provider.heard(ucid));
+
+  await act('transfer', { to: '+919000000042', mode: 'blind' });
+  const story = async () => JSON.stringify(await gateway.api(desk.token, `/v1/calls/${call}/explain`));
+  await until('the refusal is told', async () => (await story()).includes('black listed'));
+  assert.equal((await gateway.api(desk.token, `/v1/calls/${call}`)).state, 'connected');
+  await act('transfer', { to: '+919000000011', mode: 'blind' });
+  await desk.card('wrap-up');
+  const { ended } = await gateway.api(desk.token, `/v1/calls/${call}`);
+  assert.deepEqual([ended.by, ended.reason], ['agent', 'transferred']);
+  assert.equal((await there()).transferred_to, '9000000011');
   assert.deepEqual((await provider.state()).breaches, []);
 });
 

@@ -43,12 +43,12 @@ impl Number {
         &self.0
     }
 
-    /// Without its country code, if it is of `country`: `+919000000001` is 9000000001 in 91.
+    /// Without its country code, if it is of `country`: `+919000000001` is 9000000001 in 91; as it is where that is empty.
     pub fn national(&self, country: &str) -> &str {
         self.0
             .strip_prefix('+')
             .and_then(|digits| digits.strip_prefix(country))
-            .filter(|national| !national.is_empty())
+            .filter(|national| !country.is_empty() && !national.is_empty())
             .unwrap_or(&self.0)
     }
 }

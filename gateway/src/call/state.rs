@@ -47,6 +47,7 @@ pub struct Call {
     pub muted: bool,
     /// Answered without the agent's click.
     pub auto_answered: bool,
+    pub(super) transfer: Transfer,
     pub(super) state: State,
     pub(super) ended: Option<Ended>,
     windows: Windows,
@@ -196,6 +197,16 @@ pub(super) enum Hold {
     Off,
 }
 
+/// Whether the platform may take the customer away at the agent's own wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transfer {
+    None,
+    /// Later the platform's end of the call has another cause.
+    Asked {
+        until: Instant,
+    },
+}
+
 /// Whether audio from and to the agent works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
@@ -233,6 +244,16 @@ pub enum Input {
     Reject,
     Mute(bool),
     Hold(bool),
+    /// The platform didn't put the customer on hold, or didn't give it back.
+    HoldRefused {
+        on: bool,
+    },
+    /// The agent has asked the platform to give the customer to somebody else.
+    TransferAsked,
+    /// It doesn't, or didn't say whether it does.
+    TransferNotTaken,
+    /// It has.
+    Transferred,
     /// The media engine wrote our description, or can't.
     Described(Result<String, String>),
     /// The media engine took the peer's answer, or can't.
@@ -398,6 +419,7 @@ impl Call {
             answered_at: None,
             muted: false,
             auto_answered: false,
+            transfer: Transfer::None,
             state,
             ended: None,
             windows,
@@ -424,6 +446,10 @@ impl Call {
             Input::Reject => self.handle_reject(now, out),
             Input::Mute(on) => self.handle_mute(now, on, out),
             Input::Hold(on) => self.handle_hold(now, on, out),
+            Input::HoldRefused { on } => self.handle_hold_refused(now, on, out),
+            Input::TransferAsked => self.handle_transfer_asked(now),
+            Input::TransferNotTaken => self.transfer = Transfer::None,
+            Input::Transferred => self.handle_transferred(now, out),
             Input::Described(result) => self.handle_described(now, result, out),
             Input::Applied(result) => self.handle_applied(now, result, out),
             Input::Played => self.handle_played(now, out),

@@ -21,6 +21,8 @@ pub struct Termination {
 pub enum Reason {
     /// Somebody who was talking hung up.
     Hangup,
+    /// The agent gave the customer to somebody else.
+    Transferred,
     /// The agent ended the call before it was answered.
     Cancelled,
     /// The caller gave up before the agent answered.
@@ -68,6 +70,7 @@ impl Reason {
     pub fn label(self) -> &'static str {
         match self {
             Self::Hangup => "hangup",
+            Self::Transferred => "transferred",
             Self::Cancelled => "cancelled",
             Self::Abandoned => "abandoned",
             Self::Declined => "declined",

@@ -50,6 +50,8 @@ pub struct Ozonetel {
     pub profile: Profile,
     /// PEM file with trust anchors beside the system's.
     pub tls_ca: Option<PathBuf>,
+    pub hold: HoldBy,
+    pub transfer: TransferBy,
     /// How long a command may wait for its reply.
     pub reply_timeout: Duration,
     /// How long after a dial its INVITE is expected.
@@ -66,6 +68,28 @@ pub enum Commands {
     Socket,
     HttpJson,
     HttpForm,
+}
+
+/// Who puts the customer of a call on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldBy {
+    Gateway,
+    /// The platform by its own command; our music stays underneath.
+    Platform,
+}
+
+/// Who gives a customer to somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferBy {
+    Off,
+    Platform,
+}
+
+/// Whether agents share a connection to the registrar; a setting with one value yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connections {
+    PerAgent,
+    Shared,
 }
 
 /// Whose softphone the lines look like.
@@ -100,6 +124,9 @@ impl Ozonetel {
         "user_agent",
         "profile",
         "tls_ca",
+        "connections",
+        "hold",
+        "transfer",
         "reply_timeout",
         "invite_window",
         "keep_alive",
@@ -162,6 +189,15 @@ impl Ozonetel {
         {
             return Err(table.fault("events_secret", "must have at least 16 characters"));
         }
+        match table.or("connections", Connections::PerAgent)? {
+            Connections::PerAgent => {}
+            Connections::Shared => {
+                return Err(table.fault(
+                    "connections",
+                    "can't be \"shared\" in this version: each agent's line has a connection of its own",
+                ));
+            }
+        }
         let keep_alive = table.or("keep_alive", KEEP_ALIVE)?;
         let renew_after = table.or("renew_after", RENEW_AFTER)?;
         for (key, value) in [("keep_alive", keep_alive), ("renew_after", renew_after)] {
@@ -188,6 +224,8 @@ impl Ozonetel {
             user_agent: header("user_agent")?,
             profile: table.or("profile", Profile::Jssip)?,
             tls_ca: table.path_of("tls_ca")?,
+            hold: table.or("hold", HoldBy::Gateway)?,
+            transfer: table.or("transfer", TransferBy::Off)?,
             reply_timeout: table.or("reply_timeout", REPLY_TIMEOUT)?,
             invite_window: table.or("invite_window", INVITE_WINDOW)?,
             keep_alive,
@@ -267,6 +305,42 @@ impl Scalar for Commands {
             "socket" => Some(Self::Socket),
             "http-json" => Some(Self::HttpJson),
             "http-form" => Some(Self::HttpForm),
+            _ => None,
+        }
+    }
+}
+
+impl Scalar for HoldBy {
+    const SHAPE: &'static str = "one of \"gateway\", \"platform\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "gateway" => Some(Self::Gateway),
+            "platform" => Some(Self::Platform),
+            _ => None,
+        }
+    }
+}
+
+impl Scalar for TransferBy {
+    const SHAPE: &'static str = "one of \"off\", \"platform\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self::Off),
+            "platform" => Some(Self::Platform),
+            _ => None,
+        }
+    }
+}
+
+impl Scalar for Connections {
+    const SHAPE: &'static str = "\"per-agent\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "per-agent" => Some(Self::PerAgent),
+            "shared" => Some(Self::Shared),
             _ => None,
         }
     }

@@ -21,7 +21,7 @@ use super::idempotency::{Known, Name};
 use super::problem::Problem;
 use super::request::{Asked, Json};
 use super::{Public, cursor};
-use crate::agent::wire::{CallState, CallView, Dial, Order};
+use crate::agent::wire::{CallState, CallView, Dial, Order, TransferMode};
 use crate::call::{CallId, Told};
 use crate::explain::{Cause, Explained};
 use crate::store::{Disposition, Kept, Platform};
@@ -38,6 +38,7 @@ pub(super) fn routes() -> Router<Arc<Public>> {
         .route("/v1/calls/{call}/mute", post(mute))
         .route("/v1/calls/{call}/unmute", post(unmute))
         .route("/v1/calls/{call}/digits", post(digits))
+        .route("/v1/calls/{call}/transfer", post(transfer))
         .route("/v1/calls/{call}/disposition", put(dispose))
         .route("/v1/calls/{call}/explain", get(explain))
 }
@@ -317,6 +318,14 @@ struct Dialled {
     tones: String,
 }
 
+/// The body of `POST …/transfer`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transferring {
+    to: String,
+    mode: TransferMode,
+}
+
 /// The body of `PUT …/disposition`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -387,6 +396,16 @@ async fn digits(
     Json(Dialled { tones }): Json<Dialled>,
 ) -> Result<axum::Json<CallView>, Problem> {
     act(&public, &caller, &call, Action::Digits { tones }).await
+}
+
+/// The platform's answer comes as a notice at the desk, and as the call's end.
+async fn transfer(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Transferring { to, mode }): Json<Transferring>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Transfer { to, mode }).await
 }
 
 /// Also of a call that is long over: its record is corrected.

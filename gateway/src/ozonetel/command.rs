@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Disposal, TokenAgent};
+use super::{Act, Change, Disposal, TokenAgent};
 use crate::config::Template;
 
 /// What the gateway asks of the platform.
@@ -26,6 +26,7 @@ pub(super) enum Command<'c> {
     /// What calls of the agent's campaign may be closed with.
     Dispositions,
     Dispose(&'c Disposal),
+    Change(&'c Change),
     /// Sign out.
     Logout,
     /// Routable by nobody: the refusal names the socket's id.
@@ -75,6 +76,9 @@ pub(crate) const KINDS: &[&str] = &[
     "tbGetCampaigns",
     "tbGetDispositions",
     "tbSetDisposition",
+    "tbHold",
+    "tbUnHold",
+    "tbSetTransfer",
     "tbAgentLogout",
     PROBE,
 ];
@@ -90,6 +94,7 @@ pub(crate) const PLACEHOLDERS: &[&str] = &[
     "extension",
     "mode",
     "number",
+    "to",
     "reason",
     "ucid",
     "did",
@@ -124,6 +129,11 @@ impl Command<'_> {
             Self::Campaigns => "tbGetCampaigns",
             Self::Dispositions => "tbGetDispositions",
             Self::Dispose(_) => "tbSetDisposition",
+            Self::Change(change) => match change.act {
+                Act::Hold => "tbHold",
+                Act::Resume => "tbUnHold",
+                Act::Transfer { .. } => "tbSetTransfer",
+            },
             Self::Logout => "tbAgentLogout",
             Self::Probe => PROBE,
         }
@@ -154,6 +164,7 @@ impl Command<'_> {
             | Self::Campaigns
             | Self::Dispositions
             | Self::Dispose(_)
+            | Self::Change(_)
             | Self::Logout => COMMON,
         };
         for (key, text) in common.iter().chain(self.own_keys()) {
@@ -202,6 +213,24 @@ impl Command<'_> {
                 "params",
                 ",{disposition},{callback_time},{ucid},{did},{number},{uui}",
             )],
+            Self::Change(change) => match change.act {
+                Act::Hold => &[
+                    ("monitorUcid", "{ucid}"),
+                    ("ucid", "{ucid}"),
+                    ("did", "{did}"),
+                    ("agentNumber", "{extension}"),
+                    ("phoneNumberToHold", "{number}"),
+                ],
+                Act::Resume => &[
+                    ("monitorUcid", "{ucid}"),
+                    ("ucid", "{ucid}"),
+                    ("did", "{did}"),
+                    ("agentNumber", "{extension}"),
+                    ("phoneNumberToUnHold", "{number}"),
+                ],
+                // What is transferred to is named by an id or a number; ours is a number.
+                Act::Transfer { .. } => &[("params", "{did},{ucid},phone,,{to},blind")],
+            },
             Self::Logout => &[("params", "{mode}"), ("phoneNumber", "{extension}")],
             Self::Probe => &[("action", PROBE), ("utid", "{utid}")],
         }
@@ -221,10 +250,19 @@ impl Command<'_> {
             "number" => match self {
                 Self::ManualDial { number } => number.into(),
                 Self::Dispose(disposal) => disposal.number.as_str().into(),
+                Self::Change(change) => change.number.as_str().into(),
                 _ => Value::from(""),
             },
             "ucid" | "did" | "uui" | "disposition" | "callback_time" => match self {
                 Self::Dispose(disposal) => disposal.value(name).into(),
+                Self::Change(change) => change.value(name).into(),
+                _ => Value::from(""),
+            },
+            "to" => match self {
+                Self::Change(Change {
+                    act: Act::Transfer { to },
+                    ..
+                }) => to.as_str().into(),
                 _ => Value::from(""),
             },
             "reason" => match self {
@@ -261,6 +299,16 @@ impl Disposal {
                 uui.replace(SEPARATORS, " ")
             }
             _ => String::new(),
+        }
+    }
+}
+
+impl Change {
+    fn value(&self, name: &str) -> &str {
+        match name {
+            "ucid" => &self.ucid,
+            "did" => self.did.as_deref().unwrap_or_default(),
+            _ => "",
         }
     }
 }
@@ -453,6 +501,42 @@ mod tests {
         assert_eq!(
             render(Command::Dispose(&disposal), &BTreeMap::new()),
             Err(refused)
+        );
+    }
+
+    #[test]
+    fn hold_and_transfer_name_the_call_and_whom_it_is_about() {
+        let mut change = Change {
+            call: crate::call::CallId::fresh(),
+            ucid: "12345678901234".to_owned(),
+            did: Some("919000000000".to_owned()),
+            number: "9000000001".to_owned(),
+            act: Act::Hold,
+        };
+        let none = BTreeMap::new();
+        for (act, kind, key) in [
+            (Act::Hold, "tbHold", "phoneNumberToHold"),
+            (Act::Resume, "tbUnHold", "phoneNumberToUnHold"),
+        ] {
+            change.act = act;
+            assert_eq!(
+                render(Command::Change(&change), &none),
+                Ok(json!({
+                    "type": kind, "ns": "ozonetel.cloudagent", "customer": "acme_clinic",
+                    "agentId": "agent7", "agentUniqId": 100207, "utid": 57,
+                    "monitorUcid": "12345678901234", "ucid": "12345678901234", "did": "919000000000",
+                    "agentNumber": "500607", key: "9000000001"
+                }))
+            );
+        }
+        change.act = Act::Transfer {
+            to: "9000000002".to_owned(),
+        };
+        let sent = render(Command::Change(&change), &none).expect("valid");
+        assert_eq!(sent["type"], "tbSetTransfer");
+        assert_eq!(
+            sent["params"],
+            "919000000000,12345678901234,phone,,9000000002,blind"
         );
     }
 

@@ -15,7 +15,7 @@ use tracing::{Instrument, debug, info_span};
 
 use super::command::SEPARATORS;
 use super::token::{LineUse, Output, Posted, Standing, Token};
-use super::{Choice, Disposal, Event, Question, TokenAgent, What};
+use super::{Change, Choice, Disposal, Event, Question, TokenAgent, What};
 use crate::call::CallId;
 use crate::config::{Commands, Ozonetel};
 use crate::transport::Starts;
@@ -52,6 +52,7 @@ enum Order {
     Release,
     Stand(Standing),
     Dispose(Disposal),
+    Change(Change),
     Ask {
         question: Question,
         answer: oneshot::Sender<Result<Vec<Choice>, String>>,
@@ -141,6 +142,11 @@ impl TokenSocket {
     /// Closes a call at the provider. The outcome comes as [`What::Disposed`], unless `false` is returned.
     pub fn dispose(&self, disposal: Disposal) -> bool {
         self.orders.try_send(Order::Dispose(disposal)).is_ok()
+    }
+
+    /// Changes a call at the provider. The outcome comes as [`What::Changed`], unless `false` is returned.
+    pub fn change(&self, change: Change) -> bool {
+        self.orders.try_send(Order::Change(change)).is_ok()
     }
 
     /// Asks for a list. The answer may take as long as a command's reply.
@@ -258,6 +264,7 @@ impl<E: Fn(Event)> Driver<E> {
             Order::Release => self.token.handle_release(now),
             Order::Stand(standing) => self.token.handle_standing(standing, now),
             Order::Dispose(disposal) => self.token.handle_dispose(&disposal, now),
+            Order::Change(change) => self.token.handle_change(&change, now),
             Order::Ask { question, answer } => {
                 self.last_question += 1;
                 self.asked.insert(self.last_question, answer);

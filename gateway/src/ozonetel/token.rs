@@ -25,7 +25,9 @@ use tracing::{debug, info, warn};
 use super::command::{Command, NewSocket, Sender, Session};
 use super::push::Push;
 use super::reply::{self, Verdict};
-use super::{Choice, DialOutcome, Disposal, Question, TokenAgent, What, identity};
+use super::{
+    Act, Change, ChangeOutcome, Choice, DialOutcome, Disposal, Question, TokenAgent, What, identity,
+};
 use crate::call::CallId;
 use crate::config::{Commands, Ozonetel};
 use crate::transport::Backoff;
@@ -169,6 +171,7 @@ enum Purpose {
     Probe,
     Dial(CallId),
     Dispose(CallId),
+    Change(CallId, Act),
     Ask(u64),
 }
 
@@ -294,6 +297,9 @@ impl Token {
                 Purpose::Reconnect => self.resumed(now),
                 Purpose::Notice(kind) => warn!(kind, cause, "no reply to a command"),
                 Purpose::Probe => {}
+                Purpose::Change(call, act) => {
+                    self.tell_change(call, act, ChangeOutcome::Unknown);
+                }
                 other => self.fail(other, cause),
             },
             Posted::Answered { status, body } => {
@@ -343,6 +349,15 @@ impl Token {
         match self.obstacle() {
             Some(words) => self.fail(purpose, words),
             None => self.command(Command::Dispose(disposal), purpose, now),
+        }
+    }
+
+    /// Changes a call; what becomes of it is told as [`What::Changed`], exactly once.
+    pub(super) fn handle_change(&mut self, change: &Change, now: Instant) {
+        let purpose = Purpose::Change(change.call.clone(), change.act.clone());
+        match self.obstacle() {
+            Some(words) => self.fail(purpose, words),
+            None => self.command(Command::Change(change), purpose, now),
         }
     }
 
@@ -537,8 +552,15 @@ impl Token {
                 };
                 self.out.push_back(Output::Answer { question, answer });
             }
-            (purpose @ (Purpose::Dispose(_) | Purpose::Stand), Verdict::Failure(sentence)) => {
-                self.fail(purpose, sentence);
+            (
+                purpose @ (Purpose::Dispose(_) | Purpose::Change(..) | Purpose::Stand),
+                Verdict::Failure(sentence),
+            ) => self.fail(purpose, sentence),
+            (Purpose::Change(call, act), Verdict::Success) => {
+                self.tell_change(call, act, ChangeOutcome::Done);
+            }
+            (Purpose::Change(call, act), Verdict::Unknown) => {
+                self.tell_change(call, act, ChangeOutcome::Unknown);
             }
             (Purpose::Dispose(call), Verdict::Success | Verdict::Unknown) => {
                 let outcome = Ok(());
@@ -587,6 +609,9 @@ impl Token {
             Purpose::Dispose(call) => {
                 let outcome = Err(words);
                 self.tell(What::Disposed { call, outcome });
+            }
+            Purpose::Change(call, act) => {
+                self.tell_change(call, act, ChangeOutcome::Refused(words));
             }
             Purpose::Ask(question) => {
                 let answer = Err(words);
@@ -645,6 +670,9 @@ impl Token {
                 // The agent was signed in before, and nothing says that it ended.
                 Purpose::Reconnect => self.resumed(now),
                 Purpose::Notice(kind) => debug!(kind, "no reply"),
+                Purpose::Change(call, act) => {
+                    self.tell_change(call, act, ChangeOutcome::Unknown);
+                }
                 Purpose::Probe => {}
                 other => self.fail(other, NO_REPLY.to_owned()),
             }
@@ -708,6 +736,9 @@ impl Token {
                 purpose @ (Purpose::Dispose(_) | Purpose::Ask(_)) => {
                     self.fail(purpose, NO_REPLY.to_owned());
                 }
+                Purpose::Change(call, act) => {
+                    self.tell_change(call, act, ChangeOutcome::Unknown);
+                }
                 // It is said again on the next socket.
                 Purpose::Stand => self.said = None,
                 Purpose::Login | Purpose::Reconnect | Purpose::Notice(_) | Purpose::Probe => {}
@@ -766,6 +797,10 @@ impl Token {
 
     fn tell_dial(&mut self, call: CallId, outcome: DialOutcome) {
         self.tell(What::Dial { call, outcome });
+    }
+
+    fn tell_change(&mut self, call: CallId, act: Act, outcome: ChangeOutcome) {
+        self.tell(What::Changed { call, act, outcome });
     }
 
     fn tell(&mut self, what: What) {

@@ -133,9 +133,9 @@ impl Task {
         self.join(agent);
     }
 
-    /// The customer is on hold with us: music, and no audio from or to the agent.
+    /// The customer is on hold: our music, under the platform's where it has the command, and no audio from or to the agent.
     pub(super) fn hold(&mut self, now: Moment, age: Age, on: bool) -> Option<Input> {
-        match on {
+        let heard = match on {
             true => {
                 self.part(age);
                 self.play(now, age, Announcement::Hold)
@@ -144,7 +144,8 @@ impl Task {
                 self.bridge(now, age);
                 None
             }
-        }
+        };
+        heard.or_else(|| self.hold_at_platform(age, on))
     }
 
     /// The customer hears something again: what was silent until now is dead air.

@@ -243,9 +243,10 @@ impl Task {
             Operation::Hold { call, on } => {
                 acted(self.act_for(now, agent, &call, Action::Hold { on }))
             }
-            Operation::Transfer { .. } | Operation::Complete { .. } => {
-                Some(Err(not_built("Transfer")))
+            Operation::Transfer { call, to, mode } => {
+                acted(self.act_for(now, agent, &call, Action::Transfer { to, mode }))
             }
+            Operation::Complete { .. } => Some(Err(not_built(CONSULTING))),
             Operation::Record { .. } => Some(Err(not_built("Recording"))),
             // The socket answers these itself.
             Operation::Hello { .. } | Operation::Auth { .. } => Some(Err(Problem::bad_request(
@@ -406,6 +407,11 @@ impl Task {
                     return Err(wrong("only a talk can be put on hold."));
                 }
                 if !on {
+                    if placed.asked.is_some() {
+                        return Err(Problem::conflict(
+                            "The platform has not answered the last request yet; try again in a second.",
+                        ));
+                    }
                     self.hold_talks(now, age, agent);
                 }
                 Input::Hold(on)
@@ -430,6 +436,7 @@ impl Task {
                 return self.view(age);
             }
             Action::Dispose(disposition) => return self.dispose(now, age, disposition),
+            Action::Transfer { to, mode } => return self.transfer(now, age, &to, mode),
         };
         self.feed(now, age, input);
         self.view(age)
@@ -517,9 +524,12 @@ fn words(state: crate::agent::wire::CallState) -> &'static str {
     }
 }
 
-fn not_built(what: &str) -> Problem {
+pub(super) fn not_built(what: &str) -> Problem {
     Problem::not_available(format!("{what} is not available in this version."))
 }
+
+/// A transfer that asks first.
+pub(super) const CONSULTING: &str = "A transfer that asks first";
 
 /// The statuses that an agent may choose.
 const STATUSES: &[&str] = &[AVAILABLE, "break", "offline"];

@@ -42,6 +42,7 @@ impl Task {
                 }
             }
             What::Disposed { call, outcome } => self.disposed(now, agent, &call, outcome),
+            What::Changed { call, act, outcome } => self.changed(now, &call, &act, outcome),
             What::StandingRefused(words) => {
                 let told = format!("The platform did not take the change of your status: {words}");
                 self.notify(now, agent, told);

@@ -23,8 +23,9 @@ use crate::call::platform::Platform;
 use crate::call::ringing::Ringing;
 use crate::call::state::{self, Call};
 use crate::clock::Moment;
-use crate::config::Config;
+use crate::config::{Config, HoldBy};
 use crate::metrics::{Metrics, Side};
+use crate::ozonetel::Act;
 use crate::prompts::Prompts;
 use crate::store::{Disposition, Store};
 use crate::transport::{Losses, Transports};
@@ -148,6 +149,9 @@ pub(super) struct Placed {
     pub invited: Option<Instant>,
     /// What the platform says of it.
     pub platform: Platform,
+    pub on_hold_by: HoldBy,
+    /// What the platform was asked to do, until it answers.
+    pub asked: Option<Act>,
     /// What the agent, or a back end, said came of it.
     pub disposition: Option<Disposition>,
     /// What the store has of it.
@@ -510,6 +514,8 @@ impl Task {
             set_up: SetUp::Awaited(now.instant),
             invited: None,
             platform: Platform::default(),
+            on_hold_by: HoldBy::Gateway,
+            asked: None,
             disposition: None,
             marked: None,
         };

@@ -14,7 +14,7 @@ use super::dialog::{Dialog, Parties, status};
 use super::fault::Fault;
 use super::platform::{Platform, epoch_ms};
 use super::push;
-use super::record::{Ending, Input, Origin, Record, State};
+use super::record::{Asked, Ending, Input, Origin, Record, State};
 use super::seat::Status;
 use super::sip::Message;
 
@@ -86,6 +86,7 @@ pub fn start(platform: &Arc<Platform>, order: Order) {
         call_id: None,
         state: State::CallingAgent,
         sip_status: None,
+        asked: Asked::default(),
     };
     let inputs = platform.calls.lock().open(record, ear.clone());
     if let Some(agent) = &order.agent {
@@ -220,6 +221,8 @@ impl Call {
                     return self.cancel(cancellable, Ending::CustomerHungUp).await;
                 }
                 Ok(Some(Input::Kicked)) => return self.cancel(cancellable, Ending::Kicked).await,
+                // Only a talk is transferred.
+                Ok(Some(Input::Transferred)) => continue,
                 Ok(None) | Err(_) => return self.cancel(cancellable, Ending::AgentNoAnswer).await,
             };
             match status(&response) {
@@ -389,6 +392,7 @@ impl Call {
             match self.inputs.recv().await {
                 Some(Input::CustomerHangsUp) => return Ending::CustomerHungUp,
                 Some(Input::Kicked) => return Ending::Kicked,
+                Some(Input::Transferred) => return Ending::Transferred,
                 Some(Input::Sip(message)) => {
                     if let Some(ending) = self.handle_in_dialog(&message).await {
                         return ending;

@@ -68,6 +68,7 @@ fn dial_status(ending: &Ending) -> &'static str {
         Ending::AgentHungUp => "agent_hangup",
         Ending::CustomerHungUp => "customer_hangup",
         Ending::Kicked => "dropped",
+        Ending::Transferred => "transferred",
         Ending::NoInvite | Ending::Internal { .. } => "failed",
     }
 }

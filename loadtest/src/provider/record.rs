@@ -33,6 +33,8 @@ pub enum Input {
     CustomerHangsUp,
     /// The agent's client asked the platform to drop the call (`tbKickCall`).
     Kicked,
+    /// The agent's client gave the customer to somebody else (`tbSetTransfer`).
+    Transferred,
 }
 
 /// One call as the control interface shows it.
@@ -50,6 +52,17 @@ pub struct Record {
     pub state: State,
     /// The final response to the INVITE.
     pub sip_status: Option<u16>,
+    #[serde(flatten)]
+    pub asked: Asked,
+}
+
+/// What the agent's client had the platform do with a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// `tbHold`, until `tbUnHold`.
+    pub held: bool,
+    pub transferred_to: Option<String>,
+    pub disposition: Option<String>,
 }
 
 /// A record and what its customer has heard so far.
@@ -93,6 +106,8 @@ pub enum Ending {
     CustomerHungUp,
     /// `tbKickCall`.
     Kicked,
+    /// `tbSetTransfer`: the agent's leg is not needed any more.
+    Transferred,
     CustomerBusy,
     CustomerNoAnswer,
     CustomerInvalid,
@@ -176,7 +191,9 @@ impl Calls {
             .try_send(Input::Sip(message))
             .map_err(|refused| match refused.into_inner() {
                 Input::Sip(message) => message,
-                Input::CustomerHangsUp | Input::Kicked => unreachable!("a SIP message went in"),
+                Input::CustomerHangsUp | Input::Kicked | Input::Transferred => {
+                    unreachable!("a SIP message went in")
+                }
             })
     }
 
@@ -205,6 +222,13 @@ impl Calls {
             .rev()
             .find(|entry| entry.inputs.is_some() && entry.record.agent.as_deref() == Some(agent))
             .map(|entry| &entry.record)
+    }
+
+    /// What the agent's client had the platform do with a call.
+    pub fn asked(&mut self, ucid: &str) -> Option<&mut Asked> {
+        self.entries
+            .get_mut(ucid)
+            .map(|entry| &mut entry.record.asked)
     }
 
     pub fn record(&self, ucid: &str) -> Option<&Record> {
@@ -265,6 +289,7 @@ mod tests {
             call_id: None,
             state: State::CallingAgent,
             sip_status: None,
+            asked: Asked::default(),
         }
     }
 }

@@ -256,6 +256,87 @@ async fn a_dialled_customer_and_the_agent_hear_each_others_tones() {
 }
 
 #[tokio::test]
+async fn a_talk_is_held_transferred_and_disposed_at_the_platform_and_nothing_else_is() {
+    let provider = start(|config| config.new_call = NewCallOrder::AfterReply).await;
+    let mut token = TokenClient::signed_in(&provider).await;
+    let mut line = LineClient::registered(&provider).await;
+    token.dial(2, "9000000012").await;
+    let ucid = token.receive().await["message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    token.receive().await;
+    let _call = line.answer().await;
+    assert_eq!(token.receive().await["type"], "busyAgent");
+    let asked = || async {
+        let state = control(&provider, "GET", "/state", None).await.1;
+        state["calls"][0].clone()
+    };
+    let hold = |key: &str, number: &str| {
+        let mut keys =
+            json!({ "monitorUcid": ucid, "ucid": ucid, "did": "", "agentNumber": "500607" });
+        keys[key] = number.into();
+        keys
+    };
+    for (utid, kind, key, number, status, held) in [
+        (
+            3,
+            "tbHold",
+            "phoneNumberToHold",
+            "9000000013",
+            "Failed",
+            false,
+        ),
+        (
+            4,
+            "tbHold",
+            "phoneNumberToHold",
+            "9000000012",
+            "SUCCESS",
+            true,
+        ),
+        (
+            5,
+            "tbHold",
+            "phoneNumberToHold",
+            "9000000012",
+            "Failed",
+            true,
+        ),
+        (
+            6,
+            "tbUnHold",
+            "phoneNumberToUnHold",
+            "9000000012",
+            "SUCCESS",
+            false,
+        ),
+    ] {
+        token.command(kind, utid, hold(key, number)).await;
+        assert_eq!(token.receive().await["status"], status, "{kind} {number}");
+        assert_eq!(asked().await["held"], held);
+    }
+    let to = |number: &str| json!({ "params": format!(",{ucid},,,{number},blind") });
+    token.command("tbSetTransfer", 7, to("9000000042")).await;
+    let refused = token.receive().await["resp"].clone();
+    assert_eq!(refused, "Error: 9000000042 is a black listed number");
+    token.command("tbSetTransfer", 8, to("9000000011")).await;
+    assert_eq!(token.receive().await["resp"], "Success");
+    assert_eq!(asked().await["transferred_to"], "9000000011");
+
+    let keys = json!({ "params": format!(",Interested,,{ucid},,9000000012,") });
+    token.command("tbSetDisposition", 9, keys).await;
+    let reply = loop {
+        let message = token.receive().await;
+        if message["utid"] == "9" {
+            break message;
+        }
+    };
+    assert_eq!(reply["status"], "success");
+    assert_eq!(asked().await["disposition"], "Interested");
+}
+
+#[tokio::test]
 async fn a_customer_told_to_hang_up_sends_bye() {
     let provider = start(|config| config.new_call = NewCallOrder::AfterReply).await;
     let mut token = TokenClient::signed_in(&provider).await;

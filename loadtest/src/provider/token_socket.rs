@@ -170,7 +170,12 @@ impl Session {
             Kind::SetAgentMode
             | Kind::CheckManualDialStatus
             | Kind::KickCall
+            | Kind::Hold
+            | Kind::UnHold
+            | Kind::SetTransfer
             | Kind::GetCampaigns
+            | Kind::GetDispositions
+            | Kind::SetDisposition
             | Kind::Ping => {}
         }
         let reply = match request.kind {
@@ -180,6 +185,11 @@ impl Session {
             Kind::AgentLogout => json!({ "status": "SUCCESS", "message": "Logged out" }),
             Kind::GetCampaigns => json!({ "campList": self.platform.config.campaigns }),
             Kind::CheckManualDialStatus => self.dial_status(request.text("ucid")),
+            Kind::GetDispositions => json!({ "resp": "Success", "dispositions": DISPOSITIONS }),
+            Kind::SetDisposition => self.dispose(request),
+            Kind::Hold => self.hold(request, "phoneNumberToHold", true),
+            Kind::UnHold => self.hold(request, "phoneNumberToUnHold", false),
+            Kind::SetTransfer => self.transfer(request),
             Kind::KickCall => self.kick(request),
             Kind::Ping => json!({ "status": "Success", "message": "pong" }),
             Kind::AgentLogin | Kind::Reconnect | Kind::ManualDial => {
@@ -382,6 +392,69 @@ impl Session {
         }
     }
 
+    /// The customer of a talk, by the number that was dialled; twice is an error.
+    fn hold(&self, request: &Request, key: &str, on: bool) -> Value {
+        let mut calls = self.platform.calls.lock();
+        let ucid = request.text("ucid");
+        let fits = calls.record(ucid).is_some_and(|record| {
+            record.state == State::Talking && record.number == request.text(key)
+        });
+        match calls.asked(ucid) {
+            Some(asked) if fits && asked.held != on => {
+                asked.held = on;
+                json!({ "status": "SUCCESS", "message": null })
+            }
+            Some(_) | None => {
+                json!({ "status": "Failed", "message": "The customer could not be reached" })
+            }
+        }
+    }
+
+    /// A number that the platform refuses to dial isn't transferred to either.
+    fn transfer(&self, request: &Request) -> Value {
+        let params: Vec<&str> = request.text("params").split(',').collect();
+        let failed = |words: &str| json!({ "resp": format!("Error: {words}") });
+        let [_did, ucid, _type, _id, number, _kind] = params[..] else {
+            return failed("Invalid parameters");
+        };
+        let behaviour = self.platform.directory.lock().behaviour(number);
+        if let Behaviour::Fault { fault } = behaviour
+            && let Some(words) = fault.refusal(number)
+        {
+            return failed(&words);
+        }
+        let mut calls = self.platform.calls.lock();
+        let talks = calls
+            .record(ucid)
+            .is_some_and(|record| record.state == State::Talking);
+        if number.is_empty() || !talks || !calls.tell(ucid, Input::Transferred) {
+            return failed("No such call");
+        }
+        if let Some(asked) = calls.asked(ucid) {
+            asked.transferred_to = Some(number.to_owned());
+        }
+        json!({ "resp": "Success" })
+    }
+
+    /// Also of a call that is long over.
+    fn dispose(&self, request: &Request) -> Value {
+        let params: Vec<&str> = request.text("params").split(',').collect();
+        let mut calls = self.platform.calls.lock();
+        let asked = match params[..] {
+            [_data, code, _callback, ucid, _did, _caller, _uui] => {
+                calls.asked(ucid).map(|asked| (asked, code))
+            }
+            _ => None,
+        };
+        match asked {
+            Some((asked, code)) => {
+                asked.disposition = Some(code.to_owned());
+                json!({ "status": "success", "message": "Disposition Saved" })
+            }
+            None => json!({ "status": "Failed", "message": "No such call" }),
+        }
+    }
+
     fn reply_late(&self, utid: &str, body: Value) {
         let (platform, socket) = (self.platform.clone(), self.socket.clone());
         let body = response(utid, body);
@@ -442,6 +515,7 @@ pub fn ucid(nth: u64) -> String {
     format!("{:010}{:06}", epoch_ms() / 1_000, nth % 1_000_000)
 }
 
+const DISPOSITIONS: [&str; 3] = ["Interested", "Call back", "Wrong number"];
 /// Long enough for the INVITE to come first, by far.
 const LATE: Duration = Duration::from_millis(300);
 /// Out of file descriptors is the usual reason, and no reason to spin.

@@ -1,6 +1,9 @@
 //! How a call ends: who ended it, what has to be taken down, and what follows.
 
-use super::{Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, State, capital};
+use super::talk::transferred;
+use super::{
+    Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, State, Transfer, capital,
+};
 use crate::agent::wire::{Direction, EndedBy};
 use crate::call::termination::{Reason, Termination};
 use crate::clock::Moment;
@@ -119,6 +122,16 @@ impl Call {
 
     /// Ends what is up, in the way its state asks for, and remembers why.
     pub(super) fn end(&mut self, now: Moment, termination: Termination, out: &mut Vec<Action>) {
+        // The platform takes its leg down when it has the customer, and may do so before it says so.
+        let taken = (EndedBy::Customer, Reason::Hangup);
+        let termination = match self.transfer {
+            Transfer::Asked { until }
+                if now.instant < until && (termination.by, termination.reason) == taken =>
+            {
+                transferred()
+            }
+            Transfer::Asked { .. } | Transfer::None => termination,
+        };
         let wrap_up = State::WrapUp {
             until: now.instant + self.windows.wrap_up,
         };

@@ -1,6 +1,8 @@
 //! Customer and agent: talk, hold, mute, and an agent who goes away and comes back.
 
-use super::{Action, Announcement, Before, Call, Hold, Presence, Spoken, State};
+use std::time::Duration;
+
+use super::{Action, Announcement, Before, Call, Hold, Presence, Spoken, State, Transfer};
 use crate::agent::wire::EndedBy;
 use crate::call::termination::{Reason, Termination};
 use crate::clock::Moment;
@@ -50,6 +52,46 @@ impl Call {
             out.push(Action::Play(Announcement::Hold));
         }
         self.tell(now, told);
+    }
+
+    /// The customer is where it was before the agent's wish.
+    pub(super) fn handle_hold_refused(&mut self, now: Moment, on: bool, out: &mut Vec<Action>) {
+        let State::Connected { hold, agent } = &mut self.state else {
+            return;
+        };
+        let told = match (*hold, on) {
+            (Hold::On, true) => {
+                *hold = Hold::Off;
+                // The music plays already.
+                if *agent == Presence::Here {
+                    out.push(Action::Bridge);
+                }
+                "The platform did not put the customer on hold; the talk goes on."
+            }
+            (Hold::Off, false) => {
+                *hold = Hold::On;
+                out.extend([Action::Part, Action::Play(Announcement::Hold)]);
+                "The platform did not take the customer off hold."
+            }
+            // The agent has decided otherwise meanwhile.
+            (Hold::On, false) | (Hold::Off, true) => return,
+        };
+        self.tell(now, told);
+    }
+
+    pub(super) fn handle_transferred(&mut self, now: Moment, out: &mut Vec<Action>) {
+        if let State::Connected { .. } = self.state {
+            self.end(now, transferred(), out);
+        }
+    }
+
+    pub(super) fn handle_transfer_asked(&mut self, now: Moment) {
+        if let State::Connected { .. } = self.state {
+            self.transfer = Transfer::Asked {
+                until: now.instant + TRANSFER_AT_MOST,
+            };
+            self.tell(now, "The agent asked the platform to transfer the call.");
+        }
     }
 
     /// Nobody is left in silence: the customer hears music from here on.
@@ -147,4 +189,15 @@ impl Call {
             (_, Spoken::Aloud | Spoken::Not) => self.give_up(now, ended, out),
         }
     }
+}
+
+/// The platform's page waits a minute for a reply; what it does follows within seconds.
+const TRANSFER_AT_MOST: Duration = Duration::from_secs(90);
+
+pub(super) fn transferred() -> Termination {
+    Termination::new(
+        EndedBy::Agent,
+        Reason::Transferred,
+        "The agent transferred the call.",
+    )
 }

@@ -669,6 +669,50 @@ fn nobody_to_ask_is_told_to_a_caller_who_would_be_greeted() {
 }
 
 #[test]
+fn a_hold_that_the_platform_refuses_leaves_the_talk_as_it_was() {
+    let mut f = Fixture::connected();
+    f.feed(Input::Hold(true));
+    let refused = |on| Input::HoldRefused { on };
+    assert_eq!(f.feed(refused(false)), [], "nobody asked for that");
+    assert_eq!(f.feed(refused(true)), [Action::Bridge]);
+    assert_eq!(f.call.view().state, CallState::Connected);
+    assert_eq!(f.feed(refused(true)), []);
+    f.feed(Input::Hold(true));
+    f.feed(Input::Hold(false));
+    let music = Action::Play(Announcement::Hold);
+    assert_eq!(f.feed(refused(false)), [Action::Part, music]);
+    assert_eq!(f.call.view().state, CallState::Held);
+}
+
+#[test]
+fn a_transferred_call_ends_by_its_agent_and_wraps_up() {
+    let mut f = Fixture::connected();
+    f.feed(Input::Hold(true));
+    f.feed(Input::Transferred);
+    let view = f.call.view();
+    assert_eq!(view.state, CallState::WrapUp);
+    assert_eq!(view.ended.map(|ended| ended.reason), Some("transferred"));
+    let (mut f, _) = Fixture::dialled();
+    assert_eq!(
+        f.feed(Input::Transferred),
+        [],
+        "there is nobody to transfer"
+    );
+
+    for (told, reason) in [
+        (None, "transferred"),
+        (Some(Input::TransferNotTaken), "hangup"),
+    ] {
+        let mut f = Fixture::connected();
+        f.feed(Input::TransferAsked);
+        told.map(|told| f.feed(told));
+        f.feed(Input::DialogEnded(DialogEnd::Bye));
+        let ended = f.call.view().ended.map(|ended| ended.reason);
+        assert_eq!(ended, Some(reason), "the BYE may overtake the reply");
+    }
+}
+
+#[test]
 fn hold_is_music_and_mute_persists_through_it() {
     let mut f = Fixture::connected();
     f.feed(Input::Mute(true));

@@ -495,6 +495,58 @@ fn a_disposition_has_exactly_one_outcome() {
 }
 
 #[test]
+fn a_change_to_a_call_has_exactly_one_outcome() {
+    let refused = |words: &str| ChangeOutcome::Refused(words.to_owned());
+    for (reply, outcome) in [
+        (
+            json!({ "status": "SUCCESS", "message": null }),
+            ChangeOutcome::Done,
+        ),
+        (
+            json!({ "resp": "Error: no such call" }),
+            refused("Error: no such call"),
+        ),
+        (json!({ "message": "moon" }), ChangeOutcome::Unknown),
+    ] {
+        let mut t = Fixture::signed_in("");
+        let call = t.hold();
+        assert_eq!(kinds(&t.sent()), ["tbHold"]);
+        let mut reply = reply;
+        reply["type"] = "response".into();
+        reply["utid"] = "3".into();
+        t.text(reply.clone());
+        t.text(reply);
+        let act = Act::Hold;
+        assert_eq!(t.told(), [What::Changed { call, act, outcome }]);
+    }
+    let unknown = |call| What::Changed {
+        call,
+        act: Act::Hold,
+        outcome: ChangeOutcome::Unknown,
+    };
+    let mut t = Fixture::signed_in("keep_alive = \"10m\"");
+    let call = t.hold();
+    t.pass(61.0);
+    assert_eq!(t.told(), [unknown(call)], "no reply");
+    let call = t.hold();
+    t.closed("cut");
+    assert_eq!(t.told(), [unknown(call), down("cut")]);
+    let call = t.hold();
+    let [
+        What::Changed {
+            call: told,
+            outcome: ChangeOutcome::Refused(words),
+            ..
+        },
+    ] = &t.told()[..]
+    else {
+        panic!("it was never sent");
+    };
+    assert_eq!(*told, call);
+    assert!(words.contains("cut"), "{words}");
+}
+
+#[test]
 fn a_question_is_answered_with_the_list_or_with_why_there_is_none() {
     let mut t = Fixture::signed_in("");
     t.token.handle_question(7, Question::Campaigns, t.now);
@@ -647,6 +699,18 @@ impl Fixture {
         let call = CallId::fresh();
         self.token.handle_dial(call.clone(), number, self.now);
         call
+    }
+
+    fn hold(&mut self) -> CallId {
+        let change = Change {
+            call: CallId::fresh(),
+            ucid: "12345678901234".to_owned(),
+            did: None,
+            number: "9000000001".to_owned(),
+            act: Act::Hold,
+        };
+        self.token.handle_change(&change, self.now);
+        change.call
     }
 
     /// Jumps from deadline to deadline until `seconds` have passed.
