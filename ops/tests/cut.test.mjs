@@ -117,15 +117,6 @@ const CASES = {
     await customer.done();
     await assertEnded(place, id, BY_CUSTOMER);
   }],
-  'twice in the talk': [GOES_ON, async (place) => {
-    await place.line();
-    const customer = await place.call(hangsUp);
-    await answered(place, customer);
-    await place.cutAndBack();
-    await bothHear(place, customer);
-    await place.cutAndBack();
-    await talkedThrough(place, customer, { answered: true });
-  }],
   'in our BYE': ['the BYE goes on the next connection', async (place) => {
     await place.line();
     const customer = await place.call(isHungUpOn);

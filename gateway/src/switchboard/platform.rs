@@ -125,11 +125,6 @@ impl Task {
         }
     }
 
-    fn talks_elsewhere(&self, agent: usize, age: Age) -> bool {
-        self.live_calls(agent)
-            .any(|(other, placed)| other != age && placed.bridged.is_some())
-    }
-
     /// A change to a call that the platform knows by name.
     fn change(&self, placed: &Placed, act: Act) -> Option<Change> {
         let (Route::Line(_), Some(ucid)) = (placed.route, &placed.call.ucid) else {
