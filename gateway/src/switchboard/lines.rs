@@ -11,6 +11,7 @@ use super::invites::STOPPING;
 use super::task::{Age, Purpose, Task};
 use crate::agent::ConnectionState;
 use crate::agent::wire::{self, NoticeKind};
+use crate::call::Told;
 use crate::call::state::{DialogEnd, Input, OZONETEL};
 use crate::clock::Moment;
 use crate::config::Carrier;
@@ -209,9 +210,9 @@ impl Task {
         let Some(placed) = self.calls.get_mut(&age) else {
             return;
         };
-        let told = "The other side sends digits by INFO.";
-        if !placed.call.story().iter().any(|one| one.what == told) {
-            placed.call.tell(now, told);
+        let told = |one: &&Told| one.what == A_DIGIT;
+        if placed.call.story().iter().filter(told).count() < DIGITS_TOLD {
+            placed.call.tell(now, A_DIGIT);
         }
         let talking = placed.bridged.map(|_| placed.agent);
         self.touched.insert(age);
@@ -451,3 +452,8 @@ pub(super) fn words(cause: &LineDown) -> String {
 
 /// How often a refused message is logged; the metrics count them all.
 const MALFORMED_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
+const A_DIGIT: &str = "The other side sent a digit by INFO.";
+
+/// More of them say nothing new, and the story has to have room for the end.
+const DIGITS_TOLD: usize = 40;
