@@ -103,20 +103,6 @@ const CASES = {
     await customer.done();
     await assertEnded(place, id, BY_AGENT);
   }],
-  'in our refresh after an earlier cut': [GOES_ON, async (place) => {
-    await place.line();
-    const customer = await place.call(Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().plays().reached('talk')
-      .requested('INVITE').reached('refresh').waits({ refreshed: true }).bye().response(200));
-    const id = await answered(place, customer);
-    await place.cutAndBack();
-    await customer.reached('refresh');
-    await place.cutAndBack();
-    await customer.reached('refreshed');
-    await bothHear(place, customer);
-    await customer.goOn();
-    await customer.done();
-    await assertEnded(place, id, BY_CUSTOMER);
-  }],
   'in our BYE': ['the BYE goes on the next connection', async (place) => {
     await place.line();
     const customer = await place.call(isHungUpOn);
