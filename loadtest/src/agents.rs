@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::provider::customer::phone::{Ear, Phone};
+use crate::provider::customer::voice::Voice;
 
 /// Who signs in, and where.
 #[derive(Debug, Clone)]
@@ -89,6 +90,8 @@ impl Agent {
             .context("the reply to the offer holds no answer")?;
         phone.handle_answer(answer).await?;
         phone.connected().await?;
+        // A microphone that was never heard counts as muted.
+        phone.say(Voice::Tone { hz: VOICE_HZ });
         Ok(Self {
             socket,
             _phone: phone,
@@ -159,3 +162,6 @@ const SDK: &str = "loadtest";
 const AT_ONCE: usize = 8;
 /// For everything from the connection to the leg.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What every agent says.
+const VOICE_HZ: f32 = 440.0;
