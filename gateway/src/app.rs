@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
-use crate::config::{self, Carrier, Codec, Config, Listen};
+use crate::config::{self, Carrier, Codec, Config, Listen, Pinning};
 use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
@@ -224,6 +224,10 @@ fn engine(
         webrtc_port: config.webrtc_port,
         rtp_ports: config.rtp_ports.clone(),
         workers: config.workers,
+        pinning: match config.pinning {
+            Pinning::Cores => media::Pinning::Cores,
+            Pinning::Off => media::Pinning::Off,
+        },
         codecs,
         seed: rand::random(),
     };

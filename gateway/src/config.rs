@@ -27,7 +27,7 @@ pub use self::agent::{Agent, AutoAnswer, OnLost};
 pub use self::error::ConfigError;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
-pub use self::media::{Codec, Media};
+pub use self::media::{Codec, Media, Pinning};
 pub use self::ozonetel::{Commands, HoldBy, Ozonetel, Profile, Template, TransferBy};
 pub use self::prompts::{Prompts, Saying};
 pub use self::route::{Pattern, Route};

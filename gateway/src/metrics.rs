@@ -3,14 +3,18 @@
 //! What happens is counted as it happens; what *is* (agents, lines, draining) is asked for at each scrape, so that it
 //! can't drift. Labels are bounded: ways out are configured, the rest are words of ours; never a call, an agent or a number.
 
+mod media;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::media::WorkerCounters;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
 
+use self::media::MediaMetrics;
 use crate::agent::wire::{AgentView, Direction};
 use crate::explain::Cause;
 use crate::store::Standing;
@@ -67,6 +71,8 @@ struct Registered {
     rtp_packets_total: IntCounterVec,
     /// RTP packets received and not passed on. `cause`.
     rtp_dropped_packets_total: IntCounterVec,
+
+    media: MediaMetrics,
 
     /// Messages of the provider that this version doesn't know.
     provider_unknown_messages_total: IntCounter,
@@ -254,6 +260,7 @@ impl Metrics {
                 "warmline_expectations_open",
                 "Dials whose INVITE is awaited.",
             ),
+            media: MediaMetrics::new(&registry),
             legs: gauge(&registry, "warmline_legs", "Media legs."),
             rtp_ports_leased: gauge(
                 &registry,
@@ -405,6 +412,11 @@ impl Metrics {
             .rtp_dropped_packets_total
             .with_label_values(&[cause])
             .inc_by(packets);
+    }
+
+    /// Takes over what the media workers have counted since the start.
+    pub fn media(&self, workers: &[WorkerCounters]) {
+        self.0.media.set(workers);
     }
 
     /// The exposition text. Without `now` the gauges of agents and lines are left out, not guessed.

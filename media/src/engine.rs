@@ -4,12 +4,15 @@
 //! [`Event`]s. Nothing here waits: a command returns at once, and the sink is called from the
 //! worker threads, which it must not hold up.
 
+mod affinity;
 mod counters;
 mod deadlines;
 mod demux;
 mod handshakes;
+mod pace;
 mod ports;
 mod random;
+mod relay_times;
 mod slab;
 #[allow(unsafe_code, reason = "the batched system calls")]
 mod socket;
@@ -26,10 +29,12 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub use affinity::Pinning;
 use counters::Counters;
 pub use counters::{Traffic, WorkerCounters};
 #[cfg(any(test, fuzzing))]
 pub(crate) use demux::Protocol;
+pub use relay_times::Delays;
 pub(crate) use socket::SocketKey;
 use socket::Wake;
 use worker::{Command, Worker};
@@ -110,6 +115,8 @@ pub struct EngineConfig {
     pub rtp_ports: RangeInclusive<u16>,
     /// 0 means one a core.
     pub workers: usize,
+    /// Whether each has a processor of its own.
+    pub pinning: Pinning,
     /// Enabled codecs, the preferred one first.
     pub codecs: Vec<AudioCodec>,
     /// The root of ICE passwords, SSRCs and sequence numbers: from the system's generator
@@ -307,8 +314,9 @@ impl Engine {
             workers: count,
             ..config
         });
+        let processors = config.pinning.processors(count);
         let workers = (0..count)
-            .map(|n| Handle::start(n as u16, &config, &sink))
+            .map(|n| Handle::start(n as u16, processors.get(n).copied(), &config, &sink))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             workers,
@@ -529,6 +537,7 @@ impl Drop for Engine {
 impl Handle {
     fn start(
         number: u16,
+        processor: Option<usize>,
         config: &Arc<EngineConfig>,
         sink: &Arc<dyn Fn(Event) + Send + Sync>,
     ) -> Result<Self, EngineError> {
@@ -544,7 +553,12 @@ impl Handle {
         let wake = worker.wake();
         let thread = std::thread::Builder::new()
             .name(format!("media-{number}"))
-            .spawn(move || worker.run())
+            .spawn(move || {
+                if let Some(processor) = processor {
+                    affinity::pin(processor);
+                }
+                worker.run();
+            })
             .map_err(|source| EngineError::Io {
                 what: "starting a media worker".into(),
                 source,

@@ -2,6 +2,8 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+#[doc(hidden)]
+pub mod bench;
 mod bridge;
 pub mod codec;
 mod dtls;
@@ -21,8 +23,8 @@ mod tones;
 
 pub use codec::AudioCodec;
 pub use engine::{
-    Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute, PeerKind,
-    RequestId, Traffic, WorkerCounters, WorkerId,
+    Delays, Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute,
+    PeerKind, Pinning, RequestId, Traffic, WorkerCounters, WorkerId,
 };
 pub use leg::meter::{Level, Passed};
 pub use prompt::{Prompt, PromptError, Repeat};

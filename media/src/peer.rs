@@ -23,7 +23,8 @@ use crate::stun::{Nomination, Stun};
 
 /// ICE and DTLS towards one peer.
 pub struct Peer {
-    rtc: Rtc,
+    /// Ten kilobytes that no packet needs: apart, so that what packets do need lies together.
+    rtc: Box<Rtc>,
     keys: KeySlot,
     local: SocketAddr,
     deadline: Instant,
@@ -130,7 +131,7 @@ impl Peer {
             rtc.add_local_candidate(candidate);
         }
         Self {
-            rtc,
+            rtc: Box::new(rtc),
             keys,
             local,
             deadline: now,

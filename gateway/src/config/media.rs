@@ -20,6 +20,8 @@ pub struct Media {
     pub rtp_ports: RangeInclusive<u16>,
     /// 0: one a core.
     pub workers: usize,
+    /// Whether each worker stays on a core of its own.
+    pub pinning: Pinning,
     /// In the order that they are offered.
     pub codecs: Vec<Codec>,
 }
@@ -32,6 +34,15 @@ pub enum Codec {
     Opus,
 }
 
+/// Where the workers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinning {
+    /// Each on a core of its own, if there are enough.
+    Cores,
+    /// Where the system likes: for several gateways on one machine.
+    Off,
+}
+
 impl Media {
     pub(super) const KEYS: &[&str] = &[
         "public_ip",
@@ -39,6 +50,7 @@ impl Media {
         "webrtc_port",
         "rtp_ports",
         "workers",
+        "pinning",
         "codecs",
     ];
 
@@ -65,6 +77,7 @@ impl Media {
             webrtc_port: table.or("webrtc_port", default.webrtc_port)?,
             rtp_ports,
             workers: table.or("workers", default.workers)?,
+            pinning: table.or("pinning", default.pinning)?,
             codecs,
         })
     }
@@ -78,7 +91,20 @@ impl Default for Media {
             webrtc_port: WEBRTC_PORT,
             rtp_ports: RTP_PORTS,
             workers: 0,
+            pinning: Pinning::Cores,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
+        }
+    }
+}
+
+impl Scalar for Pinning {
+    const SHAPE: &'static str = "one of \"cores\", \"off\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "cores" => Some(Self::Cores),
+            "off" => Some(Self::Off),
+            _ => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod browser;
 mod digits;
+mod panics;
 mod pbx;
 mod phone;
 mod prompts;
@@ -339,6 +340,7 @@ impl Rig {
             webrtc_port: 0,
             rtp_ports,
             workers: 1,
+            pinning: Pinning::Off,
             codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu],
             seed: [7; 32],
         };

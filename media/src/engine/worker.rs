@@ -17,10 +17,11 @@ use std::time::{Duration, Instant, SystemTime};
 pub use command::Command;
 use rustc_hash::FxHashMap;
 
-use super::counters::Counters;
+use super::counters::{Counters, MediaPath};
 use super::deadlines::{Armed, Deadlines};
 use super::demux::{Protocol, Routes};
 use super::handshakes::{Flight, Full, Handshakes};
+use super::pace::Pace;
 use super::ports::{PortLease, Ports};
 use super::random::Random;
 use super::slab::{Outgoing, Received, Slab};
@@ -60,9 +61,14 @@ pub struct Worker {
     slab: Slab,
     received: Vec<Received>,
     outgoing: Vec<Outgoing>,
+    /// Packets relayed since the wake-up.
+    relayed: u64,
     peer_outputs: Vec<PeerOutput>,
     /// Wall clock and monotonic clock of one instant, for RTCP's NTP timestamps.
     epoch: (Duration, Instant),
+    /// The leg whose next step has a bug.
+    #[cfg(test)]
+    faulty: Option<LegId>,
 }
 
 /// Which of a plain leg's two sockets.
@@ -138,8 +144,11 @@ impl Worker {
             slab: Slab::new(SLOTS),
             received: Vec::with_capacity(SLOTS),
             outgoing: Vec::with_capacity(SLOTS),
+            relayed: 0,
             peer_outputs: Vec::with_capacity(16),
             epoch: (since_1970, Instant::now()),
+            #[cfg(test)]
+            faulty: None,
             config,
         })
     }
@@ -152,8 +161,14 @@ impl Worker {
     /// Runs until [`Command::Stop`] or the engine is gone.
     pub fn run(mut self) {
         let mut ready = Vec::with_capacity(BATCH);
+        let mut pace = Pace::default();
+        let mut done = Instant::now();
         loop {
-            let timeout = self.timeout(Instant::now());
+            let timeout = self.timeout(done);
+            let pause = pace.pause().min(timeout);
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
             if self.poll.wait(&mut ready, timeout).is_err() {
                 // Only a bug makes epoll refuse; go on at a bearable pace.
                 std::thread::sleep(Duration::from_millis(10));
@@ -166,11 +181,15 @@ impl Worker {
                 }
             }
             self.flush();
+            self.time(now);
             if self.obey(now) == Flow::Stop {
                 return;
             }
             self.expire(now);
             self.shake_hands(now);
+            let began = done;
+            done = Instant::now();
+            pace.note(now.duration_since(began), done.duration_since(now));
         }
     }
 
@@ -183,12 +202,26 @@ impl Worker {
             .map_or(IDLE, |at| at.saturating_duration_since(now))
     }
 
+    /// Notes how long the packets of this wake-up were inside.
+    fn time(&mut self, now: Instant) {
+        let relayed = std::mem::take(&mut self.relayed);
+        if relayed > 0 {
+            let inside = now.elapsed();
+            self.counters.relay_times.add(relayed, inside);
+        }
+    }
+
     /// Takes what a socket has, up to a bound, so that none starves the others.
     fn read(&mut self, key: SocketKey, now: Instant) {
-        for _ in 0..BATCHES_PER_SOCKET {
+        let (batches, batch) = match key {
+            WEBRTC_KEY => (BATCHES_PER_SOCKET, BATCH),
+            // One leg's, and it sends a packet each 20 ms; epoll tells of more.
+            SocketKey(_) => (1, 1),
+        };
+        for _ in 0..batches {
             // Slots with packets to be sent stay untouched until they are.
             let mut first = self.outgoing.last().map_or(0, |last| last.slot + 1);
-            if first + BATCH > self.slab.slots() {
+            if first + batch > self.slab.slots() {
                 self.flush();
                 first = 0;
             }
@@ -196,7 +229,8 @@ impl Worker {
                 return;
             };
             self.received.clear();
-            let count = match socket::receive(socket, &mut self.slab, first, &mut self.received) {
+            let slots = self.slab.tail(first).take(batch);
+            let count = match socket::receive(socket, slots, first, &mut self.received) {
                 Ok(count) => count,
                 // Nothing there, or an ICMP error of an earlier send.
                 Err(_) => return,
@@ -205,7 +239,7 @@ impl Worker {
                 let received = self.received[n];
                 self.demultiplex(received, owner, now);
             }
-            if count < BATCH {
+            if count < batch {
                 return;
             }
         }
@@ -231,9 +265,9 @@ impl Worker {
                 }
             }
             (Owner::WebRtc | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
-                self.relay(leg, received, now);
+                self.guard(leg, now, |worker| worker.relay(leg, received, now));
             }
-            (_, Protocol::Rtcp) => self.report(leg, received, now),
+            (_, Protocol::Rtcp) => self.guard(leg, now, |worker| worker.report(leg, received, now)),
             (Owner::Plain(..), Protocol::Stun | Protocol::Dtls | Protocol::Rtp)
             | (_, Protocol::Unknown) => self.counters.discarded(Discard::Malformed),
         }
@@ -272,6 +306,8 @@ impl Worker {
             Ok(((range, to), socket, other)) => {
                 self.counters.packet_in(kind);
                 self.counters.packet_out(other);
+                self.counters.passed(MediaPath::Relay);
+                self.relayed += 1;
                 self.outgoing.push(Outgoing {
                     socket,
                     slot: received.slot,
@@ -341,6 +377,21 @@ impl Worker {
         self.settle(leg, step, now);
     }
 
+    /// Does a step for a leg; a panic in it ends this leg alone.
+    fn guard(&mut self, leg: LegId, now: Instant, step: impl FnOnce(&mut Self)) {
+        #[cfg(test)]
+        let step = |worker: &mut Self| {
+            if worker.faulty == Some(leg) {
+                worker.faulty = None;
+                panic!("as the test wants it");
+            }
+            step(worker);
+        };
+        if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
+            self.bury(leg, now);
+        }
+    }
+
     /// After a control step: does what the agent asked, or ends the leg that panicked.
     fn settle(&mut self, leg: LegId, step: Result<(), Box<dyn Any + Send>>, now: Instant) {
         if step.is_err() {
@@ -401,22 +452,29 @@ impl Worker {
             let Some(entry) = self.legs.get_mut(&leg) else {
                 continue;
             };
-            if !entry.armed.fire(at) {
-                continue;
+            if entry.armed.fire(at) {
+                self.guard(leg, now, |worker| worker.handle_timeout(leg, now));
             }
-            entry.leg.handle_timeout(now);
-            self.send_events(leg, now);
-            self.send_prompt(leg, now);
-            let Some(entry) = self.legs.get_mut(&leg) else {
-                continue;
-            };
-            if entry.leg.report_due(now) {
-                self.send_report(leg, Farewell::Stays, now);
-                self.tell_quality(leg, now);
-            }
-            self.advance_peer(leg, now);
         }
         self.flush();
+    }
+
+    /// What is due of one leg.
+    fn handle_timeout(&mut self, leg: LegId, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        entry.leg.handle_timeout(now);
+        self.send_events(leg, now);
+        self.send_prompt(leg, now);
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        if entry.leg.report_due(now) {
+            self.send_report(leg, Farewell::Stays, now);
+            self.tell_quality(leg, now);
+        }
+        self.advance_peer(leg, now);
     }
 
     /// Drives the leg's ICE agent to `now`, and sends what it has.
@@ -498,6 +556,7 @@ impl Worker {
                 break;
             };
             self.counters.packet_out(entry.leg.kind);
+            self.counters.passed(MediaPath::Prompt);
             self.outgoing.push(Outgoing {
                 socket: entry.leg.path.rtp_socket(),
                 slot,

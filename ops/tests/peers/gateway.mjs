@@ -28,6 +28,7 @@ public_ip = "127.0.0.1"
 webrtc_port = ${await stage.ports.take(1)}
 rtp_ports = "${rtp}-${rtp + rtpPorts - 1}"
 workers = 1
+pinning = "off"
 
 ${sections}`);
     gateway.log = log;

@@ -75,12 +75,40 @@ pub enum Command {
         leg: LegId,
     },
     Stop,
-    /// A bug in a leg's control step.
+    /// A bug in a leg's description.
     #[cfg(test)]
     Panic {
         leg: LegId,
         request: RequestId,
     },
+    /// A bug in the next step that is taken for the leg: a packet's, a report's, a timer's or a command's.
+    #[cfg(test)]
+    PanicNext {
+        leg: LegId,
+    },
+}
+
+impl Command {
+    /// Whom it is for; with two legs, the one that it is sent to.
+    fn leg(&self) -> Option<LegId> {
+        match *self {
+            Self::AgentOffer { leg, .. }
+            | Self::Answer { leg, .. }
+            | Self::Offer { leg, .. }
+            | Self::ReOffer { leg, .. }
+            | Self::AcceptAnswer { leg, .. }
+            | Self::Bridge { customer: leg, .. }
+            | Self::Unbridge { leg }
+            | Self::Mute { leg, .. }
+            | Self::Digits { leg, .. }
+            | Self::Play { leg, .. }
+            | Self::StopPlaying { leg }
+            | Self::Close { leg } => Some(leg),
+            Self::Stop => None,
+            #[cfg(test)]
+            Self::Panic { leg, .. } | Self::PanicNext { leg } => Some(leg),
+        }
+    }
 }
 
 impl Worker {
@@ -89,7 +117,11 @@ impl Worker {
         for _ in 0..COMMANDS_PER_WAKE {
             match self.commands.try_recv() {
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Flow::Stop,
-                Ok(command) => self.execute(command, now),
+                Ok(command) => {
+                    if let Some(leg) = command.leg() {
+                        self.guard(leg, now, |worker| worker.execute(command, now));
+                    }
+                }
                 Err(TryRecvError::Empty) => return Flow::Go,
             }
         }
@@ -153,6 +185,8 @@ impl Worker {
             Command::Panic { leg, request } => {
                 self.describe(leg, request, now, |_| panic!("as the test wants it"));
             }
+            #[cfg(test)]
+            Command::PanicNext { leg } => self.faulty = Some(leg),
         }
     }
 
