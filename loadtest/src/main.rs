@@ -3,11 +3,13 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use loadtest::agents::{Agents, AgentsConfig};
 use loadtest::provider::{Extensions, IdStyle, NewCallOrder, Provider, ProviderConfig};
+use loadtest::relay::{self, Attention, RelayConfig};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -28,6 +30,29 @@ enum Command {
     Provider(ProviderArguments),
     /// Signs in headless agents, each with a warm media leg; prints one JSON line once all are there, and fails when one is lost.
     Agents(AgentsArguments),
+    /// Loads a media relay that speaks rtpengine's ng protocol with RTP-to-SRTP calls; prints a report as one JSON line.
+    Relay(RelayArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct RelayArguments {
+    /// Where the relay takes its commands.
+    #[arg(long)]
+    ng: SocketAddr,
+    /// The relay's process, whose processor time is measured.
+    #[arg(long)]
+    process: u32,
+    /// The address of both sides' media.
+    #[arg(long, default_value = "127.0.0.1")]
+    media: IpAddr,
+    #[arg(long)]
+    calls: usize,
+    /// Seconds.
+    #[arg(long, default_value_t = 10)]
+    talk: u64,
+    /// Wake up for each packet, so that the latencies mean something.
+    #[arg(long)]
+    latency: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,6 +130,7 @@ fn main() -> Result<()> {
             ended
         }
         Command::Agents(arguments) => runtime.block_on(run_agents(arguments)),
+        Command::Relay(arguments) => run_relay(&arguments),
     }
 }
 
@@ -127,6 +153,21 @@ async fn run_agents(arguments: AgentsArguments) -> Result<()> {
     let agents = Agents::sign_in(&config).await?;
     print_line(&json!({ "event": "ready", "agents": agents.count() }))?;
     Err(agents.stay().await)
+}
+
+fn run_relay(arguments: &RelayArguments) -> Result<()> {
+    let report = relay::run(&RelayConfig {
+        ng: arguments.ng,
+        process: arguments.process,
+        address: arguments.media,
+        calls: arguments.calls,
+        talk: Duration::from_secs(arguments.talk),
+        attention: match arguments.latency {
+            true => Attention::EachPacket,
+            false => Attention::Batches,
+        },
+    })?;
+    Ok(print_line(&serde_json::to_value(report)?)?)
 }
 
 async fn run_provider(arguments: ProviderArguments) -> Result<()> {
