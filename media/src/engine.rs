@@ -7,12 +7,14 @@
 mod counters;
 mod deadlines;
 mod demux;
+mod early;
 mod handshakes;
 mod ports;
 mod random;
 mod slab;
 #[allow(unsafe_code, reason = "the batched system calls")]
 mod socket;
+mod tcp;
 mod worker;
 
 #[cfg(test)]
@@ -97,6 +99,15 @@ pub enum Mute {
     Off,
 }
 
+/// Whether browsers may bring their media by TCP where UDP doesn't get through (RFC 6544).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IceTcp {
+    /// Each worker listens on its WebRTC port's number, and candidates say so.
+    Passive,
+    /// UDP alone.
+    Off,
+}
+
 /// How to run the engine. Read once.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -106,6 +117,8 @@ pub struct EngineConfig {
     pub bind_ip: IpAddr,
     /// All WebRTC legs of worker n are on this port + n; 0 lets the OS choose each.
     pub webrtc_port: u16,
+    /// Whether TCP on the same numbers is taken, too.
+    pub ice_tcp: IceTcp,
     /// Ports of plain legs, two for each.
     pub rtp_ports: RangeInclusive<u16>,
     /// 0 means one a core.

@@ -68,12 +68,14 @@ pub enum Discard {
     DuringDigit,
     DuringPrompt,
     SendFailed,
-    /// More handshakes wait than can be kept; the peer repeats itself.
+    /// More handshakes or connections wait than can be kept; the peer repeats itself.
     TooBusy,
+    /// A handshake, or what isn't ICE at all on a new connection, from where no check was answered.
+    Unchecked,
 }
 
 impl Discard {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Malformed,
         Self::UnknownSource,
         Self::NoKeys,
@@ -90,6 +92,7 @@ impl Discard {
         Self::DuringPrompt,
         Self::SendFailed,
         Self::TooBusy,
+        Self::Unchecked,
     ];
 
     /// The metric's label.
@@ -111,6 +114,7 @@ impl Discard {
             Self::DuringPrompt => "during_prompt",
             Self::SendFailed => "send_failed",
             Self::TooBusy => "too_busy",
+            Self::Unchecked => "unchecked",
         }
     }
 }
@@ -455,6 +459,11 @@ impl Leg {
     pub fn set_keys(&mut self, keys: &KeyingMaterial, now: Instant) {
         self.security = Security::Keyed(Box::new((Receiver::new(keys), Sender::new(keys))));
         self.alive(now);
+    }
+
+    /// Whether the leg is to be protected and has no keys yet.
+    pub fn awaits_keys(&self) -> bool {
+        matches!(self.security, Security::AwaitingKeys)
     }
 
     /// Something authentic came.

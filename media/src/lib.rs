@@ -21,8 +21,8 @@ mod tones;
 
 pub use codec::AudioCodec;
 pub use engine::{
-    Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute, PeerKind,
-    RequestId, Traffic, WorkerCounters, WorkerId,
+    Engine, EngineConfig, EngineError, Event, Failure, Full, IceTcp, LegId, LegLost, Mute,
+    PeerKind, RequestId, Traffic, WorkerCounters, WorkerId,
 };
 pub use leg::meter::{Level, Passed};
 pub use prompt::{Prompt, PromptError, Repeat};

@@ -2,9 +2,11 @@
 
 mod browser;
 mod digits;
+mod link;
 mod pbx;
 mod phone;
 mod prompts;
+mod streams;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -337,6 +339,7 @@ impl Rig {
             public_ip: ip,
             bind_ip: ip,
             webrtc_port: 0,
+            ice_tcp: IceTcp::Passive,
             rtp_ports,
             workers: 1,
             codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu],

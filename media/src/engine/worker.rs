@@ -5,6 +5,7 @@
 //! path takes no lock, allocates nothing and writes no log.
 
 mod command;
+mod stream;
 
 use std::any::Any;
 use std::io;
@@ -20,19 +21,22 @@ use rustc_hash::FxHashMap;
 use super::counters::Counters;
 use super::deadlines::{Armed, Deadlines};
 use super::demux::{Protocol, Routes};
+use super::early::{Early, Waiting};
 use super::handshakes::{Flight, Full, Handshakes};
 use super::ports::{PortLease, Ports};
 use super::random::Random;
 use super::slab::{Outgoing, Received, Slab};
 use super::socket::{self, BATCH, Poll, SocketKey, Wake};
-use super::{EngineConfig, EngineError, Event, LegId, LegLost, WorkerId};
+use super::tcp::Tcp;
+use super::{EngineConfig, EngineError, Event, IceTcp, LegId, LegLost, WorkerId};
 use crate::bridge;
 use crate::leg::keypad::EventPacket;
 use crate::leg::path::Path;
 use crate::leg::{Discard, Leg, Notice};
-use crate::peer::{Credentials, PeerOutput};
+use crate::peer::{Credentials, PeerOutput, Via};
 use crate::rtcp::{COMPOUND, Farewell, Ntp};
 use crate::srtp::cipher::EXPANSION;
+use stream::Exits;
 
 /// A worker before and while it runs.
 pub struct Worker {
@@ -46,6 +50,7 @@ pub struct Worker {
     poll: Poll,
     wake: Arc<Wake>,
     webrtc: UdpSocket,
+    tcp: Tcp,
     /// What candidates name.
     webrtc_address: SocketAddr,
     /// Sockets of plain legs by key. This map and the next two have keys of our own numbering, so
@@ -57,6 +62,7 @@ pub struct Worker {
     routes: Routes,
     deadlines: Deadlines,
     handshakes: Handshakes,
+    early: Early,
     slab: Slab,
     received: Vec<Received>,
     outgoing: Vec<Outgoing>,
@@ -101,8 +107,12 @@ impl Worker {
             })?,
         };
         let bound = SocketAddr::new(config.bind_ip, port);
-        let (poll, wake, webrtc) = open(bound).map_err(|source| EngineError::Io {
-            what: format!("opening the WebRTC socket {bound}"),
+        let (webrtc, tcp) = bind(bound, config.ice_tcp).map_err(|source| EngineError::Io {
+            what: format!("opening the WebRTC port {bound}"),
+            source,
+        })?;
+        let (poll, wake) = watch(&webrtc, &tcp).map_err(|source| EngineError::Io {
+            what: "watching the WebRTC port".into(),
             source,
         })?;
         let local = webrtc.local_addr().map_err(|source| EngineError::Io {
@@ -127,14 +137,16 @@ impl Worker {
             poll,
             wake,
             webrtc,
+            tcp,
             webrtc_address: SocketAddr::new(config.public_ip, local.port()),
             plain: FxHashMap::default(),
             leases: FxHashMap::default(),
-            next_key: FIRST_PLAIN_KEY,
+            next_key: FIRST_KEY,
             legs: FxHashMap::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
             handshakes: Handshakes::default(),
+            early: Early::default(),
             slab: Slab::new(SLOTS),
             received: Vec::with_capacity(SLOTS),
             outgoing: Vec::with_capacity(SLOTS),
@@ -162,6 +174,8 @@ impl Worker {
             for &key in &ready {
                 match key {
                     WAKE_KEY => self.wake.clear(),
+                    LISTENER_KEY => self.accept(now),
+                    key if self.tcp.has(key) => self.read_stream(key, now),
                     WEBRTC_KEY | SocketKey(_) => self.read(key, now),
                 }
             }
@@ -178,9 +192,21 @@ impl Worker {
         if !self.handshakes.is_empty() {
             return Duration::ZERO;
         }
-        self.deadlines
-            .next()
+        [self.deadlines.next(), self.tcp.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
             .map_or(IDLE, |at| at.saturating_duration_since(now))
+    }
+
+    /// One that holds nothing to be sent.
+    fn free_slot(&mut self) -> usize {
+        let slot = self.outgoing.last().map_or(0, |last| last.slot + 1);
+        if slot < self.slab.slots() {
+            return slot;
+        }
+        self.flush();
+        0
     }
 
     /// Takes what a socket has, up to a bound, so that none starves the others.
@@ -220,16 +246,17 @@ impl Worker {
             (Owner::Plain(leg, _), _) => Some(leg),
         };
         let Some(leg) = leg else {
-            self.counters.discarded(Discard::UnknownSource);
+            self.counters.discarded(match protocol {
+                Protocol::Dtls => Discard::Unchecked,
+                Protocol::Stun | Protocol::Rtp | Protocol::Rtcp | Protocol::Unknown => {
+                    Discard::UnknownSource
+                }
+            });
             return;
         };
         match (owner, protocol) {
-            (Owner::WebRtc, Protocol::Stun) => self.control(leg, received, now),
-            (Owner::WebRtc, Protocol::Dtls) => {
-                if let Err(Full) = self.handshakes.push(leg, received.from, datagram) {
-                    self.counters.discarded(Discard::TooBusy);
-                }
-            }
+            (Owner::WebRtc, Protocol::Stun) => self.control(leg, Via::Udp, received, now),
+            (Owner::WebRtc, Protocol::Dtls) => self.queue_handshake(leg, Via::Udp, received),
             (Owner::WebRtc | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
                 self.relay(leg, received, now);
             }
@@ -279,6 +306,10 @@ impl Worker {
                     to,
                 });
             }
+            Err(Discard::NoKeys) if self.keys_are_coming(leg) => {
+                let packet = self.slab.read(received.slot, 0..received.length);
+                self.early.keep(leg, received.from, packet);
+            }
             Err(cause) => {
                 if accepted(cause) {
                     self.counters.packet_in(kind);
@@ -287,6 +318,25 @@ impl Worker {
             }
         }
         self.tell(leg);
+    }
+
+    /// Whether the leg's keys may come with a datagram that waits for its turn.
+    fn keys_are_coming(&self, leg: LegId) -> bool {
+        let entry = self.legs.get(&leg);
+        entry.is_some_and(|entry| entry.leg.awaits_keys()) && self.handshakes.has(leg)
+    }
+
+    /// Relays what came before its keys, or drops it when they didn't come.
+    fn relay_early(&mut self, leg: LegId, now: Instant) {
+        if self.keys_are_coming(leg) {
+            return;
+        }
+        while let Some(Waiting { from, packet, .. }) = self.early.take(leg) {
+            let (slot, length) = (self.free_slot(), packet.len());
+            self.slab.slot(slot)[..length].copy_from_slice(&packet);
+            self.relay(leg, Received { slot, length, from }, now);
+        }
+        self.flush();
     }
 
     fn report(&mut self, leg: LegId, received: Received, now: Instant) {
@@ -302,7 +352,7 @@ impl Worker {
     }
 
     /// STUN: the leg's ICE agent takes it.
-    fn control(&mut self, leg: LegId, received: Received, now: Instant) {
+    fn control(&mut self, leg: LegId, via: Via, received: Received, now: Instant) {
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
@@ -312,10 +362,17 @@ impl Worker {
         let datagram = self.slab.read(received.slot, 0..received.length);
         let outputs = &mut self.peer_outputs;
         let step = catch_unwind(AssertUnwindSafe(|| {
-            path.peer.handle_datagram(now, received.from, datagram);
+            path.peer.handle_datagram(now, via, received.from, datagram);
             path.peer.drain(outputs);
         }));
         self.settle(leg, step, now);
+    }
+
+    fn queue_handshake(&mut self, leg: LegId, via: Via, received: Received) {
+        let datagram = self.slab.read(received.slot, 0..received.length);
+        if let Err(Full) = self.handshakes.push(leg, via, received.from, datagram) {
+            self.counters.discarded(Discard::TooBusy);
+        }
     }
 
     /// DTLS, one step a wake-up: it takes a millisecond or several, and packets and commands come
@@ -323,6 +380,7 @@ impl Worker {
     fn shake_hands(&mut self, now: Instant) {
         let Some(Flight {
             leg,
+            via,
             from,
             datagram,
         }) = self.handshakes.pop()
@@ -335,10 +393,11 @@ impl Worker {
         };
         let outputs = &mut self.peer_outputs;
         let step = catch_unwind(AssertUnwindSafe(|| {
-            path.peer.handle_datagram(now, from, &datagram);
+            path.peer.handle_datagram(now, via, from, &datagram);
             path.peer.drain(outputs);
         }));
         self.settle(leg, step, now);
+        self.relay_early(leg, now);
     }
 
     /// After a control step: does what the agent asked, or ends the leg that panicked.
@@ -367,31 +426,50 @@ impl Worker {
     }
 
     fn perform(&mut self, leg: LegId, output: PeerOutput, now: Instant) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let Path::WebRtc(path) = &mut entry.leg.path else {
-            return;
-        };
         match output {
-            PeerOutput::Transmit { to, datagram } => {
-                // A lost datagram is what ICE and DTLS repeat for.
-                let _ = self.webrtc.send_to(&datagram, to);
+            PeerOutput::Transmit { via, to, datagram } => self.transmit(via, to, &datagram),
+            PeerOutput::Confirmed(via, address) => {
+                match via {
+                    Via::Udp => self.routes.confirm(address, leg),
+                    Via::Tcp => self.confirm_stream(leg, address),
+                }
+                self.with(leg, |leg| leg.checked(now));
             }
-            PeerOutput::Confirmed(address) => {
-                self.routes.confirm(address, leg);
-                entry.leg.checked(now);
+            PeerOutput::Trying(Via::Udp, address) => self.routes.try_out(address, leg),
+            // Connections are the peer's to open.
+            PeerOutput::Trying(Via::Tcp, _) => {}
+            PeerOutput::Nominated(via, address) => {
+                if via == Via::Udp {
+                    self.routes.try_out(address, leg);
+                }
+                self.nominate(leg, via, address);
             }
-            PeerOutput::Trying(address) => self.routes.try_out(address, leg),
-            PeerOutput::Nominated(address) => {
-                self.routes.try_out(address, leg);
-                path.destination = Some(address);
+            PeerOutput::Keys(keys) => self.with(leg, |leg| leg.set_keys(&keys, now)),
+            PeerOutput::IceConnected => self.with(leg, |leg| leg.checked(now)),
+            PeerOutput::IceDisconnected => {
+                self.with(leg, |leg| leg.lose(LegLost::IceDisconnected));
             }
-            PeerOutput::Keys(keys) => entry.leg.set_keys(&keys, now),
-            PeerOutput::IceConnected => entry.leg.checked(now),
-            PeerOutput::IceDisconnected => entry.leg.lose(LegLost::IceDisconnected),
-            PeerOutput::Closed => entry.leg.lose(LegLost::PeerClosed),
-            PeerOutput::Failed(why) => entry.leg.lose(LegLost::DtlsFailed(why)),
+            PeerOutput::Closed => self.with(leg, |leg| leg.lose(LegLost::PeerClosed)),
+            PeerOutput::Failed(why) => self.with(leg, |leg| leg.lose(LegLost::DtlsFailed(why))),
+        }
+    }
+
+    fn with(&mut self, leg: LegId, step: impl FnOnce(&mut Leg)) {
+        if let Some(entry) = self.legs.get_mut(&leg) {
+            step(&mut entry.leg);
+        }
+    }
+
+    /// A lost packet is what ICE and DTLS repeat for.
+    fn transmit(&mut self, via: Via, to: SocketAddr, packet: &[u8]) {
+        match (via, self.tcp.key_of(to)) {
+            (Via::Udp, _) => {
+                let _ = self.webrtc.send_to(packet, to);
+            }
+            (Via::Tcp, Some(key)) => {
+                let _ = self.tcp.send(key, packet);
+            }
+            (Via::Tcp, None) => {}
         }
     }
 
@@ -416,6 +494,7 @@ impl Worker {
             }
             self.advance_peer(leg, now);
         }
+        self.expire_strangers(now);
         self.flush();
     }
 
@@ -455,8 +534,15 @@ impl Worker {
         let Some(length) = entry.leg.write_report(&mut packet, ntp, now, farewell) else {
             return;
         };
-        if let Some((socket, _)) = source(&self.webrtc, &self.plain, &self.leases, key) {
-            let _ = socket.send_to(&packet[..length], to);
+        let _ = self.exits().send(key, &packet[..length], to);
+    }
+
+    fn exits(&mut self) -> Exits<'_> {
+        Exits {
+            webrtc: &self.webrtc,
+            plain: &self.plain,
+            leases: &self.leases,
+            tcp: &mut self.tcp,
         }
     }
 
@@ -466,17 +552,17 @@ impl Worker {
         let Some(Entry { leg: to, .. }) = self.legs.get_mut(&leg).map(Box::as_mut) else {
             return;
         };
+        let mut exits = Exits {
+            webrtc: &self.webrtc,
+            plain: &self.plain,
+            leases: &self.leases,
+            tcp: &mut self.tcp,
+        };
         let mut packet = [0; EventPacket::LENGTH + EXPANSION];
         while let Some((length, address)) = to.poll_event(&mut packet, now) {
-            let socket = source(
-                &self.webrtc,
-                &self.plain,
-                &self.leases,
-                to.path.rtp_socket(),
-            );
-            match socket.map(|(socket, _)| socket.send_to(&packet[..length], address)) {
-                Some(Ok(_)) => self.counters.packet_out(to.kind),
-                Some(Err(_)) | None => self.counters.discarded(Discard::SendFailed),
+            match exits.send(to.path.rtp_socket(), &packet[..length], address) {
+                Ok(()) => self.counters.packet_out(to.kind),
+                Err(_) => self.counters.discarded(Discard::SendFailed),
             }
         }
         self.tell(leg);
@@ -485,11 +571,7 @@ impl Worker {
     /// Puts what is due of the leg's prompt into slots, to be sent with everybody else's.
     fn send_prompt(&mut self, leg: LegId, now: Instant) {
         loop {
-            let mut slot = self.outgoing.last().map_or(0, |last| last.slot + 1);
-            if slot == self.slab.slots() {
-                self.flush();
-                slot = 0;
-            }
+            let slot = self.free_slot();
             let Some(entry) = self.legs.get_mut(&leg) else {
                 return;
             };
@@ -580,8 +662,15 @@ impl Worker {
             let socket = source(&self.webrtc, &self.plain, &self.leases, first.socket);
             let sent = match socket {
                 Some((socket, _)) => socket::send(socket, &self.slab, &rest[..run]),
-                None => Ok(0),
+                None => {
+                    let packet = self.slab.read(first.slot, first.range.clone());
+                    self.tcp.send(first.socket, packet).map(|()| 1)
+                }
             };
+            if socket.is_none() && sent.is_ok() {
+                rest = &rest[1..];
+                continue;
+            }
             // The kernel stops at the first one that it refuses; the rest gets its own try.
             let done = sent.unwrap_or(0);
             if done < run {
@@ -603,6 +692,8 @@ impl Worker {
             other.leg.set_bridge(None);
         }
         self.routes.remove(leg);
+        self.hang_up_all(leg);
+        self.early.remove(leg);
         if let Path::Plain(path) = &entry.leg.path {
             self.plain.remove(&path.rtp);
             self.plain.remove(&path.rtcp);
@@ -611,7 +702,9 @@ impl Worker {
             self.ports.quarantine(lease, now);
         }
         self.outgoing.retain(|datagram| {
-            datagram.socket == WEBRTC_KEY || self.plain.contains_key(&datagram.socket)
+            datagram.socket == WEBRTC_KEY
+                || self.plain.contains_key(&datagram.socket)
+                || self.tcp.has(datagram.socket)
         });
         self.count();
         self.emit(Event::Closed { leg });
@@ -667,14 +760,37 @@ fn source<'a>(
     Some((socket, Owner::Plain(leg, which)))
 }
 
-fn open(bound: SocketAddr) -> io::Result<(Poll, Arc<Wake>, UdpSocket)> {
-    let webrtc = UdpSocket::bind(bound)?;
-    webrtc.set_nonblocking(true)?;
-    socket::enlarge_buffers(&webrtc);
+/// The UDP port, and the same number for TCP where it is wanted.
+fn bind(bound: SocketAddr, tcp: IceTcp) -> io::Result<(UdpSocket, Tcp)> {
+    let mut tries = 0;
+    loop {
+        let webrtc = UdpSocket::bind(bound)?;
+        let tcp = match tcp {
+            IceTcp::Off => Tcp::default(),
+            IceTcp::Passive => match Tcp::listen(webrtc.local_addr()?) {
+                Ok(tcp) => tcp,
+                // A number that the system chose may be taken for TCP; another may not.
+                Err(_) if bound.port() == 0 && tries < PORT_TRIES => {
+                    tries += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        webrtc.set_nonblocking(true)?;
+        socket::enlarge_buffers(&webrtc);
+        return Ok((webrtc, tcp));
+    }
+}
+
+fn watch(webrtc: &UdpSocket, tcp: &Tcp) -> io::Result<(Poll, Arc<Wake>)> {
     let (poll, wake) = (Poll::new()?, Arc::new(Wake::new()?));
-    poll.add_socket(&webrtc, WEBRTC_KEY)?;
+    poll.add_socket(webrtc, WEBRTC_KEY)?;
+    if let Some(listener) = tcp.listener() {
+        poll.add_socket(listener, LISTENER_KEY)?;
+    }
     poll.add_wake(&wake, WAKE_KEY)?;
-    Ok((poll, wake, webrtc))
+    Ok((poll, wake))
 }
 
 /// Whether a packet came from the peer, though it went nowhere.
@@ -696,13 +812,18 @@ fn accepted(cause: Discard) -> bool {
         | Discard::Replayed
         | Discard::UnknownPayloadType
         | Discard::Stale
-        | Discard::TooBusy => false,
+        | Discard::TooBusy
+        | Discard::Unchecked => false,
     }
 }
 
 const WAKE_KEY: SocketKey = SocketKey(0);
 const WEBRTC_KEY: SocketKey = SocketKey(1);
-const FIRST_PLAIN_KEY: u32 = 2;
+const LISTENER_KEY: SocketKey = SocketKey(2);
+/// Of plain legs' sockets and of connections.
+const FIRST_KEY: u32 = 3;
+/// A number that is free for UDP is nearly always free for TCP.
+const PORT_TRIES: usize = 16;
 /// Half a megabyte a worker: a wake-up at a thousand calls handles 50–100 packets.
 const SLOTS: usize = 4 * BATCH;
 /// What one socket may take of a wake-up.

@@ -192,6 +192,7 @@ impl Worker {
         let credentials = self.draw_credentials();
         let peer = Peer::agent(
             self.webrtc_address,
+            self.config.ice_tcp,
             credentials.clone(),
             &self.config.codecs,
             now,
@@ -373,8 +374,8 @@ impl Worker {
             path.peer.drain(&mut outputs);
         }));
         for output in outputs {
-            if let PeerOutput::Transmit { to, datagram } = output {
-                let _ = self.webrtc.send_to(&datagram, to);
+            if let PeerOutput::Transmit { via, to, datagram } = output {
+                self.transmit(via, to, &datagram);
             }
         }
     }
@@ -473,9 +474,9 @@ impl Worker {
     }
 
     /// Never one that is in use: 2^32 keys outlive 2^31 calls of one worker.
-    fn next_key(&mut self) -> SocketKey {
+    pub(super) fn next_key(&mut self) -> SocketKey {
         let key = SocketKey(self.next_key);
-        self.next_key = self.next_key.wrapping_add(1).max(super::FIRST_PLAIN_KEY);
+        self.next_key = self.next_key.wrapping_add(1).max(super::FIRST_KEY);
         key
     }
 
