@@ -12,6 +12,7 @@ use prometheus::{
 };
 
 use crate::agent::wire::{AgentView, Direction};
+use crate::call::doctor::Step;
 use crate::explain::Cause;
 use crate::store::Standing;
 use crate::switchboard::{Health, LineKind, LineView};
@@ -67,6 +68,7 @@ struct Registered {
     rtp_packets_total: IntCounterVec,
     /// RTP packets received and not passed on. `cause`.
     rtp_dropped_packets_total: IntCounterVec,
+    media_doctor_total: IntCounterVec,
 
     /// Messages of the provider that this version doesn't know.
     provider_unknown_messages_total: IntCounter,
@@ -222,6 +224,12 @@ impl Metrics {
                 "warmline_rtp_packets_total",
                 "RTP packets received and sent.",
                 &["leg", "dir"],
+            ),
+            media_doctor_total: counters(
+                &registry,
+                "warmline_media_doctor_total",
+                "What was done because nothing came from a customer, by step.",
+                &["step"],
             ),
             rtp_dropped_packets_total: counters(
                 &registry,
@@ -405,6 +413,13 @@ impl Metrics {
             .rtp_dropped_packets_total
             .with_label_values(&[cause])
             .inc_by(packets);
+    }
+
+    pub fn doctored(&self, step: Step) {
+        self.0
+            .media_doctor_total
+            .with_label_values(&[step.label()])
+            .inc();
     }
 
     /// The exposition text. Without `now` the gauges of agents and lines are left out, not guessed.

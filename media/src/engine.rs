@@ -151,6 +151,13 @@ pub enum Event {
     /// The leg doesn't work any more, perhaps not for good. It stays until closed.
     #[allow(missing_docs)]
     Lost { leg: LegId, cause: LegLost },
+    /// A bridged leg that isn't on hold sends no audio any more, or never began to; its path may
+    /// well be up. Not told of a pause that comfort noise announced.
+    #[allow(missing_docs)]
+    Stopped { leg: LegId, silent: Duration },
+    /// The first packet after [`Event::Stopped`].
+    #[allow(missing_docs)]
+    Resumed { leg: LegId },
     /// It works again after [`Event::Lost`].
     #[allow(missing_docs)]
     Recovered { leg: LegId },
@@ -430,6 +437,26 @@ impl Engine {
                 answer,
             },
         )
+    }
+
+    /// Makes an offer that restarts ICE (RFC 8839 §4.4.1.1.1) to a SIP peer that was described.
+    /// Media goes on by the old path until the answer is accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn restart_ice(&self, leg: LegId, request: RequestId) -> Result<(), Full> {
+        self.send(leg, Command::RestartIce { leg, request })
+    }
+
+    /// Lets a plain peer that may have moved be heard from wherever it is now; the first that
+    /// speaks is learnt as at the beginning. Legs with ICE follow their peer by themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn relearn(&self, leg: LegId) -> Result<(), Full> {
+        self.send(leg, Command::Relearn { leg })
     }
 
     /// Relays between two legs, both ways. A leg that is bridged already leaves its old bridge.

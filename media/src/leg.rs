@@ -11,6 +11,7 @@ pub mod path;
 mod player;
 mod report;
 mod sdes;
+mod watch;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -34,6 +35,7 @@ use path::Path;
 use player::Player;
 use report::Reports;
 use sdes::Sdes;
+use watch::{Other, Watch};
 
 /// What kind of peer a leg has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +143,8 @@ pub enum Notice {
     Heard,
     Lost(LegLost),
     Recovered,
+    Stopped(Duration),
+    Resumed,
     Digit { digit: char, duration: Duration },
     Level(Level),
     Played,
@@ -204,6 +208,7 @@ struct Ingress {
     display: Display,
     mute: Mute,
     heard: Heard,
+    watch: Watch,
 }
 
 /// Whether RTP came since the leg was made or bridged.
@@ -261,6 +266,7 @@ impl Leg {
                 display: Display::default(),
                 mute: Mute::Off,
                 heard: Heard::NotYet,
+                watch: Watch::default(),
             },
             egress: Egress {
                 ssrc: Ssrc(drawn.ssrc),
@@ -314,8 +320,16 @@ impl Leg {
             self.ingress.heard = Heard::Yes;
             self.notices.push(Notice::Heard);
         }
+        if self.ingress.watch.resumes(now) {
+            self.notices.push(Notice::Resumed);
+        }
         self.ingress.reception.count(&header, now);
         let content = &packet[payload.clone()];
+        match encoding {
+            Encoding::Audio(_) => {}
+            Encoding::TelephoneEvent => self.ingress.watch.note(Other::Digit, now),
+            Encoding::ComfortNoise => self.ingress.watch.note(Other::Noise, now),
+        }
         let digits = &mut self.ingress.digits;
         self.notices.extend(match encoding {
             Encoding::Audio(_) | Encoding::ComfortNoise => digits.handle_audio(&header),
@@ -444,6 +458,9 @@ impl Leg {
     /// anew.
     pub fn set_bridge(&mut self, other: Option<LegId>) {
         self.bridged = other;
+        if other.is_none() {
+            self.ingress.watch.end();
+        }
         self.egress.numbering.resume();
         self.ingress.heard = Heard::NotYet;
     }
@@ -513,6 +530,11 @@ impl Leg {
     /// Checks what time alone can end: the setup, the silence, a digit.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.notices.extend(self.ingress.digits.handle_timeout(now));
+        if self.stop_deadline().is_some_and(|at| now >= at) {
+            let last = self.ingress.meter.last();
+            let stopped = self.ingress.watch.handle_timeout(last, now);
+            self.notices.extend(stopped.map(Notice::Stopped));
+        }
         if let Some(until) = self.path.setup_deadline()
             && now >= until
         {
@@ -536,6 +558,7 @@ impl Leg {
             self.path.peer_deadline(),
             self.path.setup_deadline(),
             self.silence_deadline(),
+            self.stop_deadline(),
             self.frame_due(),
             self.digit_due(),
         ]
@@ -556,6 +579,19 @@ impl Leg {
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// When audio will have stopped that is owed: somebody listens, and no hold excuses it.
+    fn stop_deadline(&self) -> Option<Instant> {
+        self.egress
+            .agreed
+            .filter(|agreed| agreed.direction.receives())?;
+        self.ingress.watch.deadline(self.ingress.meter.last())
+    }
+
+    /// Somebody listens to this leg from now on.
+    pub fn watch(&mut self, now: Instant) {
+        self.ingress.watch.begin(now);
     }
 
     /// `None` while the peer isn't to send: before a description, on hold, or once lost.

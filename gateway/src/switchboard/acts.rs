@@ -267,6 +267,7 @@ impl Task {
             return;
         };
         placed.bridged = None;
+        placed.doctor.excuse();
         placed.played_from = None;
         placed.without_agent = None;
         placed.without_customer = None;

@@ -29,6 +29,8 @@ impl Task {
                 None => {}
             },
             Event::Heard { leg } => self.handle_heard(now, leg),
+            Event::Stopped { leg, silent } => self.handle_stop(now, leg, silent),
+            Event::Resumed { leg } => self.handle_return(now, leg),
             Event::Played { leg } => {
                 if let Some(Owner::Customer(age)) = self.legs.get(&leg).copied() {
                     self.handle_played(now, age);
@@ -121,6 +123,7 @@ impl Task {
             Some(Purpose::Reoffer(age)) => self.reoffered(now, age, result),
             Some(Purpose::Refreshed(age)) => self.answer_to_refresh(now, age, result),
             Some(Purpose::Refresh(age)) => self.refreshed(now, age, result),
+            Some(Purpose::Mend(age)) => self.mend(now, age, result),
             Some(Purpose::Desk {
                 connection,
                 re,

@@ -191,6 +191,10 @@ impl Task {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 488);
             return;
         };
+        // A hold, or a far end that sets its side up again by itself.
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.doctor.excuse();
+        }
         let (offer, kind) = (text(body), self.kind_of(route));
         let asked = self.ask(Purpose::Reoffer(age), |engine, request| match offer {
             Some(offer) => engine.answer(leg, request, offer),

@@ -83,6 +83,8 @@ struct Entry {
     leg: Leg,
     armed: Armed,
     credentials: Option<Credentials>,
+    /// What an offer of ours restarts ICE with, until it is answered.
+    restarting: Option<Credentials>,
 }
 
 /// Whether the worker goes on.
@@ -630,6 +632,8 @@ impl Worker {
                 Notice::Heard => Event::Heard { leg },
                 Notice::Lost(cause) => Event::Lost { leg, cause },
                 Notice::Recovered => Event::Recovered { leg },
+                Notice::Stopped(silent) => Event::Stopped { leg, silent },
+                Notice::Resumed => Event::Resumed { leg },
                 Notice::Digit { digit, duration } => Event::Digit {
                     leg,
                     digit,

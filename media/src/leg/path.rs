@@ -70,6 +70,9 @@ pub enum SourceLock {
         until: Instant,
     },
     Locked(SocketAddr),
+    /// Who was heard last fell silent: packets go there still, and another port of that host may be
+    /// where it is now. Another host isn't: whoever sprays ports would only have to wait for a pause.
+    Doubted(SocketAddr),
 }
 
 impl SourceLock {
@@ -80,7 +83,12 @@ impl SourceLock {
                 *self = Self::Locked(from);
                 Latch::Accepted
             }
-            Self::Open => {
+            Self::Doubted(peer) if peer == from => {
+                *self = Self::Locked(from);
+                Latch::Accepted
+            }
+            Self::Doubted(peer) if peer.ip() != from.ip() => Latch::Refused,
+            Self::Open | Self::Doubted(_) => {
                 *self = Self::Learning {
                     candidate: from,
                     until: now + LEARNING,
@@ -98,9 +106,17 @@ impl SourceLock {
         }
     }
 
+    fn relearn(&mut self) {
+        *self = match *self {
+            Self::Locked(peer) => Self::Doubted(peer),
+            Self::Open | Self::Learning { .. } | Self::Doubted(_) => return,
+        };
+    }
+
     fn source(self) -> Option<SocketAddr> {
         match self {
             Self::Open => None,
+            Self::Doubted(peer) => Some(peer),
             Self::Learning { candidate, .. } => Some(candidate),
             Self::Locked(peer) => Some(peer),
         }
@@ -123,6 +139,15 @@ impl Path {
                 Latch::Accepted
             }
             Self::Plain(path) => path.source.latch(path.remote, from, now),
+        }
+    }
+
+    /// Learns anew where a plain peer is: it may have moved without a word. Whom it heard last
+    /// stays where packets go until another one speaks.
+    pub fn relearn(&mut self) {
+        match self {
+            Self::WebRtc(_) => {}
+            Self::Plain(path) => path.source.relearn(),
         }
     }
 
@@ -216,6 +241,21 @@ mod tests {
         assert_eq!(lock.latch(Some(a()), a(), now + LEARNING), Latch::Accepted);
         assert_eq!(lock.latch(Some(a()), b(), now + LEARNING), Latch::Refused);
         assert_eq!(lock.source(), Some(a()));
+    }
+
+    #[test]
+    fn a_peer_that_fell_silent_may_have_moved_and_is_sent_to_where_it_was_until_it_speaks() {
+        let (mut lock, now) = (SourceLock::Locked(a()), Instant::now());
+        lock.relearn();
+        assert_eq!(lock.source(), Some(a()));
+        assert_eq!(lock.latch(None, b(), now), Latch::Refused, "a stranger");
+        let moved = SocketAddr::new(a().ip(), 4_002);
+        assert_eq!(lock.latch(None, moved, now), Latch::Accepted);
+        assert_eq!(lock.source(), Some(moved));
+        let mut lock = SourceLock::Locked(a());
+        lock.relearn();
+        assert_eq!(lock.latch(None, a(), now), Latch::Accepted);
+        assert_eq!(lock.latch(None, b(), now), Latch::Refused, "it was there");
     }
 
     #[test]

@@ -43,10 +43,17 @@ pub enum Command {
         request: RequestId,
         direction: Direction,
     },
+    RestartIce {
+        leg: LegId,
+        request: RequestId,
+    },
     AcceptAnswer {
         leg: LegId,
         request: RequestId,
         answer: String,
+    },
+    Relearn {
+        leg: LegId,
     },
     Bridge {
         customer: LegId,
@@ -130,7 +137,11 @@ impl Worker {
                     worker.accept_answer(leg, &answer, now)
                 });
             }
-            Command::Bridge { customer, agent } => self.bridge(customer, agent),
+            Command::RestartIce { leg, request } => {
+                self.describe(leg, request, now, |worker| worker.restart_ice(leg));
+            }
+            Command::Relearn { leg } => self.with(leg, |leg| leg.path.relearn()),
+            Command::Bridge { customer, agent } => self.bridge(customer, agent, now),
             Command::Unbridge { leg } => self.unbridge(leg),
             Command::Mute { leg, mute } => match self.legs.get_mut(&leg) {
                 Some(entry) => entry.leg.set_mute(mute),
@@ -246,6 +257,21 @@ impl Worker {
         })
     }
 
+    /// An offer with new credentials; the agent that has the old ones works on.
+    fn restart_ice(&mut self, leg: LegId) -> Result<String, SdpError> {
+        let fresh = self.draw_credentials();
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        if entry.credentials.is_none() || entry.leg.kind == LegKind::Agent {
+            return Err(SdpError::Misuse("the leg has no ICE to restart".into()));
+        }
+        entry.restarting = Some(fresh.clone());
+        self.negotiate(leg, |leg, mut local, codecs| {
+            local.credentials = Some(fresh);
+            let offer = leg.offer(&local, codecs);
+            Ok((offer.to_string(), Restart::None, local))
+        })
+    }
+
     fn accept_answer(
         &mut self,
         leg: LegId,
@@ -253,7 +279,11 @@ impl Worker {
         now: Instant,
     ) -> Result<String, SdpError> {
         let answer: Description = answer.parse()?;
-        self.negotiate(leg, |leg, local, codecs| {
+        // An answer with the old user fragment restarts nothing; then ours stay, too.
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        let fresh = entry.restarting.take();
+        self.negotiate(leg, |leg, mut local, codecs| {
+            local.credentials = fresh.or(local.credentials);
             let restart = leg.accept_answer(&answer, &local, codecs, now)?;
             Ok((String::new(), restart, local))
         })
@@ -281,7 +311,7 @@ impl Worker {
         Ok(text)
     }
 
-    fn bridge(&mut self, customer: LegId, agent: LegId) {
+    fn bridge(&mut self, customer: LegId, agent: LegId, now: Instant) {
         if customer.worker != agent.worker || customer == agent {
             self.fail(agent, Failure::DifferentWorkers);
             return;
@@ -298,6 +328,10 @@ impl Worker {
         if let [Some(one), Some(other)] = self.legs.get_disjoint_mut([&customer, &agent]) {
             one.leg.set_bridge(Some(agent));
             other.leg.set_bridge(Some(customer));
+        }
+        for leg in [customer, agent] {
+            self.with(leg, |leg| leg.watch(now));
+            self.arm(leg);
         }
         self.count();
     }
@@ -432,6 +466,7 @@ impl Worker {
             leg: Leg::new(path, self.draw(), now),
             armed: Armed::default(),
             credentials: Some(credentials),
+            restarting: None,
         })
     }
 
@@ -462,6 +497,7 @@ impl Worker {
             leg: Leg::new(path, self.draw(), now),
             armed: Armed::default(),
             credentials: None,
+            restarting: None,
         }))
     }
 
