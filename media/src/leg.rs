@@ -74,10 +74,12 @@ pub enum Discard {
     TooBusy,
     /// A handshake, or what isn't ICE at all on a new connection, from where no check was answered.
     Unchecked,
+    /// The port's last call, whose sender hasn't stopped.
+    Former,
 }
 
 impl Discard {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Malformed,
         Self::UnknownSource,
         Self::NoKeys,
@@ -95,6 +97,7 @@ impl Discard {
         Self::SendFailed,
         Self::TooBusy,
         Self::Unchecked,
+        Self::Former,
     ];
 
     /// The metric's label.
@@ -117,6 +120,7 @@ impl Discard {
             Self::SendFailed => "send_failed",
             Self::TooBusy => "too_busy",
             Self::Unchecked => "unchecked",
+            Self::Former => "former",
         }
     }
 }
@@ -312,6 +316,9 @@ impl Leg {
         let payload = rtp::payload(&packet[..length])?;
         let encoding = self.ingress.encodings[usize::from(header.payload_type.value())]
             .ok_or(Discard::UnknownPayloadType)?;
+        if self.path.is_former(from, header.ssrc) {
+            return Err(Discard::Former);
+        }
         if self.path.latch(from, now) == path::Latch::Refused {
             return Err(Discard::UnknownSource);
         }
@@ -431,7 +438,11 @@ impl Leg {
         header.write(fixed);
         let sealed = match &self.security {
             Security::Clear | Security::AwaitingKeys => length,
-            Security::Keyed(keys) => keys.1.seal_rtp(packet, length, placed.index),
+            Security::Keyed(keys) => keys
+                .1
+                .seal_rtp(packet, length, placed.index)
+                // A key that is used up is none.
+                .map_err(|_| Discard::NoKeys)?,
         };
         self.egress.packets = self.egress.packets.wrapping_add(1);
         self.egress.octets = self
@@ -463,6 +474,16 @@ impl Leg {
         }
         self.egress.numbering.resume();
         self.ingress.heard = Heard::NotYet;
+    }
+
+    /// What a plain leg hears: from where, and whose numbering.
+    pub fn heard_stream(&self) -> Option<path::Stream> {
+        let from = match &self.path {
+            Path::WebRtc(_) => None,
+            Path::Plain(path) => path.source.source(),
+        }?;
+        let ssrc = self.ingress.reception.ssrc()?;
+        Some(path::Stream { from, ssrc })
     }
 
     /// What was received and what was sent since the last call; `None` before there is anything

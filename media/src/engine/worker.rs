@@ -703,7 +703,7 @@ impl Worker {
             self.plain.remove(&path.rtcp);
         }
         if let Some(lease) = self.leases.remove(&leg) {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, entry.leg.heard_stream(), now);
         }
         self.outgoing.retain(|datagram| {
             datagram.socket == WEBRTC_KEY
@@ -817,7 +817,8 @@ fn accepted(cause: Discard) -> bool {
         | Discard::UnknownPayloadType
         | Discard::Stale
         | Discard::TooBusy
-        | Discard::Unchecked => false,
+        | Discard::Unchecked
+        | Discard::Former => false,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::LegKind;
 use crate::engine::SocketKey;
 use crate::peer::Peer;
+use crate::rtp::Ssrc;
 use crate::sdp::{Rtcp, is_unusable};
 
 /// The two ways.
@@ -44,9 +45,18 @@ pub struct Plain {
     pub rtcp: SocketKey,
     pub port: u16,
     pub source: SourceLock,
+    /// What the port's last call was heard by: it isn't this call's peer.
+    pub former: Option<Stream>,
     /// As the peer's description says.
     pub remote: Option<SocketAddr>,
     pub remote_rtcp: Option<Rtcp>,
+}
+
+/// What tells one sender's numbering from another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    pub from: SocketAddr,
+    pub ssrc: Ssrc,
 }
 
 /// Whether a packet's source is the peer.
@@ -113,7 +123,7 @@ impl SourceLock {
         };
     }
 
-    fn source(self) -> Option<SocketAddr> {
+    pub fn source(self) -> Option<SocketAddr> {
         match self {
             Self::Open => None,
             Self::Doubted(peer) => Some(peer),
@@ -128,6 +138,15 @@ impl Path {
         match self {
             Self::WebRtc(path) => path.kind,
             Self::Plain(_) => LegKind::Plain,
+        }
+    }
+
+    /// Whether a packet is of the call that had the port before.
+    #[inline]
+    pub fn is_former(&self, from: SocketAddr, ssrc: Ssrc) -> bool {
+        match self {
+            Self::WebRtc(_) => false,
+            Self::Plain(path) => path.former == Some(Stream { from, ssrc }),
         }
     }
 

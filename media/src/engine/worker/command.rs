@@ -443,7 +443,7 @@ impl Worker {
         self.routes.remove(leg);
         self.plain.retain(|_, (owner, _)| *owner != leg);
         if let Some(lease) = self.leases.remove(&leg) {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, None, now);
         }
         self.count();
     }
@@ -479,7 +479,7 @@ impl Worker {
             .add_socket(&lease.rtp, rtp)
             .and_then(|()| self.poll.add_socket(&lease.rtcp, rtcp));
         if let Err(error) = watched {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, None, now);
             return Err(exhausted(error));
         }
         let path = Path::Plain(Plain {
@@ -487,6 +487,7 @@ impl Worker {
             rtcp,
             port: lease.port(),
             source: SourceLock::Open,
+            former: lease.former(),
             remote: None,
             remote_rtcp: None,
         });
