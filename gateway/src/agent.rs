@@ -4,6 +4,7 @@
 pub mod microphone;
 pub mod readiness;
 pub mod session;
+pub mod turn;
 pub mod wire;
 
 use std::time::Instant;

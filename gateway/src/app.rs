@@ -222,6 +222,7 @@ fn engine(
         public_ip: config.public_ip,
         bind_ip: config.bind_ip.unwrap_or(config.public_ip),
         webrtc_port: config.webrtc_port,
+        ice_tcp: config.ice_tcp,
         rtp_ports: config.rtp_ports.clone(),
         workers: config.workers,
         pinning: match config.pinning {

@@ -1,5 +1,6 @@
 //! A call: what it is and may do.
 
+pub mod doctor;
 pub mod expectation;
 pub mod number;
 pub mod platform;

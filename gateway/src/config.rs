@@ -16,6 +16,7 @@ mod secret;
 mod store;
 mod table;
 mod trunk;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,8 @@ pub use self::prompts::{Prompts, Saying};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::store::Store;
-pub use self::trunk::{Carrier, Certificate, Listen, Trunk, TrunkPeer};
+pub use self::trunk::{Carrier, Certificate, Listen, Srtp, Trunk, TrunkPeer};
+pub use self::turn::Turn;
 
 use self::error::Faults;
 use self::table::{Source, Table};

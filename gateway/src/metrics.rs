@@ -16,6 +16,7 @@ use prometheus::{
 
 use self::media::MediaMetrics;
 use crate::agent::wire::{AgentView, Direction};
+use crate::call::doctor::Step;
 use crate::explain::Cause;
 use crate::store::Standing;
 use crate::switchboard::{Health, LineKind, LineView};
@@ -71,6 +72,7 @@ struct Registered {
     rtp_packets_total: IntCounterVec,
     /// RTP packets received and not passed on. `cause`.
     rtp_dropped_packets_total: IntCounterVec,
+    media_doctor_total: IntCounterVec,
 
     media: MediaMetrics,
 
@@ -228,6 +230,12 @@ impl Metrics {
                 "warmline_rtp_packets_total",
                 "RTP packets received and sent.",
                 &["leg", "dir"],
+            ),
+            media_doctor_total: counters(
+                &registry,
+                "warmline_media_doctor_total",
+                "What was done because nothing came from a customer, by step.",
+                &["step"],
             ),
             rtp_dropped_packets_total: counters(
                 &registry,
@@ -417,6 +425,13 @@ impl Metrics {
     /// Takes over what the media workers have counted since the start.
     pub fn media(&self, workers: &[WorkerCounters]) {
         self.0.media.set(workers);
+    }
+
+    pub fn doctored(&self, step: Step) {
+        self.0
+            .media_doctor_total
+            .with_label_values(&[step.label()])
+            .inc();
     }
 
     /// The exposition text. Without `now` the gauges of agents and lines are left out, not guessed.

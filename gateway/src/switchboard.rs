@@ -8,6 +8,7 @@ mod announcing;
 mod api;
 mod desk;
 mod dialling;
+mod doctoring;
 mod hearing;
 mod invites;
 mod ledger;

@@ -8,6 +8,7 @@ mod affinity;
 mod counters;
 mod deadlines;
 mod demux;
+mod early;
 mod handshakes;
 mod pace;
 mod ports;
@@ -16,6 +17,7 @@ mod relay_times;
 mod slab;
 #[allow(unsafe_code, reason = "the batched system calls")]
 mod socket;
+mod tcp;
 mod worker;
 
 #[cfg(test)]
@@ -102,6 +104,15 @@ pub enum Mute {
     Off,
 }
 
+/// Whether browsers may bring their media by TCP where UDP doesn't get through (RFC 6544).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IceTcp {
+    /// Each worker listens on its WebRTC port's number, and candidates say so.
+    Passive,
+    /// UDP alone.
+    Off,
+}
+
 /// How to run the engine. Read once.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -111,6 +122,8 @@ pub struct EngineConfig {
     pub bind_ip: IpAddr,
     /// All WebRTC legs of worker n are on this port + n; 0 lets the OS choose each.
     pub webrtc_port: u16,
+    /// Whether TCP on the same numbers is taken, too.
+    pub ice_tcp: IceTcp,
     /// Ports of plain legs, two for each.
     pub rtp_ports: RangeInclusive<u16>,
     /// 0 means one a core.
@@ -145,6 +158,13 @@ pub enum Event {
     /// The leg doesn't work any more, perhaps not for good. It stays until closed.
     #[allow(missing_docs)]
     Lost { leg: LegId, cause: LegLost },
+    /// A bridged leg that isn't on hold sends no audio any more, or never began to; its path may
+    /// well be up. Not told of a pause that comfort noise announced.
+    #[allow(missing_docs)]
+    Stopped { leg: LegId, silent: Duration },
+    /// The first packet after [`Event::Stopped`].
+    #[allow(missing_docs)]
+    Resumed { leg: LegId },
     /// It works again after [`Event::Lost`].
     #[allow(missing_docs)]
     Recovered { leg: LegId },
@@ -425,6 +445,26 @@ impl Engine {
                 answer,
             },
         )
+    }
+
+    /// Makes an offer that restarts ICE (RFC 8839 §4.4.1.1.1) to a SIP peer that was described.
+    /// Media goes on by the old path until the answer is accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn restart_ice(&self, leg: LegId, request: RequestId) -> Result<(), Full> {
+        self.send(leg, Command::RestartIce { leg, request })
+    }
+
+    /// Lets a plain peer that may have moved be heard from wherever it is now; the first that
+    /// speaks is learnt as at the beginning. Legs with ICE follow their peer by themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn relearn(&self, leg: LegId) -> Result<(), Full> {
+        self.send(leg, Command::Relearn { leg })
     }
 
     /// Relays between two legs, both ways. A leg that is bridged already leaves its old bridge.

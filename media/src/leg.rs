@@ -11,6 +11,7 @@ pub mod path;
 mod player;
 mod report;
 mod sdes;
+mod watch;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -34,6 +35,7 @@ use path::Path;
 use player::Player;
 use report::Reports;
 use sdes::Sdes;
+use watch::{Other, Watch};
 
 /// What kind of peer a leg has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +70,16 @@ pub enum Discard {
     DuringDigit,
     DuringPrompt,
     SendFailed,
-    /// More handshakes wait than can be kept; the peer repeats itself.
+    /// More handshakes or connections wait than can be kept; the peer repeats itself.
     TooBusy,
+    /// A handshake, or what isn't ICE at all on a new connection, from where no check was answered.
+    Unchecked,
+    /// The port's last call, whose sender hasn't stopped.
+    Former,
 }
 
 impl Discard {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Malformed,
         Self::UnknownSource,
         Self::NoKeys,
@@ -90,6 +96,8 @@ impl Discard {
         Self::DuringPrompt,
         Self::SendFailed,
         Self::TooBusy,
+        Self::Unchecked,
+        Self::Former,
     ];
 
     /// The metric's label.
@@ -111,6 +119,8 @@ impl Discard {
             Self::DuringPrompt => "during_prompt",
             Self::SendFailed => "send_failed",
             Self::TooBusy => "too_busy",
+            Self::Unchecked => "unchecked",
+            Self::Former => "former",
         }
     }
 }
@@ -137,6 +147,8 @@ pub enum Notice {
     Heard,
     Lost(LegLost),
     Recovered,
+    Stopped(Duration),
+    Resumed,
     Digit { digit: char, duration: Duration },
     Level(Level),
     Played,
@@ -200,6 +212,7 @@ struct Ingress {
     display: Display,
     mute: Mute,
     heard: Heard,
+    watch: Watch,
 }
 
 /// Whether RTP came since the leg was made or bridged.
@@ -257,6 +270,7 @@ impl Leg {
                 display: Display::default(),
                 mute: Mute::Off,
                 heard: Heard::NotYet,
+                watch: Watch::default(),
             },
             egress: Egress {
                 ssrc: Ssrc(drawn.ssrc),
@@ -302,6 +316,9 @@ impl Leg {
         let payload = rtp::payload(&packet[..length])?;
         let encoding = self.ingress.encodings[usize::from(header.payload_type.value())]
             .ok_or(Discard::UnknownPayloadType)?;
+        if self.path.is_former(from, header.ssrc) {
+            return Err(Discard::Former);
+        }
         if self.path.latch(from, now) == path::Latch::Refused {
             return Err(Discard::UnknownSource);
         }
@@ -310,8 +327,16 @@ impl Leg {
             self.ingress.heard = Heard::Yes;
             self.notices.push(Notice::Heard);
         }
+        if self.ingress.watch.resumes(now) {
+            self.notices.push(Notice::Resumed);
+        }
         self.ingress.reception.count(&header, now);
         let content = &packet[payload.clone()];
+        match encoding {
+            Encoding::Audio(_) => {}
+            Encoding::TelephoneEvent => self.ingress.watch.note(Other::Digit, now),
+            Encoding::ComfortNoise => self.ingress.watch.note(Other::Noise, now),
+        }
         let digits = &mut self.ingress.digits;
         self.notices.extend(match encoding {
             Encoding::Audio(_) | Encoding::ComfortNoise => digits.handle_audio(&header),
@@ -413,7 +438,11 @@ impl Leg {
         header.write(fixed);
         let sealed = match &self.security {
             Security::Clear | Security::AwaitingKeys => length,
-            Security::Keyed(keys) => keys.1.seal_rtp(packet, length, placed.index),
+            Security::Keyed(keys) => keys
+                .1
+                .seal_rtp(packet, length, placed.index)
+                // A key that is used up is none.
+                .map_err(|_| Discard::NoKeys)?,
         };
         self.egress.packets = self.egress.packets.wrapping_add(1);
         self.egress.octets = self
@@ -440,8 +469,21 @@ impl Leg {
     /// anew.
     pub fn set_bridge(&mut self, other: Option<LegId>) {
         self.bridged = other;
+        if other.is_none() {
+            self.ingress.watch.end();
+        }
         self.egress.numbering.resume();
         self.ingress.heard = Heard::NotYet;
+    }
+
+    /// What a plain leg hears: from where, and whose numbering.
+    pub fn heard_stream(&self) -> Option<path::Stream> {
+        let from = match &self.path {
+            Path::WebRtc(_) => None,
+            Path::Plain(path) => path.source.source(),
+        }?;
+        let ssrc = self.ingress.reception.ssrc()?;
+        Some(path::Stream { from, ssrc })
     }
 
     /// What was received and what was sent since the last call; `None` before there is anything
@@ -455,6 +497,11 @@ impl Leg {
     pub fn set_keys(&mut self, keys: &KeyingMaterial, now: Instant) {
         self.security = Security::Keyed(Box::new((Receiver::new(keys), Sender::new(keys))));
         self.alive(now);
+    }
+
+    /// Whether the leg is to be protected and has no keys yet.
+    pub fn awaits_keys(&self) -> bool {
+        matches!(self.security, Security::AwaitingKeys)
     }
 
     /// Something authentic came.
@@ -504,6 +551,11 @@ impl Leg {
     /// Checks what time alone can end: the setup, the silence, a digit.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.notices.extend(self.ingress.digits.handle_timeout(now));
+        if self.stop_deadline().is_some_and(|at| now >= at) {
+            let last = self.ingress.meter.last();
+            let stopped = self.ingress.watch.handle_timeout(last, now);
+            self.notices.extend(stopped.map(Notice::Stopped));
+        }
         if let Some(until) = self.path.setup_deadline()
             && now >= until
         {
@@ -527,6 +579,7 @@ impl Leg {
             self.path.peer_deadline(),
             self.path.setup_deadline(),
             self.silence_deadline(),
+            self.stop_deadline(),
             self.frame_due(),
             self.digit_due(),
         ]
@@ -547,6 +600,19 @@ impl Leg {
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// When audio will have stopped that is owed: somebody listens, and no hold excuses it.
+    fn stop_deadline(&self) -> Option<Instant> {
+        self.egress
+            .agreed
+            .filter(|agreed| agreed.direction.receives())?;
+        self.ingress.watch.deadline(self.ingress.meter.last())
+    }
+
+    /// Somebody listens to this leg from now on.
+    pub fn watch(&mut self, now: Instant) {
+        self.ingress.watch.begin(now);
     }
 
     /// `None` while the peer isn't to send: before a description, on hold, or once lost.

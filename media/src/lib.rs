@@ -23,7 +23,7 @@ mod tones;
 
 pub use codec::AudioCodec;
 pub use engine::{
-    Delays, Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute,
+    Delays, Engine, EngineConfig, EngineError, Event, Failure, Full, IceTcp, LegId, LegLost, Mute,
     PeerKind, Pinning, RequestId, Traffic, WorkerCounters, WorkerId,
 };
 pub use leg::meter::{Level, Passed};

@@ -98,6 +98,22 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 2: media.codecs: must be a list, and each of it one of \"PCMA\"",
         ),
         (
+            "[media]\nturn = [{ urls = [\"stun:turn.example.com\"], secret = \"s\" }]",
+            "line 2: media.turn[1].urls: \"stun:turn.example.com\" is no URI such as",
+        ),
+        (
+            "[media]\nturn = [{ urls = \"turn:turn.example.com\" }]",
+            "line 2: media.turn[1].secret_file: is missing",
+        ),
+        (
+            "[[media.turn]]\nurls = \"turn:turn.example.com\"\nsecret = \"s\"\nttl = \"5s\"",
+            "line 4: media.turn[1].ttl: must be at least a minute",
+        ),
+        (
+            "[media]\nwebrtc_tcp = \"yes\"",
+            "line 2: media.webrtc_tcp: must be true or false",
+        ),
+        (
             "[media]\npublic_ip = \"0.0.0.0\"",
             "line 2: media.public_ip: is told to the peers",
         ),
@@ -196,6 +212,10 @@ fn what_is_wrong_is_told_with_line_and_key() {
         (
             &format!("{trunk}allow = [\"198.51.100.0/40\"]"),
             "line 4: trunk[1].allow: must be a list, and each of it a network",
+        ),
+        (
+            &format!("{trunk}srtp = \"on\""),
+            "line 4: trunk[1].srtp: must be one of \"off\", \"answer\"",
         ),
         (
             &format!("{trunk}username = \"acme\""),

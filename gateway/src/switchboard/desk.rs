@@ -11,7 +11,7 @@ use super::task::{Age, Owner, Placed, Purpose, Task};
 use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
 use crate::agent::wire::{CallView, EndedBy, EndedView, Event, Frame, Operation};
-use crate::agent::{AVAILABLE, ConnectionId, readiness, wire};
+use crate::agent::{AVAILABLE, ConnectionId, readiness, turn, wire};
 use crate::call::CallId;
 use crate::call::state::{Answered, Input, Spoken};
 use crate::call::termination::Reason;
@@ -134,7 +134,7 @@ impl Task {
             resumed,
             heartbeat_ms: HEARTBEAT_MS,
             grace_ms: u64::try_from(self.config.limits.grace.as_millis()).unwrap_or(u64::MAX),
-            ice: Vec::new(),
+            ice: turn::servers(&self.config.media.turn, id, now),
             agent: self.agents[agent].view(),
             calls,
         };

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use media::sdp::negotiate::examine_offer;
+use media::SdpError;
+use media::sdp::Security;
+use media::sdp::negotiate::{examine_offer, protection};
 use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
@@ -17,7 +19,7 @@ use crate::call::expectation::{Evidence, Expectation, Fate};
 use crate::call::ringing::Ringing;
 use crate::call::state::{Answered, Call, Input, Made, Manner, OZONETEL, Spoken, Windows};
 use crate::clock::Moment;
-use crate::config::{self, AutoAnswer};
+use crate::config::{self, AutoAnswer, Srtp};
 
 /// Why an INVITE is refused before it becomes a call.
 #[derive(Debug, Clone, Copy)]
@@ -273,10 +275,11 @@ impl Task {
     ) -> Option<(Made, Option<String>)> {
         let dialog = entry.dialog?;
         let offer = offer_of(invite);
-        if let Some(Err(error)) = offer
-            .as_ref()
-            .map(|offer| examine_offer(offer, &self.codecs))
-        {
+        let examined = offer.as_ref().map(|offer| {
+            examine_offer(offer, &self.codecs)?;
+            self.check_protection(entry.route, offer)
+        });
+        if let Some(Err(error)) = examined {
             tracing::info!(%dialog, %error, "an INVITE's audio can't be answered");
             self.refuse(now, dialog, NOT_ACCEPTABLE);
             return None;
@@ -300,6 +303,19 @@ impl Task {
             context: None,
         };
         Some((made, offer))
+    }
+
+    /// Whether a trunk takes audio that is protected, or not protected, like this.
+    fn check_protection(&self, route: Route, offer: &str) -> Result<(), SdpError> {
+        let Route::Trunk(trunk) = route else {
+            return Ok(());
+        };
+        let refused = match (self.trunks[trunk].config.srtp, protection(offer)?) {
+            (Srtp::Off, Security::Sdes) => "RTP/SAVP on a trunk with srtp = \"off\"",
+            (Srtp::Require, Security::None) => "RTP/AVP on a trunk with srtp = \"require\"",
+            (Srtp::Off | Srtp::Answer | Srtp::Offer | Srtp::Require, _) => return Ok(()),
+        };
+        Err(SdpError::Unsupported(refused.to_owned()))
     }
 
     pub(super) fn refuse(&mut self, now: Moment, dialog: DialogId, refusal: Refusal) {

@@ -6,7 +6,7 @@ use signaling::{
     Transport,
 };
 
-use super::acts::{OVERLOADED, kind_of};
+use super::acts::OVERLOADED;
 use super::invites::STOPPING;
 use super::task::{Age, Purpose, Task};
 use crate::agent::ConnectionState;
@@ -191,10 +191,14 @@ impl Task {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 488);
             return;
         };
-        let offer = text(body);
+        // A hold, or a far end that sets its side up again by itself.
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.doctor.excuse();
+        }
+        let (offer, kind) = (text(body), self.kind_of(route));
         let asked = self.ask(Purpose::Reoffer(age), |engine, request| match offer {
             Some(offer) => engine.answer(leg, request, offer),
-            None => engine.offer(leg, request, kind_of(route)),
+            None => engine.offer(leg, request, kind),
         });
         if asked.is_err() {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 500);
@@ -251,9 +255,10 @@ impl Task {
             .get(&age)
             .map(|placed| (placed.leg, placed.route));
         if let Some((Some(leg), route)) = found {
+            let kind = self.kind_of(route);
             // With a full ring the session timer asks again.
             let _ = self.ask(Purpose::Refresh(age), |engine, request| {
-                engine.offer(leg, request, kind_of(route))
+                engine.offer(leg, request, kind)
             });
         }
     }

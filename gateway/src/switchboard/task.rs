@@ -18,6 +18,7 @@ use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
 use crate::call::CallId;
+use crate::call::doctor::Doctor;
 use crate::call::expectation::Expectations;
 use crate::call::platform::Platform;
 use crate::call::ringing::Ringing;
@@ -134,6 +135,7 @@ pub(super) struct Placed {
     pub customer: Heard,
     /// The customer is up and hears nothing.
     pub silent_since: Option<Instant>,
+    pub doctor: Doctor,
     /// The sides to whom no first audio has come.
     pub unheard: Vec<Side>,
     /// The agent's audio path is gone; the call ends with it unless it comes back in time.
@@ -215,6 +217,7 @@ impl Placed {
             Desks::One | Desks::None => None,
         };
         let call = self.call.poll_timeout().into_iter();
+        let call = call.chain(self.doctor.poll_timeout());
         call.chain(turn).chain(dooms.map(|doom| doom.at)).min()
     }
 
@@ -277,6 +280,8 @@ pub(super) enum Purpose {
     Refreshed(Age),
     /// An offer that refreshes the session.
     Refresh(Age),
+    /// An offer by which one-way audio may mend.
+    Mend(Age),
     /// The answer to a browser's offer.
     Desk {
         connection: ConnectionId,
@@ -431,6 +436,7 @@ impl Task {
         let doom = placed.take_doom(now.instant);
         self.carry_out(now, age, actions);
         self.turn(now, age);
+        self.treat(now, age);
         if let Some(end) = doom {
             self.feed(now, age, end);
         }
@@ -506,6 +512,7 @@ impl Task {
             played_from: None,
             customer: Heard::Audio,
             silent_since: None,
+            doctor: Doctor::default(),
             unheard: vec![Side::Agent, Side::Customer],
             without_agent: None,
             without_customer: None,

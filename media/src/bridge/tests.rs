@@ -162,6 +162,7 @@ impl Side {
                 rtcp: SocketKey(3),
                 port: 40_000,
                 source: SourceLock::Open,
+                former: None,
                 remote: None,
                 remote_rtcp: None,
             });
@@ -259,7 +260,9 @@ impl Side {
         let length = Header::FIXED + self.payload.len();
         slot[Header::FIXED..length].copy_from_slice(&self.payload);
         match &self.sender {
-            Some(sender) => sender.seal_rtp(slot, length, header.sequence.into()),
+            Some(sender) => sender
+                .seal_rtp(slot, length, header.sequence.into())
+                .expect("a key"),
             None => length,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::mem::{self, MaybeUninit};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl Poll {
         Ok(Self { epoll: owned(fd)? })
     }
 
-    pub fn add_socket(&self, socket: &UdpSocket, key: SocketKey) -> io::Result<()> {
+    pub fn add_socket(&self, socket: &impl AsRawFd, key: SocketKey) -> io::Result<()> {
         self.add(socket.as_raw_fd(), key.0)
     }
 
@@ -224,19 +224,28 @@ fn message(
 
 /// Asks for socket buffers that hold a burst of a thousand calls; the kernel may give less.
 pub fn enlarge_buffers(socket: &UdpSocket) {
-    let size: libc::c_int = 4 << 20;
     for option in [libc::SO_RCVBUF, libc::SO_SNDBUF] {
-        // SAFETY: `size` is an int, as both options want it, and outlives the call.
-        unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                option,
-                std::ptr::from_ref(&size).cast(),
-                size_of::<libc::c_int>() as libc::socklen_t,
-            )
-        };
+        set_buffer(socket.as_raw_fd(), option, 4 << 20);
     }
+}
+
+/// Keeps what a connection's peer doesn't read short: audio that waits for seconds is of no use.
+pub fn limit_send_buffer(socket: &TcpStream) {
+    set_buffer(socket.as_raw_fd(), libc::SO_SNDBUF, 8 << 10);
+}
+
+/// Asks for a buffer of `size` octets; what the kernel gives instead is as good.
+fn set_buffer(fd: RawFd, option: libc::c_int, size: libc::c_int) {
+    // SAFETY: `size` is an int, as both options want it, and outlives the call.
+    unsafe {
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            option,
+            std::ptr::from_ref(&size).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
 }
 
 fn owned(fd: RawFd) -> io::Result<OwnedFd> {

@@ -145,7 +145,7 @@ impl Leg {
             Security::Clear => Some(rtcp::write(slot, self.egress.ssrc, sender, block, farewell)),
             Security::Keyed(keys) => {
                 let length = rtcp::write(slot, self.egress.ssrc, sender, block, farewell);
-                Some(keys.1.seal_rtcp(slot, length))
+                keys.1.seal_rtcp(slot, length).ok()
             }
         }
     }

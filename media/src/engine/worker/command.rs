@@ -43,10 +43,17 @@ pub enum Command {
         request: RequestId,
         direction: Direction,
     },
+    RestartIce {
+        leg: LegId,
+        request: RequestId,
+    },
     AcceptAnswer {
         leg: LegId,
         request: RequestId,
         answer: String,
+    },
+    Relearn {
+        leg: LegId,
     },
     Bridge {
         customer: LegId,
@@ -162,7 +169,11 @@ impl Worker {
                     worker.accept_answer(leg, &answer, now)
                 });
             }
-            Command::Bridge { customer, agent } => self.bridge(customer, agent),
+            Command::RestartIce { leg, request } => {
+                self.describe(leg, request, now, |worker| worker.restart_ice(leg));
+            }
+            Command::Relearn { leg } => self.with(leg, |leg| leg.path.relearn()),
+            Command::Bridge { customer, agent } => self.bridge(customer, agent, now),
             Command::Unbridge { leg } => self.unbridge(leg),
             Command::Mute { leg, mute } => match self.legs.get_mut(&leg) {
                 Some(entry) => entry.leg.set_mute(mute),
@@ -226,6 +237,7 @@ impl Worker {
         let credentials = self.draw_credentials();
         let peer = Peer::agent(
             self.webrtc_address,
+            self.config.ice_tcp,
             credentials.clone(),
             &self.config.codecs,
             now,
@@ -279,6 +291,21 @@ impl Worker {
         })
     }
 
+    /// An offer with new credentials; the agent that has the old ones works on.
+    fn restart_ice(&mut self, leg: LegId) -> Result<String, SdpError> {
+        let fresh = self.draw_credentials();
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        if entry.credentials.is_none() || entry.leg.kind == LegKind::Agent {
+            return Err(SdpError::Misuse("the leg has no ICE to restart".into()));
+        }
+        entry.restarting = Some(fresh.clone());
+        self.negotiate(leg, |leg, mut local, codecs| {
+            local.credentials = Some(fresh);
+            let offer = leg.offer(&local, codecs);
+            Ok((offer.to_string(), Restart::None, local))
+        })
+    }
+
     fn accept_answer(
         &mut self,
         leg: LegId,
@@ -286,7 +313,11 @@ impl Worker {
         now: Instant,
     ) -> Result<String, SdpError> {
         let answer: Description = answer.parse()?;
-        self.negotiate(leg, |leg, local, codecs| {
+        // An answer with the old user fragment restarts nothing; then ours stay, too.
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        let fresh = entry.restarting.take();
+        self.negotiate(leg, |leg, mut local, codecs| {
+            local.credentials = fresh.or(local.credentials);
             let restart = leg.accept_answer(&answer, &local, codecs, now)?;
             Ok((String::new(), restart, local))
         })
@@ -314,7 +345,7 @@ impl Worker {
         Ok(text)
     }
 
-    fn bridge(&mut self, customer: LegId, agent: LegId) {
+    fn bridge(&mut self, customer: LegId, agent: LegId, now: Instant) {
         if customer.worker != agent.worker || customer == agent {
             self.fail(agent, Failure::DifferentWorkers);
             return;
@@ -331,6 +362,10 @@ impl Worker {
         if let [Some(one), Some(other)] = self.legs.get_disjoint_mut([&customer, &agent]) {
             one.leg.set_bridge(Some(agent));
             other.leg.set_bridge(Some(customer));
+        }
+        for leg in [customer, agent] {
+            self.with(leg, |leg| leg.watch(now));
+            self.arm(leg);
         }
         self.count();
     }
@@ -407,8 +442,8 @@ impl Worker {
             path.peer.drain(&mut outputs);
         }));
         for output in outputs {
-            if let PeerOutput::Transmit { to, datagram } = output {
-                let _ = self.webrtc.send_to(&datagram, to);
+            if let PeerOutput::Transmit { via, to, datagram } = output {
+                self.transmit(via, to, &datagram);
             }
         }
     }
@@ -442,7 +477,7 @@ impl Worker {
         self.routes.remove(leg);
         self.plain.retain(|_, (owner, _)| *owner != leg);
         if let Some(lease) = self.leases.remove(&leg) {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, None, now);
         }
         self.count();
     }
@@ -465,6 +500,7 @@ impl Worker {
             leg: Leg::new(path, self.draw(), now),
             armed: Armed::default(),
             credentials: Some(credentials),
+            restarting: None,
         })
     }
 
@@ -477,7 +513,7 @@ impl Worker {
             .add_socket(&lease.rtp, rtp)
             .and_then(|()| self.poll.add_socket(&lease.rtcp, rtcp));
         if let Err(error) = watched {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, None, now);
             return Err(exhausted(error));
         }
         let path = Path::Plain(Plain {
@@ -485,6 +521,7 @@ impl Worker {
             rtcp,
             port: lease.port(),
             source: SourceLock::Open,
+            former: lease.former(),
             remote: None,
             remote_rtcp: None,
         });
@@ -495,6 +532,7 @@ impl Worker {
             leg: Leg::new(path, self.draw(), now),
             armed: Armed::default(),
             credentials: None,
+            restarting: None,
         }))
     }
 
@@ -507,9 +545,9 @@ impl Worker {
     }
 
     /// Never one that is in use: 2^32 keys outlive 2^31 calls of one worker.
-    fn next_key(&mut self) -> SocketKey {
+    pub(super) fn next_key(&mut self) -> SocketKey {
         let key = SocketKey(self.next_key);
-        self.next_key = self.next_key.wrapping_add(1).max(super::FIRST_PLAIN_KEY);
+        self.next_key = self.next_key.wrapping_add(1).max(super::FIRST_KEY);
         key
     }
 
