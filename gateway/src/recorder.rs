@@ -1,6 +1,8 @@
 //! Recordings: both sides of a call, in step, from the media engine's taps to a finished recording in the spool.
 
+pub mod decode;
 pub mod manifest;
+pub mod timeline;
 
 use std::path::PathBuf;
 
