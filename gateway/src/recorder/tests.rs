@@ -216,28 +216,30 @@ fn one_changed_octet_is_found_and_its_second_named() {
 
     let file = directory.join(super::manifest::FILE);
     let text = std::fs::read_to_string(&file).expect("text");
-    let blocks = text.find("\"blocks\"").expect("blocks");
-    for at in 0..text.len() {
-        let mut changed = text.clone().into_bytes();
-        changed[at] ^= 1;
-        std::fs::write(&file, &changed).expect("written");
-        let doubts = verify(&directory).expect_err("changed");
-        let line = text[..at].lines().count().max(1) - 1;
-        let of_block = text[blocks..].lines().count() - text[at..].lines().count();
-        let is_link = at > blocks
-            && text
-                .lines()
-                .nth(line)
-                .is_some_and(|line| line.contains(':') && line.contains("    \""));
-        if is_link
-            && changed[at].is_ascii_hexdigit()
-            && text.as_bytes()[at].is_ascii_hexdigit()
-            && text.as_bytes()[at] != b':'
-            && of_block <= 5
-        {
-            let named = doubts.iter().any(|doubt| matches!(doubt, Doubt::Chain(second) | Doubt::Audio(second) if *second == of_block - 1));
-            assert!(named, "octet {at}, line {of_block}: {doubts:?}");
+    let mut at = 0;
+    let mut second = None;
+    for line in text.split_inclusive('\n') {
+        for place in at..at + line.len() {
+            let mut changed = text.clone().into_bytes();
+            changed[place] ^= 1;
+            std::fs::write(&file, &changed).expect("written");
+            let doubts = verify(&directory).expect_err("changed");
+            // Of a block's line, the digits of its link.
+            let in_link = text[..place].ends_with(|digit: char| digit.is_ascii_hexdigit());
+            if let (Some(second), true) = (second, in_link && text.as_bytes()[place] != b':') {
+                let named = [Doubt::Chain(second), Doubt::Audio(second)];
+                assert!(
+                    doubts.iter().any(|doubt| named.contains(doubt)),
+                    "octet {place} of {line}: {doubts:?}"
+                );
+            }
         }
+        at += line.len();
+        second = match second {
+            Some(4) => None,
+            Some(second) => Some(second + 1),
+            None => line.contains("\"blocks\"").then_some(0),
+        };
     }
 }
 
@@ -330,7 +332,11 @@ fn from_taps_to_an_outcome() {
     let (mut recorder, threads) =
         Recorder::start(&config, 1, Metrics::new(), outcomes).expect("started");
     let call = CallId::fresh();
-    let now = Moment::read();
+    let ended_just_now = Moment::read();
+    let now = Moment {
+        instant: ended_just_now.instant - Duration::from_secs(3),
+        ..ended_just_now
+    };
     let recording = recorder.begin(now, &call, About::default()).expect("begun");
     let mut taps = [0, 1].map(|channel| recorder.tap(&recording, 0, channel).expect("worker 0"));
     for n in 0..150u16 {
@@ -347,8 +353,7 @@ fn from_taps_to_an_outcome() {
             tap.copy(&header, AudioCodec::Pcma, &[0x2a; 160], at);
         }
     }
-    let three = now + Duration::from_secs(3);
-    recorder.end(three.instant, &recording, About::default());
+    recorder.end(ended_just_now.instant, &recording, About::default());
     drop((recorder, taps));
     threads.join();
     let outcome = ended.blocking_recv().expect("one outcome");

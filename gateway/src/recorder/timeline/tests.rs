@@ -252,12 +252,12 @@ fn an_hour_of_everything_stays_in_step_and_tells_each_gap() {
     let (mut compared, mut furthest) = (0, 0);
     for place in customer {
         if let Some(other) = agent.iter().find(|other| other.abs_diff(place) < 2_000) {
-            assert!(other.abs_diff(place) <= 160, "{place} and {other}");
+            assert!(other.abs_diff(place) <= 40, "{place} and {other}");
             compared += 1;
             furthest = furthest.max(other.abs_diff(place));
         }
     }
-    // 7 ms measured, of 20 allowed: what the jitter leaves unknown, and a slow clock's lag.
+    // 20 ms are allowed; what is left is what the jitter leaves unknown, and a slow clock's lag.
     println!("channels {furthest} samples apart at most");
     assert!(compared > 2_700, "{compared} compared");
 
@@ -273,7 +273,7 @@ fn an_hour_of_everything_stays_in_step_and_tells_each_gap() {
             silent.abs_diff(expected) <= expected / 50 + 40,
             "{silent} ms of {expected} on {channel}"
         );
-        for done in lost {
+        for done in lost.iter().filter(|done| **done < HOUR * 1_000 - 60) {
             // It would have begun 20 ms before it was done, and come 40 ms later.
             let middle = done + 30;
             let covered = gaps
