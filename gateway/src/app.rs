@@ -19,6 +19,7 @@ use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, Standing, TokenAgent};
 use crate::prompts::Prompts;
+use crate::recorder::{Outcome, Recorder, Threads};
 use crate::store::{Store, StoredKey};
 use crate::switchboard::{
     Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
@@ -47,6 +48,7 @@ pub struct Gateway {
     stop_calls: oneshot::Sender<()>,
     calls: tokio::task::JoinHandle<()>,
     store: Store,
+    recording: Option<Threads>,
 }
 
 impl Gateway {
@@ -71,6 +73,7 @@ impl Gateway {
         let codecs = audio_codecs(&config.media);
         let engine = engine(&config.media, codecs.clone(), media_events)?;
         let (prompts, route_prompts) = Prompts::configured(&config)?;
+        let (recorder, recording) = recorder(&config.recording, &engine, &metrics)?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
         let (arrivals, arrival_queue) = Transports::arrivals();
         let rate = config.limits.sip_rate_per_source;
@@ -105,6 +108,7 @@ impl Gateway {
             codecs,
             prompts,
             route_prompts,
+            recorder,
         };
         let (stop_calls, calls_stopped) = oneshot::channel();
         let task = Task::new(parts, now);
@@ -125,6 +129,7 @@ impl Gateway {
             stop_calls,
             calls,
             store,
+            recording,
         })
     }
 
@@ -161,6 +166,13 @@ impl Gateway {
         self.calls.await.context("the switchboard broke")?;
         let _ = self.stop_http.send(());
         let stopped = self.http.await.context("HTTP broke");
+        if let Some(threads) = self.recording {
+            // What isn't finished by then is finished at the next start.
+            let join = tokio::task::spawn_blocking(|| threads.join());
+            if tokio::time::timeout(LAST_RECORDINGS, join).await.is_err() {
+                tracing::warn!("some recordings are finished at the next start");
+            }
+        }
         // Last: until here calls may end and be given dispositions.
         self.store.close().await;
         stopped
@@ -239,6 +251,38 @@ fn engine(
         }
     };
     Engine::start(engine, Box::new(sink)).context("the media engine")
+}
+
+/// The recorder, where anything is to be recorded, and its threads.
+fn recorder(
+    config: &config::Recording,
+    engine: &Engine,
+    metrics: &Metrics,
+) -> anyhow::Result<(Option<Recorder>, Option<Threads>)> {
+    if config.mode == config::Mode::Off {
+        return Ok((None, None));
+    }
+    let (outcomes, mut ended) = mpsc::channel(OUTCOMES);
+    let workers = engine.counters().len();
+    let (recorder, threads) = Recorder::start(config, workers, metrics.clone(), outcomes)
+        .with_context(|| format!("recording.dir: {}", config.dir.display()))?;
+    tokio::spawn(async move {
+        while let Some(outcome) = ended.recv().await {
+            match outcome {
+                Outcome::Finished { recording, .. } => {
+                    tracing::info!(recording, "a recording is finished");
+                }
+                Outcome::Failed {
+                    recording,
+                    call,
+                    reason,
+                } => {
+                    tracing::error!(recording, call, reason, "there is no recording of a call");
+                }
+            }
+        }
+    });
+    Ok((Some(recorder), Some(threads)))
 }
 
 /// One socket for each place that trunks listen at; they may share it.
@@ -400,6 +444,12 @@ fn agents(
 
 /// How long an `Idempotency-Key` is good for.
 const A_DAY_MS: u64 = 24 * 3_600 * 1_000;
+
+/// How long a stop waits for recordings to be finished.
+const LAST_RECORDINGS: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Outcomes of recordings that may wait: the threads that bring them can.
+const OUTCOMES: usize = 1_024;
 
 /// Inputs that may wait: a burst of pushes and INVITEs for a thousand agents.
 const INPUTS: usize = 8_192;

@@ -10,6 +10,7 @@ mod meaning;
 mod media;
 mod ozonetel;
 mod prompts;
+mod recording;
 mod route;
 mod scalar;
 mod secret;
@@ -31,6 +32,7 @@ pub use self::limits::Limits;
 pub use self::media::{Codec, Media, Pinning};
 pub use self::ozonetel::{Commands, HoldBy, Ozonetel, Profile, Template, TransferBy};
 pub use self::prompts::{Prompts, Saying};
+pub use self::recording::{Format, Mode, Recipient, Recording};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::store::Store;
@@ -54,6 +56,7 @@ pub struct Config {
     pub routes: Vec<Route>,
     pub limits: Limits,
     pub store: Store,
+    pub recording: Recording,
 }
 
 /// The commented default configuration, as `warmline config default` prints it.
@@ -113,6 +116,10 @@ impl Config {
         );
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
+        let recording = faults.keep(
+            root.section("recording", Recording::KEYS)
+                .and_then(Recording::read),
+        );
         let ozonetel = faults.keep(
             root.optional_section("ozonetel", Ozonetel::KEYS)
                 .and_then(|table| table.map(Ozonetel::read).transpose()),
@@ -121,7 +128,9 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, prompts, limits, store, ozonetel) {
+        match (
+            http, auth, media, prompts, limits, store, recording, ozonetel,
+        ) {
             (
                 Some(http),
                 Some(auth),
@@ -129,6 +138,7 @@ impl Config {
                 Some(prompts),
                 Some(limits),
                 Some(store),
+                Some(recording),
                 Some(ozonetel),
             ) if faults.is_empty() => {
                 meaning::check(
@@ -154,6 +164,7 @@ impl Config {
                     routes: routes.into_iter().map(|r| r.value).collect(),
                     limits,
                     store,
+                    recording,
                 })
             }
             _ => Err(ConfigError::of(origin, faults.into_vec())),
@@ -163,5 +174,15 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store",
+    "http",
+    "auth",
+    "media",
+    "prompts",
+    "ozonetel",
+    "trunk",
+    "agent",
+    "route",
+    "limits",
+    "store",
+    "recording",
 ];

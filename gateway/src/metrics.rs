@@ -4,6 +4,7 @@
 //! can't drift. Labels are bounded: ways out are configured, the rest are words of ours; never a call, an agent or a number.
 
 mod media;
+mod recordings;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use prometheus::{
 };
 
 use self::media::MediaMetrics;
+pub use self::recordings::Recorded;
+use self::recordings::Recordings;
 use crate::agent::wire::{AgentView, Direction};
 use crate::call::doctor::Step;
 use crate::explain::Cause;
@@ -103,6 +106,8 @@ struct Registered {
     store_errors_total: IntCounter,
     /// Call records that were given up, because too many waited for the disk.
     store_dropped_total: IntCounter,
+
+    recordings: Recordings,
 }
 
 /// A side of a call, and its leg.
@@ -301,6 +306,7 @@ impl Metrics {
                 "warmline_store_dropped_total",
                 "Call records that were given up, because too many waited for the disk.",
             ),
+            recordings: Recordings::new(&registry),
             rendering: Mutex::new(()),
             registry,
         };
@@ -658,6 +664,7 @@ mod tests {
                 line_up: true,
                 draining: true,
                 calls: 0,
+                spool_is_full: false,
                 usage: Usage {
                     dialogs: 4,
                     ..Usage::default()

@@ -2,6 +2,7 @@
 
 mod copies;
 mod prompt;
+mod tapped;
 
 use std::time::{Duration, Instant};
 
