@@ -28,7 +28,9 @@ pub use self::error::ConfigError;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
 pub use self::media::{Codec, Media};
-pub use self::ozonetel::{Commands, HoldBy, Ozonetel, Profile, Template, TransferBy};
+pub use self::ozonetel::{
+    Commands, DialVia, HoldBy, Ozonetel, Profile, PublicApi, Template, TransferBy,
+};
 pub use self::prompts::{Prompts, Saying};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;

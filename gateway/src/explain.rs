@@ -6,7 +6,7 @@
 
 mod borrowed;
 
-pub use borrowed::of_drop;
+pub use borrowed::{of_drop, of_refusal};
 
 use serde::Serialize;
 

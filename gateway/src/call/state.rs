@@ -109,6 +109,7 @@ pub(super) enum State {
     Expecting {
         until: Instant,
         command: Command,
+        dialling: Dialling,
     },
     /// An INVITE is there; the media engine writes our description.
     Answering {
@@ -119,9 +120,12 @@ pub(super) enum State {
     CustomerRinging {
         agent: Presence,
     },
-    /// The platform took its leg away before the customer was there; a push may still say why.
+    /// The platform took its leg away before the customer was there, or never called; a push, or its answer to our
+    /// question, may still say why.
     Unexplained {
         until: Instant,
+        /// Why, if nobody says more.
+        otherwise: Termination,
     },
     /// The media engine writes our offer.
     Offering {
@@ -156,6 +160,24 @@ pub(super) enum State {
         until: Instant,
     },
     Closed,
+}
+
+/// By what a dial goes to the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dialling {
+    Socket,
+    /// The public API is asked where the socket surely didn't bring it: no customer is called twice.
+    SocketFirst,
+    Api,
+    /// The public API, after the socket; how that failed, as a clause.
+    ApiAfter(String),
+}
+
+/// What carries one dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialBy {
+    Socket,
+    Api,
 }
 
 /// How far the dial command has come.
@@ -276,6 +298,8 @@ pub enum Input {
     /// The SIP dialog is over.
     DialogEnded(DialogEnd),
     Push(Push),
+    /// What the platform says of a dial when it is asked; `None`: nothing, or that it goes on.
+    Checked(Option<String>),
     /// The customer's media failed, in words.
     MediaLost(String),
     /// Audio from and to the agent is interrupted; it is waited for.
@@ -359,7 +383,13 @@ pub enum WrapUp {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Open the expectation, then send the dial command.
-    Dial { number: String, until: Instant },
+    Dial {
+        number: String,
+        until: Instant,
+        by: DialBy,
+    },
+    /// Ask the platform what became of the dial.
+    AskOutcome,
     /// Nothing is expected any more.
     CloseExpectation,
     /// The INVITE that is still on its way is to be refused.
@@ -460,6 +490,7 @@ impl Call {
             }
             Input::DialogEnded(end) => self.handle_dialog_end(now, end, out),
             Input::Push(push) => self.handle_push(now, push, out),
+            Input::Checked(words) => self.handle_checked(now, words, out),
             Input::MediaLost(words) => self.handle_media_lost(now, &words, out),
             Input::AgentAway => self.handle_agent_away(now, out),
             Input::AgentBack => self.handle_agent_back(now, out),
@@ -489,7 +520,7 @@ impl Call {
         match &self.state {
             State::Expecting { command, .. } => {
                 let ended = no_invite(*command, self.windows.invite);
-                self.end(now, ended, out);
+                self.handle_no_invite(now, ended, out);
             }
             State::RingingIn { .. } | State::Waiting { .. } => self.handle_nobody(now, out),
             State::Answering { .. } | State::Offering { .. } => {
@@ -508,8 +539,8 @@ impl Call {
                 );
                 self.end(now, ended, out);
             }
-            State::Unexplained { .. } => {
-                let ended = Termination::dropped(None, None);
+            State::Unexplained { otherwise, .. } => {
+                let ended = otherwise.clone();
                 self.end(now, ended, out);
             }
             State::Farewell { ended, .. } => {
@@ -534,7 +565,7 @@ impl Call {
             | State::Inviting { until, .. }
             | State::RingingIn { until, .. }
             | State::Waiting { until }
-            | State::Unexplained { until }
+            | State::Unexplained { until, .. }
             | State::Farewell { until, .. }
             | State::WrapUp { until } => Some(*until),
             // The platform's leg is up: its BYE or its media end it.
@@ -763,6 +794,9 @@ pub const OZONETEL: &str = "ozonetel";
 
 /// How long a push may lag behind the BYE whose reason it tells.
 const EXPLANATION: Duration = Duration::from_millis(800);
+
+/// How long the platform may take to say what became of a dial, once it is asked.
+const ANSWER_TO_QUESTION: Duration = Duration::from_secs(3);
 
 /// How long the media engine may take for a description; it takes milliseconds.
 const DESCRIPTION: Duration = Duration::from_secs(10);

@@ -20,6 +20,10 @@ pub struct Agent {
     pub agent_unique_id: u64,
     /// The provider's campaign that manual dials belong to.
     pub campaign: String,
+    /// The campaign's name, which the public API wants; the campaign itself when none is given.
+    pub campaign_name: String,
+    /// The agent's password at the provider's login page.
+    pub login_password: Secret,
     /// The provider's mode to sign in with.
     pub mode: String,
     pub auto_answer: AutoAnswer,
@@ -55,6 +59,9 @@ impl Agent {
         "agent_id",
         "agent_unique_id",
         "campaign",
+        "campaign_name",
+        "login_password",
+        "login_password_file",
         "mode",
         "auto_answer",
         "dial_via",
@@ -87,6 +94,10 @@ impl Agent {
             extension,
             agent_id: table.or("agent_id", id.clone())?,
             agent_unique_id: table.or("agent_unique_id", 0)?,
+            campaign_name: table.or("campaign_name", campaign.clone())?,
+            login_password: table
+                .secret("login_password", "login_password_file")?
+                .unwrap_or_default(),
             campaign,
             mode,
             auto_answer: table.or("auto_answer", AutoAnswer::Outbound)?,

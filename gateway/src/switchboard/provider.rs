@@ -41,6 +41,11 @@ impl Task {
                     self.feed(now, age, Input::Dial(reply));
                 }
             }
+            What::Checked { call, words } => {
+                if let Some(age) = self.ages.get(&call).copied() {
+                    self.feed(now, age, Input::Checked(words));
+                }
+            }
             What::Disposed { call, outcome } => self.disposed(now, agent, &call, outcome),
             What::Changed { call, act, outcome } => self.changed(now, &call, &act, outcome),
             What::StandingRefused(words) => {

@@ -2,11 +2,13 @@
 
 use super::talk::transferred;
 use super::{
-    Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, State, Transfer, capital,
+    ANSWER_TO_QUESTION, Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, State,
+    Transfer, capital,
 };
 use crate::agent::wire::{Direction, EndedBy};
 use crate::call::termination::{Reason, Termination};
 use crate::clock::Moment;
+use crate::explain::of_drop;
 
 impl Call {
     pub(super) fn handle_hang_up(&mut self, now: Moment, out: &mut Vec<Action>) {
@@ -44,9 +46,7 @@ impl Call {
                     now,
                     "The platform ended the agent's leg before the customer was there.",
                 );
-                self.state = State::Unexplained {
-                    until: now.instant + EXPLANATION,
-                };
+                self.await_explanation(now, Termination::dropped(None, None), out);
                 return;
             }
             (State::Connected { .. }, DialogEnd::Bye) => {
@@ -93,6 +93,55 @@ impl Call {
                 Reason::LineDown,
                 format!("The connection to {} was lost.", self.far_end()),
             ),
+        };
+        self.end(now, ended, out);
+    }
+
+    /// The window of a dial is over; the platform may know more than that no INVITE came.
+    pub(super) fn handle_no_invite(
+        &mut self,
+        now: Moment,
+        ended: Termination,
+        out: &mut Vec<Action>,
+    ) {
+        if self.ucid.is_none() {
+            return self.end(now, ended, out);
+        }
+        out.push(Action::CloseExpectation);
+        self.await_explanation(now, ended, out);
+    }
+
+    /// Pushes come by themselves; a dial that has a name can be asked for, too.
+    fn await_explanation(&mut self, now: Moment, otherwise: Termination, out: &mut Vec<Action>) {
+        let patience = match self.ucid {
+            Some(_) => {
+                out.push(Action::AskOutcome);
+                ANSWER_TO_QUESTION
+            }
+            None => EXPLANATION,
+        };
+        self.state = State::Unexplained {
+            until: now.instant + patience,
+            otherwise,
+        };
+    }
+
+    /// The platform's answer; a push that came sooner has ended the call already.
+    pub(super) fn handle_checked(
+        &mut self,
+        now: Moment,
+        words: Option<String>,
+        out: &mut Vec<Action>,
+    ) {
+        let (State::Unexplained { otherwise, .. }, Some(words)) = (&self.state, words) else {
+            return;
+        };
+        let ended = match of_drop(&words) {
+            Some(_) => Termination::dropped(None, Some(&words)),
+            None => Termination {
+                detail: format!("{} The platform says: {words}.", otherwise.detail),
+                ..otherwise.clone()
+            },
         };
         self.end(now, ended, out);
     }

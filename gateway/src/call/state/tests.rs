@@ -39,7 +39,13 @@ const CONSOLED: Manner = Manner {
 
 impl Fixture {
     fn dialled() -> (Self, Vec<Action>) {
-        Self::start(Call::dial_expected)
+        Self::dialled_by(Dialling::Socket)
+    }
+
+    fn dialled_by(dialling: Dialling) -> (Self, Vec<Action>) {
+        Self::start(|made, now, windows, out| {
+            Call::dial_expected(made, dialling, now, windows, out)
+        })
     }
 
     fn trunk() -> (Self, Vec<Action>) {

@@ -20,7 +20,9 @@ async fn a_dial_goes_out_on_the_wire_and_its_story_comes_back() {
     t.until(What::SignedIn).await;
 
     let call = CallId::fresh();
-    t.socket.dial(call.clone(), "9000000001").expect("taken");
+    t.socket
+        .dial(call.clone(), "9000000001", DialBy::Socket)
+        .expect("taken");
     let dial = platform.next().await;
     let session = dial["browserSessionId"].as_str().expect("a text");
     assert!(uuid::Uuid::try_parse(session).is_ok());
@@ -92,7 +94,7 @@ async fn a_takeover_stops_it_and_dials_are_refused() {
     let cause = "Another session of this agent took over.".to_owned();
     t.until(What::Stopped { cause }).await;
     assert_eq!(
-        t.socket.dial(CallId::fresh(), "9000000001"),
+        t.socket.dial(CallId::fresh(), "9000000001", DialBy::Socket),
         Err(DialRefused::Stopped)
     );
 }
@@ -110,7 +112,7 @@ async fn dropping_it_closes_the_socket() {
 #[tokio::test]
 async fn numbers_that_cannot_be_sent_are_refused_at_once() {
     let t = Fixture::start("").await;
-    let dial = |number| t.socket.dial(CallId::fresh(), number);
+    let dial = |number| t.socket.dial(CallId::fresh(), number, DialBy::Socket);
     assert_eq!(dial("9000000001,1"), Err(DialRefused::Forbidden(',')));
     assert_eq!(dial("9000~1"), Err(DialRefused::Forbidden('~')));
     assert_eq!(dial("9000\r\n1"), Err(DialRefused::Forbidden('\r')));
@@ -122,7 +124,7 @@ async fn a_full_queue_refuses_dials() {
     let t = Fixture::start("").await;
     // The socket's task doesn't run before this one waits.
     let taken = (0..100)
-        .map(|_| t.socket.dial(CallId::fresh(), "9000000001"))
+        .map(|_| t.socket.dial(CallId::fresh(), "9000000001", DialBy::Socket))
         .take_while(Result::is_ok)
         .count();
     assert_eq!(taken, ORDERS_AT_MOST);
@@ -158,7 +160,9 @@ async fn commands_by_http_go_there_in_their_form_while_pushes_come_by_the_socket
         platform.send(json!({ "usId": "Qm9hcmRfMDAwMDE=" })).await;
         t.until(What::SignedIn).await;
         let call = CallId::fresh();
-        t.socket.dial(call.clone(), "9000000001").expect("taken");
+        t.socket
+            .dial(call.clone(), "9000000001", DialBy::Socket)
+            .expect("taken");
         let ucid = Some("12345678901234".to_owned());
         let outcome = super::super::DialOutcome::Queued { ucid };
         t.until(What::Dial { call, outcome }).await;
@@ -205,6 +209,8 @@ impl Fixture {
             agent_id: "agent7".to_owned(),
             agent_unique_id: 100_207,
             campaign: "300401".to_owned(),
+            campaign_name: "Demo campaign".to_owned(),
+            login_password: crate::config::Secret::new("let me in"),
             extension: "500607".to_owned(),
             mode: "manual".to_owned(),
         };

@@ -657,6 +657,8 @@ impl Fixture {
             agent_id: "agent7".to_owned(),
             agent_unique_id: 100_207,
             campaign: "300401".to_owned(),
+            campaign_name: "Demo campaign".to_owned(),
+            login_password: crate::config::Secret::new("let me in"),
             extension: "500607".to_owned(),
             mode: "manual".to_owned(),
         };
