@@ -78,6 +78,12 @@ struct ProviderArguments {
     /// Put the ucid into this header of the INVITE.
     #[arg(long)]
     ucid_header: Option<String>,
+    /// What the public API's header `apiKey` has to be.
+    #[arg(long)]
+    api_key: Option<String>,
+    /// The password of the login page, whose cookie a token socket needs then.
+    #[arg(long)]
+    login_password: Option<String>,
     /// Write the registrar's trust anchor there.
     #[arg(long)]
     ca_out: Option<PathBuf>,
@@ -188,6 +194,8 @@ impl From<ProviderArguments> for ProviderConfig {
             ids: arguments.ids,
             new_call: arguments.new_call,
             ucid_header: arguments.ucid_header,
+            api_key: arguments.api_key,
+            login_password: arguments.login_password,
             ..Self::default()
         }
     }

@@ -494,6 +494,12 @@ impl Call {
             self.push(&push::agent_release(ucid));
         } else {
             self.set_agent(Status::Ready);
+            let silent = Behaviour::Fault {
+                fault: Fault::NoDropCall,
+            };
+            if self.order.behaviour == silent {
+                return;
+            }
             self.push(&push::drop_call(ucid, ending));
         }
         self.push(&push::call_details(

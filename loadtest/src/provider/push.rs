@@ -58,7 +58,8 @@ pub fn close_tab(agent: &str) -> Value {
     json!({ "type": "closeTab", "agentId": agent })
 }
 
-fn dial_status(ending: &Ending) -> &'static str {
+/// Also what the platform answers when it is asked of a dial.
+pub fn dial_status(ending: &Ending) -> &'static str {
     match ending {
         Ending::CustomerBusy => "busy",
         Ending::CustomerNoAnswer => "no_answer",
