@@ -6,6 +6,7 @@ pub mod platform;
 pub mod ringing;
 pub mod state;
 pub mod termination;
+pub mod transfer;
 pub mod view;
 
 use std::fmt;

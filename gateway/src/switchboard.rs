@@ -19,6 +19,7 @@ mod ringing;
 mod sample;
 mod standing;
 mod task;
+mod transfer;
 mod trunks;
 
 use tokio::sync::{mpsc, oneshot};
@@ -155,6 +156,8 @@ pub enum Action {
         to: String,
         mode: TransferMode,
     },
+    /// Finishes a transfer that asked first.
+    Complete,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -47,6 +47,8 @@ pub struct Call {
     pub muted: bool,
     /// Answered without the agent's click.
     pub auto_answered: bool,
+    /// The other call of a transfer.
+    pub linked: Option<CallId>,
     pub(super) transfer: Transfer,
     pub(super) state: State,
     pub(super) ended: Option<Ended>,
@@ -126,6 +128,7 @@ pub(super) enum State {
         until: Instant,
         /// Why, if nobody says more.
         otherwise: Termination,
+        question: Question,
     },
     /// The media engine writes our offer.
     Offering {
@@ -178,6 +181,13 @@ pub enum Dialling {
 pub enum DialBy {
     Socket,
     Api,
+}
+
+/// Whether the platform has been asked what became of a dial. It is given a moment to say so by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    Open,
+    Put,
 }
 
 /// How far the dial command has come.
@@ -276,6 +286,8 @@ pub enum Input {
     TransferNotTaken,
     /// It has.
     Transferred,
+    /// The customer, or whom the customer was given to, goes on without the agent.
+    HandedOver(WrapUp),
     /// The media engine wrote our description, or can't.
     Described(Result<String, String>),
     /// The media engine took the peer's answer, or can't.
@@ -449,6 +461,7 @@ impl Call {
             answered_at: None,
             muted: false,
             auto_answered: false,
+            linked: None,
             transfer: Transfer::None,
             state,
             ended: None,
@@ -480,6 +493,7 @@ impl Call {
             Input::TransferAsked => self.handle_transfer_asked(now),
             Input::TransferNotTaken => self.transfer = Transfer::None,
             Input::Transferred => self.handle_transferred(now, out),
+            Input::HandedOver(wrap_up) => self.handle_handed_over(now, wrap_up, out),
             Input::Described(result) => self.handle_described(now, result, out),
             Input::Applied(result) => self.handle_applied(now, result, out),
             Input::Played => self.handle_played(now, out),
@@ -539,10 +553,7 @@ impl Call {
                 );
                 self.end(now, ended, out);
             }
-            State::Unexplained { otherwise, .. } => {
-                let ended = otherwise.clone();
-                self.end(now, ended, out);
-            }
+            State::Unexplained { .. } => self.handle_unexplained(now, out),
             State::Farewell { ended, .. } => {
                 let ended = ended.clone();
                 self.end(now, ended, out);
@@ -632,6 +643,11 @@ impl Call {
             self.state,
             State::Waiting { .. } | State::Connected { .. } | State::Farewell { .. }
         )
+    }
+
+    /// The customer hears our last words.
+    pub fn says_farewell(&self) -> bool {
+        matches!(self.state, State::Farewell { .. })
     }
 
     pub fn is_closed(&self) -> bool {

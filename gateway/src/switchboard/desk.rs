@@ -246,7 +246,9 @@ impl Task {
             Operation::Transfer { call, to, mode } => {
                 acted(self.act_for(now, agent, &call, Action::Transfer { to, mode }))
             }
-            Operation::Complete { .. } => Some(Err(not_built(CONSULTING))),
+            Operation::Complete { call } => {
+                acted(self.act_for(now, agent, &call, Action::Complete))
+            }
             Operation::Record { .. } => Some(Err(not_built("Recording"))),
             // The socket answers these itself.
             Operation::Hello { .. } | Operation::Auth { .. } => Some(Err(Problem::bad_request(
@@ -437,6 +439,7 @@ impl Task {
             }
             Action::Dispose(disposition) => return self.dispose(now, age, disposition),
             Action::Transfer { to, mode } => return self.transfer(now, age, &to, mode),
+            Action::Complete => return self.complete(now, age),
         };
         self.feed(now, age, input);
         self.view(age)
@@ -527,9 +530,6 @@ fn words(state: crate::agent::wire::CallState) -> &'static str {
 pub(super) fn not_built(what: &str) -> Problem {
     Problem::not_available(format!("{what} is not available in this version."))
 }
-
-/// A transfer that asks first.
-pub(super) const CONSULTING: &str = "A transfer that asks first";
 
 /// The statuses that an agent may choose.
 const STATUSES: &[&str] = &[AVAILABLE, "break", "offline"];

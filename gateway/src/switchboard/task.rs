@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
 use super::ledger::Mark;
+use super::transfer::Link;
 use super::{ConnectionId, Input, TrunkWay};
 use crate::agent::Agent;
 use crate::agent::session::Due;
@@ -156,6 +157,7 @@ pub(super) struct Placed {
     pub disposition: Option<Disposition>,
     /// What the store has of it.
     pub marked: Option<Mark>,
+    pub link: Link,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -458,6 +460,8 @@ impl Task {
                 self.send(transmit);
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
+            } else if self.watch_transfers(now) {
+                // The calls have got further inputs.
             } else {
                 self.publish(now);
                 if !std::mem::take(&mut self.freed) {
@@ -518,6 +522,7 @@ impl Task {
             asked: None,
             disposition: None,
             marked: None,
+            link: Link::None,
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
@@ -635,7 +640,7 @@ impl Task {
             let oldest_closed = self
                 .calls
                 .iter()
-                .find(|(_, placed)| placed.call.is_closed())
+                .find(|(_, placed)| placed.call.is_closed() && placed.link == Link::None)
                 .map(|(age, _)| *age);
             let Some(age) = oldest_closed else {
                 return;
@@ -670,6 +675,9 @@ impl Task {
         self.stopping = true;
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
+        }
+        for age in self.talks_through() {
+            self.end_through(now, age, "The gateway is stopping.");
         }
         self.settle(now);
         self.unregister_trunks(now);

@@ -1,9 +1,11 @@
 //! How a call ends: who ended it, what has to be taken down, and what follows.
 
+use std::time::Duration;
+
 use super::talk::transferred;
 use super::{
-    ANSWER_TO_QUESTION, Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, State,
-    Transfer, capital,
+    ANSWER_TO_QUESTION, Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, Question,
+    State, Transfer, WrapUp, capital,
 };
 use crate::agent::wire::{Direction, EndedBy};
 use crate::call::termination::{Reason, Termination};
@@ -46,7 +48,7 @@ impl Call {
                     now,
                     "The platform ended the agent's leg before the customer was there.",
                 );
-                self.await_explanation(now, Termination::dropped(None, None), out);
+                self.await_explanation(now, Termination::dropped(None, None), EXPLANATION);
                 return;
             }
             (State::Connected { .. }, DialogEnd::Bye) => {
@@ -108,22 +110,44 @@ impl Call {
             return self.end(now, ended, out);
         }
         out.push(Action::CloseExpectation);
-        self.await_explanation(now, ended, out);
+        self.await_explanation(now, ended, Duration::ZERO);
+        self.handle_unexplained(now, out);
     }
 
-    /// Pushes come by themselves; a dial that has a name can be asked for, too.
-    fn await_explanation(&mut self, now: Moment, otherwise: Termination, out: &mut Vec<Action>) {
-        let patience = match self.ucid {
-            Some(_) => {
-                out.push(Action::AskOutcome);
-                ANSWER_TO_QUESTION
-            }
-            None => EXPLANATION,
-        };
+    pub(super) fn await_explanation(
+        &mut self,
+        now: Moment,
+        otherwise: Termination,
+        patience: Duration,
+    ) {
         self.state = State::Unexplained {
             until: now.instant + patience,
             otherwise,
+            question: Question::Open,
         };
+    }
+
+    /// Nobody said why by itself. A dial that has a name can be asked for; then that was all.
+    pub(super) fn handle_unexplained(&mut self, now: Moment, out: &mut Vec<Action>) {
+        let State::Unexplained {
+            until,
+            otherwise,
+            question,
+        } = &mut self.state
+        else {
+            return;
+        };
+        match (*question, &self.ucid) {
+            (Question::Open, Some(_)) => {
+                *question = Question::Put;
+                *until = now.instant + ANSWER_TO_QUESTION;
+                out.push(Action::AskOutcome);
+            }
+            (Question::Put, _) | (Question::Open, None) => {
+                let ended = otherwise.clone();
+                self.end(now, ended, out);
+            }
+        }
     }
 
     /// The platform's answer; a push that came sooner has ended the call already.
@@ -147,7 +171,9 @@ impl Call {
     }
 
     pub(super) fn handle_media_lost(&mut self, now: Moment, words: &str, out: &mut Vec<Action>) {
-        if self.ended.is_none() {
+        // Whoever has hung up closes its audio, too.
+        let over = matches!(self.state, State::Unexplained { .. });
+        if self.ended.is_none() && !over {
             let ended = Termination::new(
                 EndedBy::Gateway,
                 Reason::MediaFailed,
@@ -242,6 +268,32 @@ impl Call {
         self.state = next;
         if let State::Closed = self.state {
             out.push(Action::ReleaseAgent);
+        }
+    }
+
+    /// The customer goes on without the agent: what is up stays up, and is the owner's.
+    pub(super) fn handle_handed_over(
+        &mut self,
+        now: Moment,
+        wrap_up: WrapUp,
+        out: &mut Vec<Action>,
+    ) {
+        let State::Connected { .. } = self.state else {
+            return;
+        };
+        let termination = transferred();
+        self.tell(now, termination.detail.clone());
+        self.ended = Some(Ended {
+            at: now.epoch_ms,
+            termination,
+        });
+        match wrap_up {
+            WrapUp::Granted => {
+                self.state = State::WrapUp {
+                    until: now.instant + self.windows.wrap_up,
+                };
+            }
+            WrapUp::Skipped => self.close(out),
         }
     }
 
