@@ -1,5 +1,6 @@
 //! A call: what it is and may do.
 
+pub mod auto_answer;
 pub mod expectation;
 pub mod number;
 pub mod platform;

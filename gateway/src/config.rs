@@ -23,7 +23,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use self::agent::{Agent, AutoAnswer, OnLost};
+pub use self::agent::{Agent, AutoAnswer, AutoAnswerHeaders, OnLost};
 pub use self::error::ConfigError;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
@@ -25,7 +26,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the simulated provider; prints one JSON line with its URLs, then one a milestone.
-    Provider(ProviderArguments),
+    Provider(Box<ProviderArguments>),
     /// Signs in headless agents, each with a warm media leg; prints one JSON line once all are there, and fails when one is lost.
     Agents(AgentsArguments),
 }
@@ -78,6 +79,9 @@ struct ProviderArguments {
     /// Put the ucid into this header of the INVITE.
     #[arg(long)]
     ucid_header: Option<String>,
+    /// Seconds that the platform leaves agents after a talk.
+    #[arg(long, default_value_t = 30)]
+    wrap_up: u64,
     /// What the public API's header `apiKey` has to be.
     #[arg(long)]
     api_key: Option<String>,
@@ -105,7 +109,7 @@ fn main() -> Result<()> {
         .build()?;
     match command {
         Command::Provider(arguments) => {
-            let ended = runtime.block_on(run_provider(arguments));
+            let ended = runtime.block_on(run_provider(*arguments));
             // A read of standard input can't be cancelled and must not hold the program up.
             runtime.shutdown_background();
             ended
@@ -194,6 +198,7 @@ impl From<ProviderArguments> for ProviderConfig {
             ids: arguments.ids,
             new_call: arguments.new_call,
             ucid_header: arguments.ucid_header,
+            wrap_up: Duration::from_secs(arguments.wrap_up),
             api_key: arguments.api_key,
             login_password: arguments.login_password,
             ..Self::default()

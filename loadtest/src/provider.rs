@@ -66,6 +66,8 @@ pub struct ProviderConfig {
     /// Names a header that carries the ucid in the INVITE; none by default, since the real platform may have none.
     pub ucid_header: Option<String>,
     pub patience: Patience,
+    /// The time that the platform leaves agents after a talk, told in whole seconds.
+    pub wrap_up: Duration,
     /// What the public API's header `apiKey` has to be.
     pub api_key: Option<String>,
     /// The login page's one password; with it, a token socket needs a cookie of the page's.
@@ -226,6 +228,7 @@ impl Default for ProviderConfig {
             new_call: NewCallOrder::default(),
             ucid_header: None,
             patience: Patience::default(),
+            wrap_up: Duration::from_secs(30),
             api_key: None,
             login_password: None,
         }

@@ -659,6 +659,14 @@ impl Call {
         self.ended.as_ref().map(|ended| &ended.termination)
     }
 
+    /// The platform's time for the wrap-up takes the place of ours, also of one that has begun.
+    pub fn set_wrap_up(&mut self, within: Duration) {
+        if let State::WrapUp { until } = &mut self.state {
+            *until = *until - self.windows.wrap_up + within;
+        }
+        self.windows.wrap_up = within;
+    }
+
     /// The causal story so far, oldest first.
     pub fn story(&self) -> &[Told] {
         &self.story

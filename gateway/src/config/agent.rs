@@ -27,6 +27,7 @@ pub struct Agent {
     /// The provider's mode to sign in with.
     pub mode: String,
     pub auto_answer: AutoAnswer,
+    pub auto_answer_headers: AutoAnswerHeaders,
     /// `ozonetel` or a trunk's name; the only way there is when absent.
     pub dial_via: Option<String>,
     pub on_lost: OnLost,
@@ -40,6 +41,14 @@ pub enum AutoAnswer {
     Inbound,
     /// Only what a dial of the agent's own caused.
     Outbound,
+}
+
+/// What becomes of an INVITE on the agent's line whose headers ask for an answer without ringing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoAnswerHeaders {
+    /// It rings, unless `auto_answer` says otherwise: whoever may write them could listen in.
+    Ignore,
+    Obey,
 }
 
 /// What happens to a call whose agent doesn't come back.
@@ -64,6 +73,7 @@ impl Agent {
         "login_password_file",
         "mode",
         "auto_answer",
+        "auto_answer_headers",
         "dial_via",
         "on_lost",
     ];
@@ -101,6 +111,7 @@ impl Agent {
             campaign,
             mode,
             auto_answer: table.or("auto_answer", AutoAnswer::Outbound)?,
+            auto_answer_headers: table.or("auto_answer_headers", AutoAnswerHeaders::Ignore)?,
             dial_via: table.optional("dial_via")?,
             on_lost: table.or("on_lost", OnLost::HoldPromptThenHangup)?,
             id,
@@ -117,6 +128,18 @@ impl Scalar for AutoAnswer {
             "all" => Some(Self::All),
             "inbound" => Some(Self::Inbound),
             "outbound" => Some(Self::Outbound),
+            _ => None,
+        }
+    }
+}
+
+impl Scalar for AutoAnswerHeaders {
+    const SHAPE: &'static str = "one of \"ignore\", \"obey\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "ignore" => Some(Self::Ignore),
+            "obey" => Some(Self::Obey),
             _ => None,
         }
     }

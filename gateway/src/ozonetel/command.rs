@@ -172,7 +172,7 @@ impl Command<'_> {
         let mut message = Map::new();
         let common = match self {
             // Anything that a router could know would route it.
-            Self::Probe => &TYPE[..],
+            Self::Probe => TYPE,
             // These are no messages of the socket's.
             Self::ApiDial { .. } | Self::LoginForm => &[],
             Self::Login(_)

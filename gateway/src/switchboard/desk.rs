@@ -314,6 +314,7 @@ impl Task {
             )));
         }
         self.check_reason(agent, reason.as_deref())?;
+        self.agents[agent].supervisors_reason = None;
         self.agents[agent].status = wire::StatusView {
             name,
             since: now.epoch_ms,

@@ -137,6 +137,8 @@ pub(super) struct Placed {
     pub silent_since: Option<Instant>,
     /// The sides to whom no first audio has come.
     pub unheard: Vec<Side>,
+    /// When a call on the agent's line is answered by itself, as its headers ask.
+    pub answers_at: Option<Instant>,
     /// The agent's audio path is gone; the call ends with it unless it comes back in time.
     pub without_agent: Option<Doom>,
     /// The customer's, likewise.
@@ -217,7 +219,11 @@ impl Placed {
             Desks::One | Desks::None => None,
         };
         let call = self.call.poll_timeout().into_iter();
-        call.chain(turn).chain(dooms.map(|doom| doom.at)).min()
+        let answer = self.answers_at.filter(|_| self.call.rings_at_desk());
+        call.chain(turn)
+            .chain(answer)
+            .chain(dooms.map(|doom| doom.at))
+            .min()
     }
 
     /// The end of a call whose audio path did not come back.
@@ -432,6 +438,7 @@ impl Task {
         placed.call.handle_timeout(now, &mut actions);
         let doom = placed.take_doom(now.instant);
         self.carry_out(now, age, actions);
+        self.answer_by_itself(now, age);
         self.turn(now, age);
         if let Some(end) = doom {
             self.feed(now, age, end);
@@ -511,6 +518,7 @@ impl Task {
             customer: Heard::Audio,
             silent_since: None,
             unheard: vec![Side::Agent, Side::Customer],
+            answers_at: None,
             without_agent: None,
             without_customer: None,
             shown: None,

@@ -491,7 +491,7 @@ impl Call {
         }
         if self.talked {
             self.set_agent(Status::Acw);
-            self.push(&push::agent_release(ucid));
+            self.push(&push::agent_release(ucid, self.platform.config.wrap_up));
         } else {
             self.set_agent(Status::Ready);
             let silent = Behaviour::Fault {

@@ -126,7 +126,13 @@ fn place(platform: &Arc<Platform>, body: &Value) -> Result<String, String> {
         agent: agent.to_owned(),
         number: number.to_owned(),
     });
-    let new_call = push::new_call(&order.ucid, number, &platform.config.did, (id, Some(name)));
+    let new_call = push::new_call(
+        &order.ucid,
+        number,
+        &platform.config.did,
+        (id, Some(name)),
+        platform.config.wrap_up,
+    );
     // Lost where the agent's socket is away.
     platform.push(agent, &new_call);
     let placed = order.ucid.clone();

@@ -382,6 +382,7 @@ impl Session {
             &order.number,
             &self.platform.config.did,
             (campaign, name),
+            self.platform.config.wrap_up,
         )
     }
 

@@ -934,3 +934,47 @@ fn an_agent_who_comes_back_in_the_midst_of_the_last_words_talks_on() {
     assert_eq!(f.feed(Input::Played), []);
     assert!(f.call.is_up());
 }
+
+#[test]
+fn the_platforms_time_for_the_wrap_up_counts_also_when_it_is_told_late() {
+    for (early, late) in [(Some(5), None), (None, Some(5)), (Some(9), Some(5))] {
+        let mut f = Fixture::connected();
+        let set = |f: &mut Fixture, seconds: Option<u64>| {
+            if let Some(seconds) = seconds {
+                f.call.set_wrap_up(Duration::from_secs(seconds));
+            }
+        };
+        set(&mut f, early);
+        f.feed(Input::HangUp);
+        let ended = f.now.instant;
+        set(&mut f, late);
+        assert_eq!(f.call.poll_timeout(), Some(ended + Duration::from_secs(5)));
+    }
+}
+
+#[test]
+fn who_is_handed_over_keeps_dialog_and_audio_and_the_agent_wraps_up() {
+    let mut f = Fixture::connected();
+    f.feed(Input::Hold(true));
+    assert_eq!(f.feed(Input::HandedOver(WrapUp::Granted)), []);
+    assert_eq!(f.state(), CallState::WrapUp);
+    assert_eq!(f.why(), Reason::Transferred);
+    // What becomes of the customer is no input of this call any more.
+    assert_eq!(f.feed(Input::DialogEnded(DialogEnd::Bye)), []);
+    assert_eq!(f.wait(), [Action::ReleaseAgent]);
+
+    let mut f = Fixture::connected();
+    assert_eq!(
+        f.feed(Input::HandedOver(WrapUp::Skipped)),
+        [Action::ReleaseAgent]
+    );
+    assert_eq!(f.state(), CallState::Closed);
+
+    let (mut f, _) = Fixture::incoming();
+    assert_eq!(f.feed(Input::HandedOver(WrapUp::Granted)), []);
+    assert_eq!(
+        f.state(),
+        CallState::RingingIn,
+        "only a talk can be handed over"
+    );
+}
