@@ -29,6 +29,8 @@ pub struct Agent {
     pub token: Option<Token>,
     pub session: Option<Session>,
     pub media: MediaLeg,
+    /// A supervisor's own words for the present status, which the desk shows with a name behind them.
+    pub supervisors_reason: Option<String>,
     /// The platform's name for the incoming call that it announced and whose INVITE is awaited.
     pub announced: Option<String>,
     /// All legs of an agent's calls are in one worker, so that any of them can be bridged.
@@ -162,6 +164,7 @@ impl Agent {
             token: None,
             session: None,
             media: MediaLeg::default(),
+            supervisors_reason: None,
             announced: None,
             worker: None,
         }

@@ -420,6 +420,8 @@ fn agents(
                 agent_id: agent.config.agent_id.clone(),
                 agent_unique_id: agent.config.agent_unique_id,
                 campaign: agent.config.campaign.clone(),
+                campaign_name: agent.config.campaign_name.clone(),
+                login_password: agent.config.login_password.clone(),
                 extension,
                 mode: agent.config.mode.clone(),
             };

@@ -25,12 +25,14 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use self::agent::{Agent, AutoAnswer, OnLost};
+pub use self::agent::{Agent, AutoAnswer, AutoAnswerHeaders, OnLost};
 pub use self::error::ConfigError;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
 pub use self::media::{Codec, Media, Pinning};
-pub use self::ozonetel::{Commands, HoldBy, Ozonetel, Profile, Template, TransferBy};
+pub use self::ozonetel::{
+    Commands, DialVia, HoldBy, Ozonetel, Profile, PublicApi, Template, TransferBy,
+};
 pub use self::prompts::{Prompts, Saying};
 pub use self::recording::{Format, Mode, Recipient, Recording};
 pub use self::route::{Pattern, Route};

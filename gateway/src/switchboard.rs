@@ -21,6 +21,7 @@ mod ringing;
 mod sample;
 mod standing;
 mod task;
+mod transfer;
 mod trunks;
 
 use tokio::sync::{mpsc, oneshot};
@@ -161,6 +162,8 @@ pub enum Action {
         to: String,
         mode: TransferMode,
     },
+    /// Finishes a transfer that asked first.
+    Complete,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]

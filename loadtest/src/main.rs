@@ -28,7 +28,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the simulated provider; prints one JSON line with its URLs, then one a milestone.
-    Provider(ProviderArguments),
+    Provider(Box<ProviderArguments>),
     /// Signs in headless agents, each with a warm media leg; prints one JSON line once all are there, and fails when one is lost.
     Agents(AgentsArguments),
     /// Loads a media relay that speaks rtpengine's ng protocol with RTP-to-SRTP calls; prints a report as one JSON line.
@@ -115,6 +115,15 @@ struct ProviderArguments {
     /// Put the ucid into this header of the INVITE.
     #[arg(long)]
     ucid_header: Option<String>,
+    /// Seconds that the platform leaves agents after a talk.
+    #[arg(long, default_value_t = 30)]
+    wrap_up: u64,
+    /// What the public API's header `apiKey` has to be.
+    #[arg(long)]
+    api_key: Option<String>,
+    /// The password of the login page, whose cookie a token socket needs then.
+    #[arg(long)]
+    login_password: Option<String>,
     /// Write the registrar's trust anchor there.
     #[arg(long)]
     ca_out: Option<PathBuf>,
@@ -136,7 +145,7 @@ fn main() -> Result<()> {
         .build()?;
     match command {
         Command::Provider(arguments) => {
-            let ended = runtime.block_on(run_provider(arguments));
+            let ended = runtime.block_on(run_provider(*arguments));
             // A read of standard input can't be cancelled and must not hold the program up.
             runtime.shutdown_background();
             ended
@@ -245,6 +254,9 @@ impl From<ProviderArguments> for ProviderConfig {
             ids: arguments.ids,
             new_call: arguments.new_call,
             ucid_header: arguments.ucid_header,
+            wrap_up: Duration::from_secs(arguments.wrap_up),
+            api_key: arguments.api_key,
+            login_password: arguments.login_password,
             ..Self::default()
         }
     }

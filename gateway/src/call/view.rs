@@ -26,7 +26,7 @@ impl Call {
             ended: self
                 .termination()
                 .map(super::termination::Termination::view),
-            linked: None,
+            linked: self.linked.clone(),
         }
     }
 

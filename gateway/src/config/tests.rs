@@ -154,6 +154,22 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 4: ozonetel.commands.tbManualDial.mode: {mod} isn't a placeholder; known are",
         ),
         (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\ndial = \"api\"",
+            "line 3: ozonetel.dial: needs websocket",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\nwebsocket = \"wss://sip.example.com\"\ncustomer = \"acme\"\ndial = \"socket-then-api\"",
+            "line 1: ozonetel.api_url: must be an http:// or https:// URL",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\napi_url = \"https://api.example.com/\"",
+            "line 3: ozonetel.api_url: is only used with",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\nwebsocket = \"wss://sip.example.com\"\ncustomer = \"acme\"\nlogin_url = \"https://cloud.example.com/\"",
+            "line 5: ozonetel.login_url: needs a table [ozonetel.commands.login]",
+        ),
+        (
             "[ozonetel]\nregistrar = \"wss://sip.example.com\"\ncookies = \"a\\nb\"",
             "line 3: ozonetel.cookies: holds characters",
         ),

@@ -246,7 +246,9 @@ impl Task {
             Operation::Transfer { call, to, mode } => {
                 acted(self.act_for(now, agent, &call, Action::Transfer { to, mode }))
             }
-            Operation::Complete { .. } => Some(Err(not_built(CONSULTING))),
+            Operation::Complete { call } => {
+                acted(self.act_for(now, agent, &call, Action::Complete))
+            }
             Operation::Record { call, on } => {
                 acted(self.act_for(now, agent, &call, Action::Record { on }))
             }
@@ -314,6 +316,7 @@ impl Task {
             )));
         }
         self.check_reason(agent, reason.as_deref())?;
+        self.agents[agent].supervisors_reason = None;
         self.agents[agent].status = wire::StatusView {
             name,
             since: now.epoch_ms,
@@ -440,6 +443,7 @@ impl Task {
             Action::Record { on } => return self.ask_to_record(now, age, on),
             Action::Dispose(disposition) => return self.dispose(now, age, disposition),
             Action::Transfer { to, mode } => return self.transfer(now, age, &to, mode),
+            Action::Complete => return self.complete(now, age),
         };
         self.feed(now, age, input);
         self.view(age)
@@ -530,9 +534,6 @@ fn words(state: crate::agent::wire::CallState) -> &'static str {
 pub(super) fn not_built(what: &str) -> Problem {
     Problem::not_available(format!("{what} is not available in this version."))
 }
-
-/// A transfer that asks first.
-pub(super) const CONSULTING: &str = "A transfer that asks first";
 
 /// The statuses that an agent may choose.
 const STATUSES: &[&str] = &[AVAILABLE, "break", "offline"];

@@ -10,16 +10,17 @@ use media::sdp::negotiate::{examine_offer, protection};
 use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
-use super::task::{Desks, Entry, Route, Task, WhenAsked};
+use super::task::{Age, Desks, Entry, Route, Task, WhenAsked};
 use crate::agent::microphone::Microphone;
 use crate::agent::wire::{Order, Peer};
 use crate::agent::{AVAILABLE, readiness};
 use crate::call::CallId;
+use crate::call::auto_answer;
 use crate::call::expectation::{Evidence, Expectation, Fate};
 use crate::call::ringing::Ringing;
 use crate::call::state::{Answered, Call, Input, Made, Manner, OZONETEL, Spoken, Windows};
 use crate::clock::Moment;
-use crate::config::{self, AutoAnswer, Srtp};
+use crate::config::{self, AutoAnswer, AutoAnswerHeaders, Srtp};
 
 /// Why an INVITE is refused before it becomes a call.
 #[derive(Debug, Clone, Copy)]
@@ -73,9 +74,16 @@ impl Task {
             Err(Obstacle::Busy) => return self.refuse(now, dialog, BUSY),
             Err(Obstacle::Away) => return self.refuse(now, dialog, AWAY),
         }
-        let auto = match self.agents[agent].config.auto_answer {
-            AutoAnswer::All | AutoAnswer::Inbound => true,
-            AutoAnswer::None | AutoAnswer::Outbound => false,
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let config = &self.agents[agent].config;
+        let answers_after = match (config.auto_answer, config.auto_answer_headers) {
+            (AutoAnswer::All | AutoAnswer::Inbound, _) => Some(Duration::ZERO),
+            (AutoAnswer::None | AutoAnswer::Outbound, AutoAnswerHeaders::Obey) => {
+                auto_answer::wanted(pairs)
+            }
+            (AutoAnswer::None | AutoAnswer::Outbound, AutoAnswerHeaders::Ignore) => None,
         };
         let entry = Entry {
             agent,
@@ -88,7 +96,22 @@ impl Task {
         let windows = self.windows(RING);
         self.ring(now, entry, Manner::PLAIN, windows, invite);
         let rings = self.dialogs.get(&dialog).copied();
-        if let Some(age) = rings.filter(|age| auto && !self.talks_elsewhere(agent, *age)) {
+        if let (Some(age), Some(delay)) = (rings, answers_after) {
+            if let Some(placed) = self.calls.get_mut(&age) {
+                placed.answers_at = Some(now.instant + delay);
+            }
+            self.answer_by_itself(now, age);
+        }
+    }
+
+    /// Answers what rings on an agent's line if its time has come and the agent isn't in another talk.
+    pub(super) fn answer_by_itself(&mut self, now: Moment, age: Age) {
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
+        };
+        let agent = placed.agent;
+        let due = placed.answers_at.take_if(|at| *at <= now.instant);
+        if due.is_some() && !self.talks_elsewhere(agent, age) {
             let how = Answered::ByPolicy;
             self.feed(now, age, Input::Answer { how });
         }

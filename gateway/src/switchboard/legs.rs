@@ -6,6 +6,7 @@ use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
 use super::task::{Age, Doom, Owner, Purpose, Route, Task};
+use super::transfer::Link;
 use crate::agent::microphone::Microphone;
 use crate::agent::wire::{self, Frame, MediaState};
 use crate::agent::{ConnectionId, Warm};
@@ -279,6 +280,15 @@ impl Task {
     }
 
     fn customer_lost(&mut self, now: Moment, age: Age, cause: &LegLost) {
+        let through = matches!(
+            self.calls.get(&age).map(|placed| placed.link),
+            Some(Link::Through { .. })
+        );
+        if through && !matches!(cause, LegLost::Silent { .. }) {
+            // Nobody of ours is in it who could say more.
+            let why = format!("The audio path is interrupted: {cause}.");
+            return self.end_through(now, age, &why);
+        }
         match cause {
             // A held call and a muted phone are silent, too.
             LegLost::Silent { .. } => {

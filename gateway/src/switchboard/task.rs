@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::agenda::Agenda;
 use super::ledger::Mark;
 use super::recording::Recorded;
+use super::transfer::Link;
 use super::{ConnectionId, Input, TrunkWay};
 use crate::agent::Agent;
 use crate::agent::session::Due;
@@ -143,6 +144,8 @@ pub(super) struct Placed {
     pub doctor: Doctor,
     /// The sides to whom no first audio has come.
     pub unheard: Vec<Side>,
+    /// When a call on the agent's line is answered by itself, as its headers ask.
+    pub answers_at: Option<Instant>,
     /// The agent's audio path is gone; the call ends with it unless it comes back in time.
     pub without_agent: Option<Doom>,
     /// The customer's, likewise.
@@ -164,6 +167,7 @@ pub(super) struct Placed {
     /// What the store has of it.
     pub marked: Option<Mark>,
     pub recorded: Recorded,
+    pub link: Link,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -224,7 +228,11 @@ impl Placed {
         };
         let call = self.call.poll_timeout().into_iter();
         let call = call.chain(self.doctor.poll_timeout());
-        call.chain(turn).chain(dooms.map(|doom| doom.at)).min()
+        let answer = self.answers_at.filter(|_| self.call.rings_at_desk());
+        call.chain(turn)
+            .chain(answer)
+            .chain(dooms.map(|doom| doom.at))
+            .min()
     }
 
     /// The end of a call whose audio path did not come back.
@@ -442,6 +450,7 @@ impl Task {
         placed.call.handle_timeout(now, &mut actions);
         let doom = placed.take_doom(now.instant);
         self.carry_out(now, age, actions);
+        self.answer_by_itself(now, age);
         self.turn(now, age);
         self.treat(now, age);
         if let Some(end) = doom {
@@ -471,6 +480,8 @@ impl Task {
                 self.send(transmit);
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
+            } else if self.watch_transfers(now) {
+                // The calls have got further inputs.
             } else {
                 self.publish(now);
                 if !std::mem::take(&mut self.freed) {
@@ -521,6 +532,7 @@ impl Task {
             silent_since: None,
             doctor: Doctor::default(),
             unheard: vec![Side::Agent, Side::Customer],
+            answers_at: None,
             without_agent: None,
             without_customer: None,
             shown: None,
@@ -533,6 +545,7 @@ impl Task {
             disposition: None,
             marked: None,
             recorded: Recorded::default(),
+            link: Link::None,
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
@@ -651,7 +664,7 @@ impl Task {
             let oldest_closed = self
                 .calls
                 .iter()
-                .find(|(_, placed)| placed.call.is_closed())
+                .find(|(_, placed)| placed.call.is_closed() && placed.link == Link::None)
                 .map(|(age, _)| *age);
             let Some(age) = oldest_closed else {
                 return;
@@ -686,6 +699,9 @@ impl Task {
         self.stopping = true;
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
+        }
+        for age in self.talks_through() {
+            self.end_through(now, age, "The gateway is stopping.");
         }
         self.settle(now);
         self.unregister_trunks(now);
