@@ -229,13 +229,11 @@ pub enum Event {
     Call {
         call: CallView,
     },
-    /// How a talk sounds, every 5 s; a direction in which nothing came has no score.
+    /// How a talk sounds, every 5 s while both sides send.
     Quality {
         call: CallId,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        to_customer: Option<Quality>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        to_agent: Option<Quality>,
+        to_customer: Quality,
+        to_agent: Quality,
     },
     Notice {
         kind: NoticeKind,
@@ -350,7 +348,7 @@ pub enum LineState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "WireMediaState"))]
 #[serde(rename_all = "lowercase")]
 pub enum MediaState {
     Up,
@@ -359,7 +357,7 @@ pub enum MediaState {
 
 /// A call, as everybody sees it. Times are epoch milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "WireCallView"))]
 pub struct CallView {
     pub id: CallId,
     /// The agent whose call it is.

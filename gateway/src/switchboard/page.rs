@@ -1,6 +1,7 @@
 //! What follows from what an agent's page says, or ceases to say.
 
 use super::task::{Age, Task};
+use crate::agent::microphone::Microphone;
 use crate::agent::page::PageReport;
 use crate::agent::readiness;
 use crate::agent::session::Session;
@@ -74,6 +75,22 @@ impl Task {
             session.detach(now, grace);
         }
         self.show_agent(now, agent);
+    }
+
+    /// The grace is over. Whose socket alone is gone isn't lost as long as the customer hears them.
+    pub(super) fn give_up(&mut self, now: Moment, agent: usize) {
+        let grace = self.config.limits.grace;
+        let media = &self.agents[agent].media;
+        let audible = media.warm().is_some() && media.microphone() == Microphone::Works;
+        let talks = self.live_calls(agent).any(|(_, placed)| placed.is_agents());
+        match self.agents[agent]
+            .session
+            .as_mut()
+            .filter(|_| audible && talks)
+        {
+            Some(session) => session.detach(now, grace),
+            None => self.lose_agent(now, agent),
+        }
     }
 
     /// What a page is to draw: what is open, and, if it had seen calls, those that may have closed meanwhile.

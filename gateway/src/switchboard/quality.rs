@@ -104,12 +104,18 @@ impl Task {
             .and_then(Session::report)
             .and_then(|report| report.loss_pct);
         let told = told.filter(|loss| (0.0..=100.0).contains(loss));
-        let quality = Event::Quality {
-            call,
-            to_customer: direction(of_agent, customer, None),
-            to_agent: direction(customer, of_agent, told),
-        };
-        self.tell_agent(now, agent, quality);
+        // A direction in which nothing came has no score; a notice tells of that.
+        if let (Some(to_customer), Some(to_agent)) = (
+            direction(of_agent, customer, None),
+            direction(customer, of_agent, told),
+        ) {
+            let quality = Event::Quality {
+                call,
+                to_customer,
+                to_agent,
+            };
+            self.tell_agent(now, agent, quality);
+        }
     }
 }
 

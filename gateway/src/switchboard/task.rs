@@ -448,7 +448,7 @@ impl Task {
         let grace = self.config.limits.grace;
         let session = self.agents[agent].session.as_mut();
         match session.map(|session| session.handle_timeout(now, grace)) {
-            Some(Due::Lost) => self.lose_agent(now, agent),
+            Some(Due::Lost) => self.give_up(now, agent),
             Some(Due::Asleep) => self.show_agent(now, agent),
             Some(Due::Expired) => self.expire(now, agent),
             Some(Due::Nothing) | None => {}

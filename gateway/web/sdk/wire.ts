@@ -8,7 +8,7 @@ export const SUBPROTOCOL = 'warmline.agent.v1';
 /**
  * What a browser asks for; the frame around it carries `id`.
  */
-export type Operation = { "op": "hello", token: string, sdk: string, session?: string, seq?: number, } | { "op": "auth", token: string, } | { "op": "media", sdp: string, restart: boolean, } | { "op": "status", name: string, reason?: string, } | { "op": "dial" } & Dial | { "op": "answer", call: CallId, } | { "op": "reject", call: CallId, reason?: string, } | { "op": "hangup", call: CallId, reason?: string, } | { "op": "hold", call: CallId, on: boolean, } | { "op": "mute", call: CallId, on: boolean, } | { "op": "digits", call: CallId, tones: string, } | { "op": "transfer", call: CallId, to: string, mode: TransferMode, } | { "op": "complete", call: CallId, } | { "op": "record", call: CallId, on: boolean, } | { "op": "dispose", call: CallId, code: string, notes?: string, callback_at?: number, } | { "op": "stats", call?: CallId, quality: PageReport, } | { "op": "ping" };
+export type Operation = { "op": "hello", token: string, sdk: string, session?: string, seq?: number, } | { "op": "auth", token: string, } | { "op": "media", sdp: string, restart?: boolean, } | { "op": "status", name: string, reason?: string, } | { "op": "dial" } & Dial | { "op": "answer", call: CallId, } | { "op": "reject", call: CallId, reason?: string, } | { "op": "hangup", call: CallId, reason?: string, } | { "op": "hold", call: CallId, on: boolean, } | { "op": "mute", call: CallId, on: boolean, } | { "op": "digits", call: CallId, tones: string, } | { "op": "transfer", call: CallId, to: string, mode: TransferMode, } | { "op": "complete", call: CallId, } | { "op": "record", call: CallId, on: boolean, } | { "op": "dispose", call: CallId, code: string, notes?: string, callback_at?: number, } | { "op": "stats", call?: CallId, quality: PageReport, } | { "op": "ping" };
 
 /**
  * A call that an agent, or a back end in the agent's name, asks for.
@@ -21,7 +21,7 @@ call: CallId, to: string, from?: string,
 /**
  * `ozonetel` or a trunk's name; the agent's default when absent.
  */
-via?: string, context?: unknown, order: Order, 
+via?: string, context?: unknown, order?: Order, 
 /**
  * How long the agent may be rung after the customer has answered; `customer-first` only.
  */
@@ -74,16 +74,16 @@ export type AudioPath = "up" | "broken";
 /**
  * What the gateway sends.
  */
-export type Frame = { re: number, ok: unknown, } | { re: number, err: Problem, } | { 
+export type Frame = { re: number, ok: unknown, } | { re: number, err: WireProblem, } | { 
 /**
  * Rises by one with each event of a session.
  */
-seq: number, } & ({ "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<CallView>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: CallView, } | { "ev": "quality", call: CallId, to_customer?: Quality, to_agent?: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, });
+seq: number, } & ({ "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<WireCallView>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: WireCallView, } | { "ev": "quality", call: CallId, to_customer: Quality, to_agent: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, });
 
 /**
  * One refusal. `kind` is the last part of its `type`, a bounded word.
  */
-export type Problem = { type: string, title: string, status: number, 
+export type WireProblem = { type: string, title: string, status: number, 
 /**
  * One true sentence about this case.
  */
@@ -92,7 +92,7 @@ detail: string, retryable: boolean, request_id?: string, sip?: SipStatus, };
 /**
  * Something that happened, as a whole snapshot.
  */
-export type Event = { "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<CallView>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: CallView, } | { "ev": "quality", call: CallId, to_customer?: Quality, to_agent?: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, };
+export type Event = { "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<WireCallView>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: WireCallView, } | { "ev": "quality", call: CallId, to_customer: Quality, to_agent: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, };
 
 /**
  * WebRTC's `RTCIceServer`.
@@ -124,7 +124,7 @@ export type ByeCode = "replaced" | "expired" | "forbidden" | "shutdown" | "taken
 /**
  * An agent, as the desk and the API show it.
  */
-export type AgentView = { id: string, name: string, status: StatusView, line: LineState, media: MediaState, ready: boolean, 
+export type AgentView = { id: string, name: string, status: StatusView, line: LineState, media: WireMediaState, ready: boolean, 
 /**
  * One sentence; present exactly when `ready` is false.
  */
@@ -138,7 +138,7 @@ since: number, reason?: string, };
 
 export type LineState = "up" | "down" | "none";
 
-export type MediaState = "up" | "down";
+export type WireMediaState = "up" | "down";
 
 /**
  * A call's name, made by whoever asks for the call: `c_` and a UUIDv7.
@@ -148,7 +148,7 @@ export type CallId = string;
 /**
  * A call, as everybody sees it. Times are epoch milliseconds.
  */
-export type CallView = { id: CallId, 
+export type WireCallView = { id: CallId, 
 /**
  * The agent whose call it is.
  */

@@ -6,13 +6,15 @@ import { until } from '../stage.mjs';
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
 const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target');
 const RTP_PORTS = 40;
+// A stage that closes doesn't wait for calls that a test left open.
+const AT_ONCE = { WARMLINE__LIMITS__DRAIN_TIMEOUT: '0s' };
 
 /** The binary of one of the workspace's programs, built before the tests run. */
 export const binary = (name) => path.join(TARGET, 'debug', name);
 
 export class Gateway {
   /** Starts with `sections`, TOML that follows the parts which every test needs. */
-  static async start(stage, sections, { rtpPorts = RTP_PORTS, log } = {}) {
+  static async start(stage, sections, { rtpPorts = RTP_PORTS, log, environment } = {}) {
     const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1));
     const rtp = await stage.ports.take(rtpPorts);
     gateway.configuration = await stage.write('warmline.toml', `
@@ -25,12 +27,12 @@ hs256_secret = "a secret of the stage, thirty-two bytes or more"
 
 [media]
 public_ip = "127.0.0.1"
-webrtc_port = ${await stage.ports.take(1)}
+webrtc_port = ${(gateway.webrtcPort = await stage.ports.take(1))}
 rtp_ports = "${rtp}-${rtp + rtpPorts - 1}"
 workers = 1
 
 ${sections}`);
-    gateway.log = log;
+    Object.assign(gateway, { log, environment });
     await gateway.again();
     return gateway;
   }
@@ -38,7 +40,7 @@ ${sections}`);
   /** Starts it, a second time too: with the configuration and the records that are there. */
   async again() {
     this.process = this.stage.process('warmline', binary('warmline'), ['serve', '--config', this.configuration], {
-      env: { ...process.env, RUST_LOG: this.log ?? process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
+      env: { ...AT_ONCE, ...process.env, ...this.environment, RUST_LOG: this.log ?? process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
     });
     await until('the gateway serves', () => this.#serves());
   }
