@@ -112,6 +112,11 @@ ${sections}`);
     });
   }
 
+  /** Waits until there are so many media legs, agents' and customers' together, and no more. */
+  settledLegs(count, { within = 10_000 } = {}) {
+    return until(`${count} legs are left`, async () => (await this.metrics()).get('warmline_legs') === count, { within });
+  }
+
   /** The live calls that the gateway counts for its operator, over all directions. */
   async activeCalls() {
     const metrics = await (await fetch(`${this.operations}/metrics`)).text();
