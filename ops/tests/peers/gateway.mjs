@@ -14,13 +14,14 @@ export const binary = (name) => path.join(TARGET, 'debug', name);
 
 export class Gateway {
   /** Starts with `sections`, TOML that follows the parts which every test needs. */
-  static async start(stage, sections, { rtpPorts = RTP_PORTS, log, environment } = {}) {
+  static async start(stage, sections, { rtpPorts = RTP_PORTS, log, environment, origins = [] } = {}) {
     const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1));
     const rtp = await stage.ports.take(rtpPorts);
     gateway.configuration = await stage.write('warmline.toml', `
 [http]
 listen = "127.0.0.1:${gateway.port}"
 operations = "127.0.0.1:${gateway.operationsPort}"
+allowed_origins = ${JSON.stringify(origins)}
 
 [auth]
 hs256_secret = "a secret of the stage, thirty-two bytes or more"
