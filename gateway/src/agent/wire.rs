@@ -1,6 +1,7 @@
 //! `warmline.agent.v1`: the frames between an agent's browser and the gateway.
 //!
-//! One source for both sides: the SDK's types follow these.
+//! One source for both sides: the SDK's types are written from these by the tests. What the SDK has a name of its own for
+//! is renamed on the way.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

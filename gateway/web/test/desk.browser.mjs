@@ -258,8 +258,8 @@ test('a socket that has gone silent without closing is given up and made anew', 
   gateway.heartbeatMs = 1_000;
   await signIn();
   const asked = gateway.requests.length;
-  gateway.silent.add('ping');
-  const hello = await gateway.asked('hello', { after: asked });
+  gateway.silent.add('stats');
+  const hello = await gateway.asked('hello', { after: asked, within: 10_000 });
   assert.equal(hello.session, 'session-1');
   assert.equal(farEnd.legs, 1);
 });
