@@ -388,10 +388,25 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
+test('a microphone that is allowed later is taken without a click', async () => {
+  const strict = await launch(WITHOUT_PERMISSION);
+  try {
+    page = await newPage(await strict.newContext());
+    await page.goto(`${gateway.url}/desk#token=agent-token`);
+    await light().getByText('may not use the microphone').waitFor();
+    await page.context().grantPermissions(['microphone']);
+    await gateway.asked('media');
+  } finally {
+    await strict.close();
+  }
+});
+
 test('without a microphone the light says why, and Try again tries again', async () => {
   const strict = await launch(WITHOUT_PERMISSION);
   try {
     page = await newPage(await strict.newContext());
+    // As browsers do that tell nothing of this permission.
+    await page.addInitScript(() => (navigator.permissions.query = () => Promise.reject(new TypeError())));
     await page.goto(`${gateway.url}/desk#token=agent-token`);
     await light().getByText('may not use the microphone').waitFor();
     assert.ok(await page.getByTestId('call').isDisabled());
