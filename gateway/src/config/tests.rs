@@ -70,6 +70,10 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 1: http: must be a table, written as [http]",
         ),
         (
+            "[[agent]]\nid = \"a\"\ncalls = 0",
+            "line 3: agent[1].calls: must be at least 1",
+        ),
+        (
             "[agent]\nid = \"a\"",
             "line 1: agent: must be written as [[agent]]",
         ),

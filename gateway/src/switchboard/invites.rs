@@ -11,9 +11,8 @@ use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
 use super::task::{Age, Desks, Entry, Route, Task, WhenAsked};
-use crate::agent::microphone::Microphone;
+use crate::agent::readiness;
 use crate::agent::wire::{Order, Peer};
-use crate::agent::{AVAILABLE, readiness};
 use crate::call::CallId;
 use crate::call::auto_answer;
 use crate::call::expectation::{Evidence, Expectation, Fate};
@@ -31,10 +30,11 @@ pub(super) struct Refusal {
 }
 
 /// Why no call may ring at an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Obstacle {
     Busy,
-    Away,
+    /// In a sentence.
+    Away(String),
 }
 
 /// Whom a route's call may ask.
@@ -43,6 +43,8 @@ struct Askable {
     /// In the route's order; some may have no room yet.
     agents: Vec<usize>,
     free: BTreeSet<usize>,
+    /// Who can't be asked, and why not.
+    away: Vec<(usize, String)>,
     refusal: Option<Refusal>,
 }
 
@@ -72,7 +74,10 @@ impl Task {
         match self.admit(agent) {
             Ok(()) => {}
             Err(Obstacle::Busy) => return self.refuse(now, dialog, BUSY),
-            Err(Obstacle::Away) => return self.refuse(now, dialog, AWAY),
+            Err(Obstacle::Away(because)) => {
+                self.missed(now, agent, &invite.from().user, &because);
+                return self.refuse(now, dialog, AWAY);
+            }
         }
         let pairs = headers
             .iter()
@@ -111,7 +116,7 @@ impl Task {
         };
         let agent = placed.agent;
         let due = placed.answers_at.take_if(|at| *at <= now.instant);
-        if due.is_some() && !self.talks_elsewhere(agent, age) {
+        if due.is_some() && self.may_answer_for(now, agent, Some(age)) {
             let how = Answered::ByPolicy;
             self.feed(now, age, Input::Answer { how });
         }
@@ -184,13 +189,19 @@ impl Task {
                     placed.recorded.asked = route.record;
                 }
             }
-            Some(refusal) => self.turn_away(now, entry, manner, windows, invite, refusal),
+            Some(refusal) => {
+                for (agent, because) in &asked.away {
+                    self.missed(now, *agent, &invite.from().user, because);
+                }
+                self.turn_away(now, entry, manner, windows, invite, refusal);
+            }
         }
     }
 
     fn askable(&self, route: &config::Route) -> Askable {
         let mut askable = Askable::default();
         let mut away = None;
+        let mut causes = Vec::new();
         for agent in route.agents.iter().filter_map(|id| self.agent_index(id)) {
             match self.admit(agent) {
                 Ok(()) => {
@@ -198,13 +209,17 @@ impl Task {
                     askable.free.insert(agent);
                 }
                 Err(Obstacle::Busy) => askable.agents.push(agent),
-                Err(Obstacle::Away) => away = Some(AWAY),
+                Err(Obstacle::Away(because)) => {
+                    away = Some(AWAY);
+                    causes.push((agent, because));
+                }
             }
         }
         askable.refusal = match self.open.len() >= self.config.limits.calls {
             true => Some(TOO_MANY),
             false => away.filter(|_| askable.agents.is_empty()),
         };
+        askable.away = causes;
         askable
     }
 
@@ -235,13 +250,8 @@ impl Task {
 
     /// Whether another call may ring at this agent.
     pub(super) fn admit(&self, agent: usize) -> Result<(), Obstacle> {
-        let shown = &self.agents[agent];
-        // One that is only silent may be a still room: the call rings.
-        let is_mute = shown.media.microphone() == Microphone::SendsNothing;
-        if readiness::can_talk(shown).is_err() || is_mute || shown.status.name != AVAILABLE {
-            return Err(Obstacle::Away);
-        }
-        if self.open_calls(agent).count() >= self.config.limits.calls_per_agent {
+        readiness::can_ring(&self.agents[agent]).map_err(Obstacle::Away)?;
+        if self.open_calls(agent).count() >= self.calls_at_a_time(agent) {
             return Err(Obstacle::Busy);
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
+use super::quality::Heard;
 use super::task::{Age, Doom, Owner, Purpose, Route, Task};
 use super::transfer::Link;
 use crate::agent::microphone::Microphone;
@@ -52,6 +53,7 @@ impl Task {
                 None => {}
             },
             Event::Closed { leg } => {
+                self.heard.remove(&leg);
                 if let Some(Owner::Agent(agent)) = self.legs.remove(&leg) {
                     self.agents[agent].media.forget(leg);
                 }
@@ -66,6 +68,13 @@ impl Task {
                 mos_sent,
             } => {
                 tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, ?mos_received, ?mos_sent, "quality");
+                let heard = Heard {
+                    packets: (packets_received, packets_lost),
+                    jitter,
+                    rtt,
+                    mos: (mos_received, mos_sent),
+                };
+                self.handle_quality(now, leg, heard);
             }
             Event::Audio {
                 leg,

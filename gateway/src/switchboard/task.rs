@@ -12,7 +12,9 @@ use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
+use super::draining::Admission;
 use super::ledger::Mark;
+use super::quality::Report;
 use super::recording::Recorded;
 use super::transfer::Link;
 use super::{ConnectionId, Input, TrunkWay};
@@ -112,8 +114,11 @@ pub struct Task {
     pub(super) counted: Vec<WorkerCounters>,
     pub(super) losses: Losses,
     pub(super) started: Moment,
-    /// New calls are refused.
-    pub(super) stopping: bool,
+    pub(super) admission: Admission,
+    /// Who waits for the last call's end.
+    pub(super) drained: Vec<oneshot::Sender<()>>,
+    /// What each bridged leg reported last.
+    pub(super) heard: HashMap<LegId, Report>,
 }
 
 /// The order in which calls came.
@@ -357,7 +362,9 @@ impl Task {
             counted: Vec::new(),
             losses: Losses::default(),
             started: now,
-            stopping: false,
+            admission: Admission::Open,
+            drained: Vec::new(),
+            heard: HashMap::new(),
         }
     }
 
@@ -462,8 +469,11 @@ impl Task {
         self.stirred.insert(agent);
         let grace = self.config.limits.grace;
         let session = self.agents[agent].session.as_mut();
-        if session.map(|session| session.handle_timeout(now, grace)) == Some(Due::Lost) {
-            self.lose_agent(now, agent);
+        match session.map(|session| session.handle_timeout(now, grace)) {
+            Some(Due::Lost) => self.give_up(now, agent),
+            Some(Due::Asleep) => self.show_agent(now, agent),
+            Some(Due::Expired) => self.expire(now, agent),
+            Some(Due::Nothing) | None => {}
         }
     }
 
@@ -484,6 +494,7 @@ impl Task {
                 // The calls have got further inputs.
             } else {
                 self.publish(now);
+                self.tell_drained();
                 if !std::mem::take(&mut self.freed) {
                     return;
                 }
@@ -511,6 +522,8 @@ impl Task {
     ) -> Age {
         self.next_age += 1;
         let age = Age(self.next_age);
+        let mut call = call;
+        call.grant_wrap_up(self.wrap_up_of(entry.agent));
         self.metrics.call_began(call.direction);
         self.ages.insert(call.id.clone(), age);
         self.open.insert(age);
@@ -696,7 +709,7 @@ impl Task {
             .map(|(age, _)| *age)
             .collect();
         tracing::info!(calls = live.len(), "the gateway stops; what is up is ended");
-        self.stopping = true;
+        self.admission = Admission::Stopping;
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
         }
