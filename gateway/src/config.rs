@@ -3,6 +3,7 @@
 //! Defaults, then the file, then the environment (`WARMLINE__SECTION__KEY`). Read once and handed down; nothing is global.
 
 mod agent;
+mod crm;
 mod error;
 mod http;
 mod limits;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use self::agent::{Agent, AutoAnswer, OnLost};
+pub use self::crm::{Crm, NUMBER as CRM_NUMBER, Origin, Url as CrmUrl};
 pub use self::error::ConfigError;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
@@ -50,6 +52,7 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     pub agents: Vec<Agent>,
     pub routes: Vec<Route>,
+    pub crm: Crm,
     pub limits: Limits,
     pub store: Store,
 }
@@ -109,6 +112,7 @@ impl Config {
             root.section("prompts", Prompts::KEYS)
                 .and_then(Prompts::read),
         );
+        let crm = faults.keep(root.section("crm", Crm::KEYS).and_then(Crm::read));
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
         let ozonetel = faults.keep(
@@ -119,12 +123,13 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, prompts, limits, store, ozonetel) {
+        match (http, auth, media, prompts, crm, limits, store, ozonetel) {
             (
                 Some(http),
                 Some(auth),
                 Some(media),
                 Some(prompts),
+                Some(crm),
                 Some(limits),
                 Some(store),
                 Some(ozonetel),
@@ -150,6 +155,7 @@ impl Config {
                     trunks: trunks.into_iter().map(|t| t.value).collect(),
                     agents: agents.into_iter().map(|a| a.value).collect(),
                     routes: routes.into_iter().map(|r| r.value).collect(),
+                    crm,
                     limits,
                     store,
                 })
@@ -161,5 +167,6 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store",
+    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "crm", "limits",
+    "store",
 ];
