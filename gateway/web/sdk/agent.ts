@@ -18,7 +18,7 @@ import { MediaLeg, type MediaState } from './media';
 import { readiness, type Readiness } from './readiness';
 import { dialled, EMPTY, isLive, reduce, refused, type Snapshot } from './snapshot';
 import { Socket, type Connection } from './socket';
-import { Refusal, type AgentView, type Ask, type CallView, type Notice, type Requests, type WireEvent } from './wire';
+import { Refusal, type AgentView, type Ask, type CallQuality, type CallView, type Notice, type Requests, type WireEvent } from './wire';
 
 export { Audio, type AudioEvents, type Microphone } from './audio';
 export { Call, type CallEvents } from './call';
@@ -26,7 +26,7 @@ export type { MediaState } from './media';
 export type { Readiness } from './readiness';
 export type { Connection, EndedBecause } from './socket';
 export { Refusal } from './wire';
-export type { AgentView, CallState, CallView, Ended, Notice, Problem, Progress } from './wire';
+export type { AgentView, CallQuality, CallState, CallView, Ended, Notice, Problem, Progress, Quality } from './wire';
 
 export interface AgentOptions {
   /** The agent's token, or where a fresh one comes from each time that the page connects. */
@@ -47,6 +47,8 @@ export interface AgentEvents {
   media: MediaState;
   /** A call is new or has changed. */
   call: Call;
+  /** How the call sounds, every few seconds. */
+  quality: CallQuality;
   notice: Notice;
 }
 
@@ -150,6 +152,11 @@ export class Agent extends Emitter<AgentEvents> {
     await this.#ask('auth', { token });
   }
 
+  /** Says how the agent stands: `available`, `break`, `offline`, or whatever else the gateway knows. */
+  async setStatus(name: string, reason?: string): Promise<void> {
+    await this.#ask('status', { name, reason });
+  }
+
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
   dial(to: string, options: DialOptions = {}): Call {
     const now = Date.now();
@@ -232,6 +239,9 @@ export class Agent extends Emitter<AgentEvents> {
         this.emit('agent', event.agent);
         if (mediaBefore === 'up' && event.agent.media === 'down') this.#media.reportedDown();
         this.#judge();
+        return;
+      case 'quality':
+        this.emit('quality', event);
         return;
       case 'notice':
         this.emit('notice', event);

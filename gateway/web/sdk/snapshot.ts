@@ -35,6 +35,7 @@ export function reduce(before: Snapshot, event: WireEvent, now: number): Snapsho
       return { ...before, seq, agent: event.agent };
     case 'call':
       return withCall({ ...before, seq }, event.call, 'gateway');
+    case 'quality':
     case 'notice':
     case 'bye':
       return { ...before, seq };

@@ -40,6 +40,8 @@ export interface CallView {
   ucid?: string;
   ended?: Ended;
   linked?: string;
+  /** When the wrap-up ends by itself; there as long as it lasts. */
+  closes_at?: number;
 }
 
 /** The agent as the gateway sees them; `ready` is the gateway's verdict. */
@@ -82,6 +84,23 @@ export interface Notice {
   detail?: string;
 }
 
+/** How one direction of a call sounds, as measured by the gateway. */
+export interface Quality {
+  grade: string;
+  mos: number;
+  rtt_ms: number;
+  jitter_ms: number;
+  loss_pct: number;
+}
+
+export interface CallQuality {
+  ev: 'quality';
+  seq?: number;
+  call: string;
+  to_customer: Quality;
+  to_agent: Quality;
+}
+
 export type ByeCode = 'replaced' | 'expired' | 'forbidden' | 'shutdown' | 'taken-over';
 
 export interface Bye {
@@ -95,6 +114,7 @@ export type WireEvent =
   | Welcome
   | { ev: 'agent'; seq?: number; agent: AgentView }
   | { ev: 'call'; seq?: number; call: CallView }
+  | CallQuality
   | Notice
   | Bye;
 
@@ -110,7 +130,11 @@ export interface Requests {
   hold: { call: string; on: boolean };
   mute: { call: string; on: boolean };
   digits: { call: string; tones: string };
-  dispose: { call: string; code: string; notes?: string };
+  status: { name: string; reason?: string };
+  transfer: { call: string; to: string; mode: 'blind' | 'consult' };
+  complete: { call: string };
+  record: { call: string; on: boolean };
+  dispose: { call: string; code: string; notes?: string; callback_at?: number };
   ping: Record<never, never>;
 }
 

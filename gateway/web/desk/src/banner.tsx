@@ -1,20 +1,10 @@
 import type { ComponentChildren } from 'preact';
-import { agent, connection, isElsewhere, locked, media, notice, stage } from './model';
+import { agent, connection, locked, media, notice, stage } from './model';
 
 /** One strip under the header for what the agent must know now; the gravest first. */
 export function Banner() {
   const state = connection.value;
   const calls = stage.value.some(({ view }) => view.state === 'connected' || view.state === 'held');
-  if (isElsewhere.value) {
-    return (
-      <Strip kind="replaced">
-        <span>This desk was opened in another tab or on another device. Calls are there now.</span>
-        <button type="button" class="strip-button" onClick={() => void agent.value?.signIn()}>
-          Use this tab
-        </button>
-      </Strip>
-    );
-  }
   if (state.is === 'waiting' || (state.is === 'connecting' && state.attempt > 0)) {
     return (
       <Strip kind="reconnecting">

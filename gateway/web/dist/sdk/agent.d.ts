@@ -83,6 +83,8 @@ export interface CallView {
 	ucid?: string;
 	ended?: Ended;
 	linked?: string;
+	/** When the wrap-up ends by itself; there as long as it lasts. */
+	closes_at?: number;
 }
 /** The agent as the gateway sees them; `ready` is the gateway's verdict. */
 export interface AgentView {
@@ -112,6 +114,21 @@ export interface Notice {
 	kind: "token-expiring" | "draining" | "line-down" | "line-up" | "platform" | "digits" | "no-audio";
 	in_ms?: number;
 	detail?: string;
+}
+/** How one direction of a call sounds, as measured by the gateway. */
+export interface Quality {
+	grade: string;
+	mos: number;
+	rtt_ms: number;
+	jitter_ms: number;
+	loss_pct: number;
+}
+export interface CallQuality {
+	ev: "quality";
+	seq?: number;
+	call: string;
+	to_customer: Quality;
+	to_agent: Quality;
 }
 export type ByeCode = "replaced" | "expired" | "forbidden" | "shutdown" | "taken-over";
 export interface Bye {
@@ -152,8 +169,14 @@ export declare class Call extends Emitter<CallEvents> {
 	hold(held: boolean): Promise<void>;
 	/** Sends digits: `0`–`9`, `*`, `#`, `A`–`D`, and `,` for a pause. */
 	digits(tones: string): Promise<void>;
-	/** Ends wrap-up with a disposition. */
-	dispose(code: string, notes?: string): Promise<void>;
+	/** Gives the customer to a number, to `agent:<id>` or to a SIP address: at once, or after a word with whoever answers there. */
+	transfer(to: string, mode: "blind" | "consult"): Promise<void>;
+	/** After a consultation: the two others talk on without the agent. */
+	complete(): Promise<void>;
+	/** Pauses the recording, for a card's number, or goes on with it. */
+	record(on: boolean): Promise<void>;
+	/** Ends wrap-up with a disposition. `callbackAt` is in epoch milliseconds. */
+	dispose(code: string, notes?: string, callbackAt?: number): Promise<void>;
 }
 /** The warm media leg: one RTCPeerConnection for the whole session, to which the gateway bridges calls. */
 export type MediaState = {
@@ -216,6 +239,8 @@ export interface AgentEvents {
 	media: MediaState;
 	/** A call is new or has changed. */
 	call: Call;
+	/** How the call sounds, every few seconds. */
+	quality: CallQuality;
 	notice: Notice;
 }
 export interface DialOptions {
@@ -247,6 +272,8 @@ export declare class Agent extends Emitter<AgentEvents> {
 	leave(): void;
 	/** Sends a fresh token on the living session, and uses it from now on. */
 	renewToken(token: string): Promise<void>;
+	/** Says how the agent stands: `available`, `break`, `offline`, or whatever else the gateway knows. */
+	setStatus(name: string, reason?: string): Promise<void>;
 	/** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
 	dial(to: string, options?: DialOptions): Call;
 	/** Takes a call that is over off the list. */

@@ -25,7 +25,7 @@ class k extends d {
   #n = !1;
   #h = !1;
   #r;
-  #c;
+  #d;
   constructor(t = {}) {
     super(), this.#e = t, this.#i.autoplay = !0;
   }
@@ -54,23 +54,23 @@ class k extends d {
   }
   /** Plays what the customer says. */
   play(t) {
-    this.#o = t, this.#i.srcObject = t, this.emit("remote", t), this.#d();
+    this.#o = t, this.#i.srcObject = t, this.emit("remote", t), this.#c();
   }
   /** To be called in a click or a key press: lets out the sound that the browser holds back. */
   unlock() {
-    this.#c?.resume(), this.#n && this.#d();
+    this.#d?.resume(), this.#n && this.#c();
   }
   startRinging() {
-    this.#c ??= new T();
+    this.#d ??= new T();
   }
   stopRinging() {
-    this.#c?.stop(), this.#c = void 0;
+    this.#d?.stop(), this.#d = void 0;
   }
   /** Lets go of the microphone, so that the browser's recording sign goes out. */
   close() {
     this.stopRinging(), this.#s?.stop(), this.#s = void 0, this.#i.srcObject = null, this.#o = void 0, this.#a({ is: "off" });
   }
-  #d() {
+  #c() {
     this.#i.play().then(
       () => this.#u(!1),
       (t) => {
@@ -138,7 +138,7 @@ function E(n, t, e) {
   if (t.ev === "welcome") {
     const s = new Map(n.calls);
     for (const [o, { view: r, source: u }] of n.calls)
-      u === "gateway" && r.state !== "closed" && !t.calls.some((y) => y.id === o) && s.set(o, { view: w(r, O, e), source: u });
+      u === "gateway" && r.state !== "closed" && !t.calls.some((v) => v.id === o) && s.set(o, { view: p(r, O, e), source: u });
     for (const o of t.calls) s.set(o.id, { view: o, source: "gateway" });
     return { seq: t.seq ?? (t.resumed ? n.seq : 0), agent: t.agent, calls: s };
   }
@@ -149,6 +149,7 @@ function E(n, t, e) {
       return { ...n, seq: i, agent: t.agent };
     case "call":
       return l({ ...n, seq: i }, t.call, "gateway");
+    case "quality":
     case "notice":
     case "bye":
       return { ...n, seq: i };
@@ -161,15 +162,15 @@ function M(n, t) {
 }
 function A(n, t, e, i) {
   const s = n.calls.get(t);
-  return !s || s.view.state === "closed" ? n : l(n, w(s.view, e, i), s.source);
+  return !s || s.view.state === "closed" ? n : l(n, p(s.view, e, i), s.source);
 }
-function p(n) {
+function w(n) {
   return n.state !== "closed" && n.state !== "wrap-up";
 }
 function l(n, t, e) {
   return { ...n, calls: new Map(n.calls).set(t.id, { view: t, source: e }) };
 }
-function w(n, t, e) {
+function p(n, t, e) {
   return { ...n, state: "closed", progress: void 0, ended_at: n.ended_at ?? e, ended: n.ended ?? t };
 }
 const O = {
@@ -225,7 +226,7 @@ class x extends d {
   }
   /** Neither over nor waiting for its disposition. */
   get isLive() {
-    return p(this.#i);
+    return w(this.#i);
   }
   async answer() {
     await this.#e("answer", { call: this.id });
@@ -254,9 +255,21 @@ class x extends d {
   async digits(t) {
     await this.#e("digits", { call: this.id, tones: t });
   }
-  /** Ends wrap-up with a disposition. */
-  async dispose(t, e) {
-    await this.#e("dispose", { call: this.id, code: t, notes: e });
+  /** Gives the customer to a number, to `agent:<id>` or to a SIP address: at once, or after a word with whoever answers there. */
+  async transfer(t, e) {
+    await this.#e("transfer", { call: this.id, to: t, mode: e });
+  }
+  /** After a consultation: the two others talk on without the agent. */
+  async complete() {
+    await this.#e("complete", { call: this.id });
+  }
+  /** Pauses the recording, for a card's number, or goes on with it. */
+  async record(t) {
+    await this.#e("record", { call: this.id, on: t });
+  }
+  /** Ends wrap-up with a disposition. `callbackAt` is in epoch milliseconds. */
+  async dispose(t, e, i) {
+    await this.#e("dispose", { call: this.id, code: t, notes: e, callback_at: i });
   }
   /** @internal Takes the gateway's newer snapshot in. */
   take(t) {
@@ -290,11 +303,11 @@ function N(n, t) {
   return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (s) => s.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
 }
 const m = [0, 300, 1200, 2700, 4800, 7e3], R = 100;
-function v(n, t) {
+function y(n, t) {
   const e = m[Math.min(n, m.length - 1)] ?? 0;
   return e + t * (e / 4 + R);
 }
-class C {
+class _ {
   #e;
   #i = { is: "off" };
   #t;
@@ -311,7 +324,7 @@ class C {
   }
   /** Makes a new leg; the one before, if any, is closed. */
   open(t, e) {
-    this.#s = t, this.#o = e, this.#n = 0, this.#c();
+    this.#s = t, this.#o = e, this.#n = 0, this.#d();
   }
   /** Takes another microphone, without a new negotiation. */
   async replace(t) {
@@ -323,21 +336,21 @@ class C {
   }
   /** The network, or the way to the gateway, is another. A leg that still gets answers is left alone. */
   nudge() {
-    (this.#i.is === "up" || this.#i.is === "restarting") && !this.#h && this.#t?.connectionState !== "connected" && this.#d();
+    (this.#i.is === "up" || this.#i.is === "restarting") && !this.#h && this.#t?.connectionState !== "connected" && this.#c();
   }
   close() {
-    this.#w(), this.#f({ is: "off" });
+    this.#p(), this.#f({ is: "off" });
   }
-  #c() {
-    this.#w();
+  #d() {
+    this.#p();
     const t = new RTCPeerConnection({ iceServers: this.#o, bundlePolicy: "max-bundle" });
     this.#t = t, t.onconnectionstatechange = () => {
       this.#t === t && this.#m(t.connectionState);
     }, t.ontrack = ({ track: s }) => this.#e.heard(new MediaStream([s]));
     const e = this.#s ? [new MediaStream([this.#s])] : [];
-    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(I()), this.#f({ is: "connecting" }), this.#a(_), this.#g(t, "new leg");
+    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(C()), this.#f({ is: "connecting" }), this.#a(I), this.#g(t, "new leg");
   }
-  #d() {
+  #c() {
     const t = this.#t;
     t && (this.#f({ is: "restarting" }), this.#a(L), t.restartIce(), this.#g(t, "ICE restart"));
   }
@@ -350,7 +363,7 @@ class C {
       await t.setRemoteDescription({ type: "answer", sdp: i }), this.#m(t.connectionState);
     } catch (i) {
       if (this.#t !== t) return;
-      i instanceof a ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#v(i.message) : this.#u(i.message) : this.#u(`The browser refused the audio connection: ${i}`);
+      i instanceof a ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#y(i.message) : this.#u(i.message) : this.#u(`The browser refused the audio connection: ${i}`);
     } finally {
       this.#t === t && (this.#h = !1);
     }
@@ -361,7 +374,7 @@ class C {
         clearTimeout(this.#r), this.#n = 0, this.#f({ is: "up" });
         return;
       case "disconnected":
-        clearTimeout(this.#r), this.#r = setTimeout(() => this.#d(), P);
+        clearTimeout(this.#r), this.#r = setTimeout(() => this.#c(), q);
         return;
       case "failed":
         this.#u("No network path for audio to the gateway was found.");
@@ -376,25 +389,25 @@ class C {
     clearTimeout(this.#r), this.#r = setTimeout(() => this.#u("The audio connection took too long."), t);
   }
   #u(t) {
-    this.#v(t), this.#r = setTimeout(() => this.#c(), v(this.#n, Math.random())), this.#n += 1;
+    this.#y(t), this.#r = setTimeout(() => this.#d(), y(this.#n, Math.random())), this.#n += 1;
   }
   /** Down until somebody opens a new leg: after the next welcome, or when the microphone is tried again. */
-  #v(t) {
-    this.#w(), this.#f({ is: "down", detail: t });
+  #y(t) {
+    this.#p(), this.#f({ is: "down", detail: t });
   }
-  #w() {
+  #p() {
     clearTimeout(this.#r), this.#h = !1, this.#t?.close(), this.#t = void 0;
   }
   #f(t) {
     this.#i = t, this.#e.moved(t);
   }
 }
-function I() {
+function C() {
   const n = ["audio/PCMA", "audio/PCMU", "audio/telephone-event"];
   return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((t) => t.clockRate === 8e3 && n.includes(t.mimeType)).sort((t, e) => n.indexOf(t.mimeType) - n.indexOf(e.mimeType));
 }
-const _ = 1e4, L = 5e3, P = 1500;
-function q({ connection: n, microphone: t, locked: e, media: i, agent: s }) {
+const I = 1e4, L = 5e3, q = 1500;
+function P({ connection: n, microphone: t, locked: e, media: i, agent: s }) {
   return n.is === "off" ? h("Not signed in.") : n.is === "ended" ? h(j[n.because]) : n.is === "waiting" ? h("The connection to the gateway is interrupted.") : t.is === "asking" ? h("Waiting for permission to use the microphone.") : t.is === "refused" ? h(t.detail) : n.is === "connecting" ? h("Connecting to the gateway.") : i.is === "down" ? h(i.detail) : i.is !== "up" ? h("Setting up audio.") : e ? h("The browser holds the sound back until this page is clicked.") : s?.ready ? { ready: !0 } : h(s?.not_ready_because ?? "The gateway is getting ready.");
 }
 function h(n) {
@@ -416,8 +429,8 @@ class U {
   #n = 0;
   #h;
   #r = 0;
-  #c = 0;
-  #d;
+  #d = 0;
+  #c;
   #g;
   #m;
   constructor(t) {
@@ -438,21 +451,21 @@ class U {
   nudge() {
     this.#i.is === "waiting" && this.#a(), this.#i.is === "open" && this.#f(G);
   }
-  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(a.offline()) : this.#y(t, e);
+  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(a.offline()) : this.#v(t, e);
   #a() {
-    clearTimeout(this.#d), this.#h = void 0;
+    clearTimeout(this.#c), this.#h = void 0;
     const t = new WebSocket(this.#e.url, D);
-    this.#t = t, this.#l({ is: "connecting", attempt: this.#n }), this.#g = setTimeout(() => this.#p(t), $), t.onopen = () => {
+    this.#t = t, this.#l({ is: "connecting", attempt: this.#n }), this.#g = setTimeout(() => this.#w(t), $), t.onopen = () => {
       this.#u(t);
     }, t.onmessage = (e) => {
-      this.#t === t && this.#v(t, e.data);
-    }, t.onclose = () => this.#p(t);
+      this.#t === t && this.#y(t, e.data);
+    }, t.onclose = () => this.#w(t);
   }
   async #u(t) {
     try {
       const e = await this.#e.hello();
       if (this.#t !== t || t.readyState !== WebSocket.OPEN) return;
-      await this.#y("hello", e);
+      await this.#v("hello", e);
     } catch (e) {
       if (this.#t !== t) return;
       const { status: i, detail: s } = e instanceof a ? e.problem : { status: 0, detail: void 0 };
@@ -460,10 +473,10 @@ class U {
         this.#k(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: s });
         return;
       }
-      (i === 404 || i === 410) && this.#e.sessionUnknown(), this.#p(t);
+      (i === 404 || i === 410) && this.#e.sessionUnknown(), this.#w(t);
     }
   }
-  #v(t, e) {
+  #y(t, e) {
     this.#r = Date.now();
     const i = B(e);
     if (i) {
@@ -472,23 +485,23 @@ class U {
         this.#o.delete(i.re), i.err ? s?.reject(new a(i.err)) : s?.resolve(i.ok);
         return;
       }
-      i.ev === "welcome" && this.#w(i.heartbeat_ms), i.ev === "bye" && (this.#h = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#p(t);
+      i.ev === "welcome" && this.#p(i.heartbeat_ms), i.ev === "bye" && (this.#h = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#w(t);
     }
   }
-  #w(t) {
-    clearTimeout(this.#g), this.#c = Date.now();
+  #p(t) {
+    clearTimeout(this.#g), this.#d = Date.now();
     const e = Math.max(t || 0, W);
     this.#m = setInterval(() => this.#f(e), e), this.#l({ is: "open" });
   }
   /** Asks for a sign of life, and gives the socket up when none comes within `patience`. */
   #f(t) {
     const e = this.#t, i = Date.now();
-    this.#y("ping", {}).catch(() => {
+    this.#v("ping", {}).catch(() => {
     }), setTimeout(() => {
-      e && this.#t === e && this.#r < i && this.#p(e);
+      e && this.#t === e && this.#r < i && this.#w(e);
     }, t);
   }
-  #y(t, e) {
+  #v(t, e) {
     const i = this.#t;
     if (i?.readyState !== WebSocket.OPEN) return Promise.reject(a.offline());
     const s = this.#s++;
@@ -496,20 +509,20 @@ class U {
       this.#o.set(s, { resolve: o, reject: r }), i.send(JSON.stringify({ id: s, op: t, ...e }));
     });
   }
-  #p(t) {
+  #w(t) {
     if (this.#t !== t) return;
-    const e = this.#h, i = this.#i.is === "open" && Date.now() - this.#c > H;
+    const e = this.#h, i = this.#i.is === "open" && Date.now() - this.#d > H;
     if (this.#k(), e && !e.reconnect && e.code !== "shutdown") {
       this.#l({ is: "ended", because: e.code });
       return;
     }
     i && (this.#n = 0);
-    const s = v(this.#n, Math.random());
-    this.#n += 1, this.#d = setTimeout(() => this.#a(), s), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + s });
+    const s = y(this.#n, Math.random());
+    this.#n += 1, this.#c = setTimeout(() => this.#a(), s), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + s });
   }
   /** Lets go of the socket and of everything that hung on it. */
   #k() {
-    clearTimeout(this.#d), clearTimeout(this.#g), clearInterval(this.#m);
+    clearTimeout(this.#c), clearTimeout(this.#g), clearInterval(this.#m);
     const t = this.#t;
     this.#t = void 0, this.#s = 1;
     const e = this.#o;
@@ -539,10 +552,10 @@ class K extends d {
   #n = b;
   #h = [];
   #r = { ready: !1, because: "Not signed in." };
-  #c = [];
+  #d = [];
   constructor(t) {
-    super(), this.#o = t.token, this.#e = t.storage ?? sessionStorage, this.audio = new k(t.microphone), this.audio.on("microphone", () => this.#l()), this.audio.on("locked", () => this.#l()), this.#t = new C({
-      negotiate: async (e, i) => (await this.#d("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
+    super(), this.#o = t.token, this.#e = t.storage ?? sessionStorage, this.audio = new k(t.microphone), this.audio.on("microphone", () => this.#l()), this.audio.on("locked", () => this.#l()), this.#t = new _({
+      negotiate: async (e, i) => (await this.#c("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
       heard: (e) => this.audio.play(e),
       moved: (e) => {
         this.emit("media", e), this.#l();
@@ -593,7 +606,11 @@ class K extends d {
   }
   /** Sends a fresh token on the living session, and uses it from now on. */
   async renewToken(t) {
-    this.#o = t, await this.#d("auth", { token: t });
+    this.#o = t, await this.#c("auth", { token: t });
+  }
+  /** Says how the agent stands: `available`, `break`, `offline`, or whatever else the gateway knows. */
+  async setStatus(t, e) {
+    await this.#c("status", { name: t, reason: e });
   }
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
   dial(t, e = {}) {
@@ -618,7 +635,7 @@ class K extends d {
     const e = new Map(this.#n.calls);
     e.delete(t.id), this.#s.delete(t.id), this.#n = { ...this.#n, calls: e }, this.emit("call", t);
   }
-  #d = async (t, e) => {
+  #c = async (t, e) => {
     try {
       return await this.#i.ask(t, e);
     } catch (i) {
@@ -636,7 +653,7 @@ class K extends d {
   }
   async #m(t) {
     try {
-      await this.#d("dial", t);
+      await this.#c("dial", t);
     } catch (e) {
       if (!(e instanceof a)) throw e;
       if (e.isOffline && this.connection.is === "waiting") return;
@@ -651,10 +668,13 @@ class K extends d {
     const e = this.view?.media;
     switch (this.#f(E(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#e.setItem(c, t.session), this.#h = t.ice ?? [], this.emit("agent", t.agent), this.#v(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#w();
+        this.#e.setItem(c, t.session), this.#h = t.ice ?? [], this.emit("agent", t.agent), this.#y(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#p();
         return;
       case "agent":
         this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#t.reportedDown(), this.#l();
+        return;
+      case "quality":
+        this.emit("quality", t);
         return;
       case "notice":
         this.emit("notice", t);
@@ -665,11 +685,11 @@ class K extends d {
     }
   }
   /** Makes sure that there is a leg. One that the gateway has kept goes on, and a call on it hears nothing of the break. */
-  #v(t) {
+  #y(t) {
     const e = this.media.is === "up" || this.media.is === "restarting";
     t === "kept" && e ? this.#t.nudge() : this.audio.track && this.#t.open(this.audio.track, this.#h), this.#l();
   }
-  #w() {
+  #p() {
     for (const t of this.#s.values())
       if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
       else if (t.isEnding || Date.now() - t.view.started_at > J) this.#a(t.id, a.offline());
@@ -685,39 +705,39 @@ class K extends d {
     const i = [...t.calls.values()].filter(({ view: s }) => e.calls.get(s.id)?.view !== s);
     for (const { view: s } of i) {
       const o = this.#s.get(s.id);
-      o ? o.take(s) : this.#y(s);
+      o ? o.take(s) : this.#v(s);
     }
-    i.length && this.#p();
+    i.length && this.#w();
   }
-  #y(t) {
-    const e = new x(t, this.#d);
+  #v(t) {
+    const e = new x(t, this.#c);
     this.#s.set(t.id, e), e.on("change", () => {
-      this.#p(), this.emit("call", e);
+      this.#w(), this.emit("call", e);
     }), this.emit("call", e);
   }
   /** The microphone and the bell follow from the calls, whoever changed them. */
-  #p() {
-    const t = this.calls.filter(({ view: e }) => p(e));
+  #w() {
+    const t = this.calls.filter(({ view: e }) => w(e));
     this.audio.silence(t.some((e) => e.muted)), t.some((e) => e.state === "ringing-in" && !e.isEnding) ? this.audio.startRinging() : this.audio.stopRinging();
   }
   #k(t) {
     t.is === "ended" && (t.because === "replaced" && this.#e.removeItem(c), this.#S()), this.emit("connection", t), this.#l();
   }
   #l() {
-    const { connection: t, media: e, view: i } = this, { microphone: s, locked: o } = this.audio, r = q({ connection: t, microphone: s, locked: o, media: e, agent: i });
+    const { connection: t, media: e, view: i } = this, { microphone: s, locked: o } = this.audio, r = P({ connection: t, microphone: s, locked: o, media: e, agent: i });
     JSON.stringify(r) !== JSON.stringify(this.#r) && (this.#r = r, this.emit("readiness", r));
   }
   #T(t) {
     this.#i.close(t), this.#S(), this.#l();
   }
   #S() {
-    for (const t of this.#c.splice(0)) t();
+    for (const t of this.#d.splice(0)) t();
     this.#t.close(), this.audio.close();
   }
   #b() {
-    if (this.#c.length) return;
+    if (this.#d.length) return;
     const t = (s, o, r) => {
-      s.addEventListener(o, r), this.#c.push(() => s.removeEventListener(o, r));
+      s.addEventListener(o, r), this.#d.push(() => s.removeEventListener(o, r));
     }, e = () => {
       this.#i.nudge(), this.#t.nudge();
     }, i = () => this.audio.unlock();
