@@ -22,6 +22,8 @@ export function CallCard({ face }: { face: CallFace }) {
     const { activeElement } = document;
     const typing = activeElement instanceof HTMLInputElement || activeElement instanceof HTMLTextAreaElement;
     if (!typing) card.current?.focus({ preventScroll: true });
+    // Dialled from the end of the list on a small screen, the card would be out of sight.
+    card.current?.scrollIntoView({ block: 'nearest' });
   }, [view.id]);
   useLayoutEffect(() => {
     if (!document.activeElement || document.activeElement === document.body) card.current?.focus({ preventScroll: true });

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Refusal } from '../../sdk/agent';
 import { Icon } from './icon';
 import { agent, connection, readiness, view } from './model';
@@ -30,7 +30,8 @@ export function StatusMenu() {
       refusal.value = error instanceof Refusal ? error.message : String(error);
     });
   };
-  useEffect(() => {
+  // Before the next key press can come.
+  useLayoutEffect(() => {
     if (!isOpen.value) return;
     menu.current?.querySelector<HTMLElement>('[aria-checked=true], [role=menuitemradio]')?.focus();
     const outside = (event: PointerEvent) => {
