@@ -1,7 +1,8 @@
-//! An agent: who answers. [`session`] is the browser's side of it, [`readiness`] says why a call
-//! can't come, [`microphone`] what is heard of the agent, [`wire`] is what the browser sees.
+//! An agent: who answers. [`session`] is the browser's side of it, [`page`] what the browser says of itself,
+//! [`microphone`] what is heard of the agent, [`readiness`] why a call can't come, [`wire`] what the browser sees.
 
 pub mod microphone;
+pub mod page;
 pub mod readiness;
 pub mod session;
 pub mod wire;

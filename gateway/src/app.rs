@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use media::{AudioCodec, Engine, EngineConfig};
 use signaling::{Endpoint, EndpointConfig, LineConfig, Profile, SocketId, Transport};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::agent::{Agent, Connection, Token};
@@ -33,9 +34,46 @@ use crate::transport::{LineTarget, Security, Transports, client_config, server_c
 /// Something of the configuration can't be had: an address, a file, a port.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let auth = Auth::configured(&config.auth)?;
+    let within = config.limits.drain_timeout;
+    let mut signals = Signals::listen()?;
     let mut gateway = Gateway::start(config, auth, Mode::Serve).await?;
-    gateway.until(stopped()).await?;
+    match gateway.until(signals.next()).await? {
+        Ending::Gently => gateway.drain(within, signals.next()).await?,
+        Ending::AtOnce => {}
+    }
     gateway.stop().await
+}
+
+/// How the operator wants it to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// SIGTERM: no new calls, and the present ones to their own end.
+    Gently,
+    /// SIGINT, from the keyboard.
+    AtOnce,
+}
+
+/// The signals that end the program.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> anyhow::Result<Ending> {
+        tokio::select! {
+            _ = self.terminate.recv() => Ok(Ending::Gently),
+            _ = self.interrupt.recv() => Ok(Ending::AtOnce),
+        }
+    }
 }
 
 /// A running gateway.
@@ -47,6 +85,7 @@ pub struct Gateway {
     http: tokio::task::JoinHandle<()>,
     stop_calls: oneshot::Sender<()>,
     calls: tokio::task::JoinHandle<()>,
+    switchboard: Switchboard,
     store: Store,
 }
 
@@ -80,8 +119,9 @@ impl Gateway {
         let agents = agents(&config, &transports, &mut endpoint, &inputs, now)?;
         let public_address = public.local_addr()?;
         let operations_address = operations.local_addr()?;
+        let switchboard = Switchboard::new(inputs);
         let state = HttpState {
-            switchboard: Switchboard::new(inputs),
+            switchboard: switchboard.clone(),
             auth,
             metrics: metrics.clone(),
             store: store.clone(),
@@ -126,6 +166,7 @@ impl Gateway {
             http,
             stop_calls,
             calls,
+            switchboard,
             store,
         })
     }
@@ -135,10 +176,10 @@ impl Gateway {
     /// # Errors
     ///
     /// A part ended by itself, and why.
-    pub async fn until(
+    pub async fn until<T>(
         &mut self,
-        stop: impl Future<Output = anyhow::Result<()>>,
-    ) -> anyhow::Result<()> {
+        stop: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
         tokio::select! {
             stopped = stop => stopped,
             ended = &mut self.calls => {
@@ -150,6 +191,39 @@ impl Gateway {
                 anyhow::bail!("HTTP ended")
             }
         }
+    }
+
+    /// Takes no new calls, and waits until the present ones have ended: `within` a time, or until a second signal.
+    ///
+    /// # Errors
+    ///
+    /// A part ended by itself, and why.
+    async fn drain(
+        &mut self,
+        within: Duration,
+        sooner: impl Future<Output = anyhow::Result<Ending>>,
+    ) -> anyhow::Result<()> {
+        let switchboard = self.switchboard.clone();
+        let drained = async move {
+            let calls = switchboard.drain().await;
+            tracing::info!(?calls, ?within, "the gateway drains");
+            // A switchboard that can't answer has nothing to wait for: it is stopped.
+            let _ = switchboard.drained().await;
+        };
+        self.until(async {
+            tokio::select! {
+                () = drained => tracing::info!("drained: every call has ended"),
+                () = tokio::time::sleep(within) => {
+                    tracing::warn!("not drained in time: the calls that are left are ended");
+                }
+                signal = sooner => {
+                    signal?;
+                    tracing::warn!("a second signal: the calls that are left are ended");
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Ends the calls, then the listeners.

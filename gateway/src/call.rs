@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 /// A call's name, made by whoever asks for the call: `c_` and a UUIDv7.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CallId(String);
 
 impl CallId {

@@ -45,7 +45,7 @@ mod idempotency;
 mod lines;
 mod listener;
 mod openapi;
-mod operations;
+pub mod operations;
 pub mod problem;
 mod providers;
 mod records;

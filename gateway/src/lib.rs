@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod crm;
 pub mod dev;
+pub mod drain;
 pub mod explain;
 pub mod http;
 pub mod metrics;

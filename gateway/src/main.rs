@@ -50,6 +50,14 @@ enum Command {
     /// Tokens for agents and back ends
     #[command(subcommand)]
     Token(Token),
+    /// Asks a running gateway to take no new calls, and waits until the present ones have ended: exit 0 they have, 1 not
+    Drain {
+        #[command(flatten)]
+        file: InFile,
+        /// How long to wait; as long as "limits.drain_timeout" says when absent
+        #[arg(long, value_parser = span)]
+        within: Option<Duration>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,6 +130,10 @@ fn main() -> ExitCode {
             println!("{config:#?}");
         })),
         Command::Token(Token::Mint(minting)) => ended(mint(&minting)),
+        Command::Drain { file, within } => match file.read() {
+            Ok(config) => run(gateway::drain::run(config, within)),
+            Err(error) => complain(&error, UNUSABLE),
+        },
     }
 }
 

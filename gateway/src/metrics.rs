@@ -62,6 +62,9 @@ struct Registered {
     agents: IntGaugeVec,
     /// Agents who could take a call now.
     agents_ready: IntGauge,
+    /// Agents' pages that came back. `kind` (socket: its connection had broken, page: it was reloaded, elsewhere: another
+    /// tab or device took the place).
+    agent_reconnects_total: IntCounterVec,
 
     /// RTP packets. `leg` (agent, customer), `dir` (in: received, out: sent).
     rtp_packets_total: IntCounterVec,
@@ -109,6 +112,17 @@ pub enum Side {
 pub enum Way {
     In,
     Out,
+}
+
+/// How an agent's page came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reconnect {
+    /// Its connection had broken.
+    Socket,
+    /// It was reloaded.
+    Page,
+    /// Another tab or device took the place.
+    Elsewhere,
 }
 
 /// What is at the moment of a scrape.
@@ -216,6 +230,12 @@ impl Metrics {
                 &registry,
                 "warmline_agents_ready",
                 "Agents who could take a call now.",
+            ),
+            agent_reconnects_total: counters(
+                &registry,
+                "warmline_agent_reconnects_total",
+                "Agents' pages that came back.",
+                &["kind"],
             ),
             rtp_packets_total: counters(
                 &registry,
@@ -376,6 +396,18 @@ impl Metrics {
         self.0
             .line_reconnects_total
             .with_label_values(&[via, cause])
+            .inc();
+    }
+
+    pub fn agent_reconnected(&self, kind: Reconnect) {
+        let kind = match kind {
+            Reconnect::Socket => "socket",
+            Reconnect::Page => "page",
+            Reconnect::Elsewhere => "elsewhere",
+        };
+        self.0
+            .agent_reconnects_total
+            .with_label_values(&[kind])
             .inc();
     }
 

@@ -8,13 +8,16 @@ mod announcing;
 mod api;
 mod desk;
 mod dialling;
+mod draining;
 mod hearing;
 mod invites;
 mod ledger;
 mod legs;
 mod lines;
+mod page;
 mod platform;
 mod provider;
+mod quality;
 mod ringing;
 mod sample;
 mod standing;
@@ -120,6 +123,14 @@ pub enum Api {
     /// The platform's webhook told of a call.
     Reported {
         report: Report,
+        reply: oneshot::Sender<()>,
+    },
+    /// No new calls from now on; answered with how many are still open.
+    Drain {
+        reply: oneshot::Sender<usize>,
+    },
+    /// Answered when new calls are refused and none is open.
+    Drained {
         reply: oneshot::Sender<()>,
     },
     Lines {
@@ -279,6 +290,24 @@ impl Switchboard {
     /// The gateway is stopping, or has too much to do.
     pub async fn reported(&self, report: Report) -> Result<(), Problem> {
         self.ask(|reply| Api::Reported { report, reply }).await
+    }
+
+    /// Takes no new calls from now on; how many are still open.
+    ///
+    /// # Errors
+    ///
+    /// The gateway is stopping, or has too much to do.
+    pub async fn drain(&self) -> Result<usize, Problem> {
+        self.ask(|reply| Api::Drain { reply }).await
+    }
+
+    /// Waits until a gateway that takes no new calls has none open.
+    ///
+    /// # Errors
+    ///
+    /// The gateway is stopping, or has too much to do.
+    pub async fn drained(&self) -> Result<(), Problem> {
+        self.ask(|reply| Api::Drained { reply }).await
     }
 
     pub async fn lines(&self) -> Result<Vec<LineView>, Problem> {

@@ -617,6 +617,11 @@ impl Call {
         &self.story
     }
 
+    /// The agent whose call it becomes may have its own time for notes.
+    pub fn grant_wrap_up(&mut self, wrap_up: Duration) {
+        self.windows.wrap_up = wrap_up;
+    }
+
     /// Adds a sentence to the story.
     pub fn tell(&mut self, now: Moment, what: impl Into<String>) {
         if self.story.len() < SENTENCES_AT_MOST {

@@ -1,5 +1,7 @@
 //! `[[agent]]`: who answers.
 
+use std::time::Duration;
+
 use super::error::Fault;
 use super::scalar::Scalar;
 use super::secret::Secret;
@@ -26,6 +28,10 @@ pub struct Agent {
     /// `ozonetel` or a trunk's name; the only way there is when absent.
     pub dial_via: Option<String>,
     pub on_lost: OnLost,
+    /// Time for notes after a talk, if not everybody's.
+    pub wrap_up: Option<Duration>,
+    /// Calls at a time, if not everybody's.
+    pub calls: Option<usize>,
 }
 
 /// Which of the provider's INVITEs are answered without asking.
@@ -59,6 +65,8 @@ impl Agent {
         "auto_answer",
         "dial_via",
         "on_lost",
+        "wrap_up",
+        "calls",
     ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
@@ -79,7 +87,13 @@ impl Agent {
                 ));
             }
         }
+        let calls = table.optional("calls")?;
+        if calls == Some(0) {
+            return Err(table.fault("calls", "must be at least 1"));
+        }
         Ok(Self {
+            calls,
+            wrap_up: table.optional("wrap_up")?,
             name: table.or("name", id.clone())?,
             password: password
                 .or_else(|| extension.as_deref().map(Secret::new))

@@ -128,6 +128,12 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
         Api::Reported { reply, .. } => {
             let _ = reply.send(());
         }
+        Api::Drain { reply } => {
+            let _ = reply.send(calls.len());
+        }
+        Api::Drained { reply } => {
+            let _ = reply.send(());
+        }
         Api::Lines { reply } => {
             let line = LineView {
                 id: "agent7/sip".to_owned(),

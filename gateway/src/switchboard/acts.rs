@@ -68,8 +68,7 @@ impl Task {
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
             Action::AskAgent => {
                 let answers = placed.when_asked == WhenAsked::Answer;
-                let free = answers && !self.talks_elsewhere(agent, age);
-                if free && readiness::can_talk(&self.agents[agent]).is_ok() {
+                if answers && self.may_answer_for(now, agent, Some(age)) {
                     let how = Answered::ByPolicy;
                     return Some(Input::Answer { how });
                 }

@@ -112,7 +112,7 @@ impl Task {
     /// The agent's other calls, if there is room for one more beside them.
     fn others(&self, agent: usize, by_platform: bool) -> Result<Vec<Age>, Problem> {
         let live: Vec<(Age, &Placed)> = self.live_calls(agent).collect();
-        let room = live.len() < self.config.limits.calls_per_agent;
+        let room = live.len() < self.calls_at_a_time(agent);
         let platforms = |(_, placed): &(Age, &Placed)| matches!(placed.route, Route::Line(_));
         // The platform has one call for an agent at a time.
         let taken = by_platform && live.iter().any(platforms);
@@ -129,6 +129,7 @@ impl Task {
     }
 
     fn may_dial(&self, now: Moment, agent: usize, order: Order) -> Result<(), Problem> {
+        self.admission.check()?;
         if self.open.len() >= self.config.limits.calls {
             return Err(Problem::unavailable(
                 "The gateway's limit of calls is reached.",
@@ -138,7 +139,7 @@ impl Task {
             |detail: String| Problem::new("agent-not-ready", "The agent is not ready", 409, detail);
         match (order, &self.agents[agent].session) {
             (Order::AgentFirst, _) => {
-                readiness::can_talk(&self.agents[agent]).map_err(refused)?;
+                readiness::can_ring(&self.agents[agent]).map_err(refused)?;
                 if let Some(trouble) = self.agents[agent].media.microphone().trouble() {
                     return Err(refused(trouble.to_owned()));
                 }

@@ -9,9 +9,8 @@ use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
 use super::task::{Desks, Entry, Route, Task, WhenAsked};
-use crate::agent::microphone::Microphone;
+use crate::agent::readiness;
 use crate::agent::wire::{Order, Peer};
-use crate::agent::{AVAILABLE, readiness};
 use crate::call::CallId;
 use crate::call::expectation::{Evidence, Expectation, Fate};
 use crate::call::ringing::Ringing;
@@ -28,10 +27,11 @@ pub(super) struct Refusal {
 }
 
 /// Why no call may ring at an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Obstacle {
     Busy,
-    Away,
+    /// In a sentence.
+    Away(String),
 }
 
 /// Whom a route's call may ask.
@@ -40,6 +40,8 @@ struct Askable {
     /// In the route's order; some may have no room yet.
     agents: Vec<usize>,
     free: BTreeSet<usize>,
+    /// Who can't be asked, and why not.
+    away: Vec<(usize, String)>,
     refusal: Option<Refusal>,
 }
 
@@ -69,7 +71,10 @@ impl Task {
         match self.admit(agent) {
             Ok(()) => {}
             Err(Obstacle::Busy) => return self.refuse(now, dialog, BUSY),
-            Err(Obstacle::Away) => return self.refuse(now, dialog, AWAY),
+            Err(Obstacle::Away(because)) => {
+                self.missed(now, agent, &invite.from().user, &because);
+                return self.refuse(now, dialog, AWAY);
+            }
         }
         let auto = match self.agents[agent].config.auto_answer {
             AutoAnswer::All | AutoAnswer::Inbound => true,
@@ -86,7 +91,7 @@ impl Task {
         let windows = self.windows(RING);
         self.ring(now, entry, Manner::PLAIN, windows, invite);
         let rings = self.dialogs.get(&dialog).copied();
-        if let Some(age) = rings.filter(|age| auto && !self.talks_elsewhere(agent, *age)) {
+        if let Some(age) = rings.filter(|_| auto && self.may_answer_for(now, agent, rings)) {
             let how = Answered::ByPolicy;
             self.feed(now, age, Input::Answer { how });
         }
@@ -153,13 +158,19 @@ impl Task {
         let windows = self.windows(route.ring_timeout);
         match refusal {
             None => self.ring(now, entry, manner, windows, invite),
-            Some(refusal) => self.turn_away(now, entry, manner, windows, invite, refusal),
+            Some(refusal) => {
+                for (agent, because) in &asked.away {
+                    self.missed(now, *agent, &invite.from().user, because);
+                }
+                self.turn_away(now, entry, manner, windows, invite, refusal);
+            }
         }
     }
 
     fn askable(&self, route: &config::Route) -> Askable {
         let mut askable = Askable::default();
         let mut away = None;
+        let mut causes = Vec::new();
         for agent in route.agents.iter().filter_map(|id| self.agent_index(id)) {
             match self.admit(agent) {
                 Ok(()) => {
@@ -167,13 +178,17 @@ impl Task {
                     askable.free.insert(agent);
                 }
                 Err(Obstacle::Busy) => askable.agents.push(agent),
-                Err(Obstacle::Away) => away = Some(AWAY),
+                Err(Obstacle::Away(because)) => {
+                    away = Some(AWAY);
+                    causes.push((agent, because));
+                }
             }
         }
         askable.refusal = match self.open.len() >= self.config.limits.calls {
             true => Some(TOO_MANY),
             false => away.filter(|_| askable.agents.is_empty()),
         };
+        askable.away = causes;
         askable
     }
 
@@ -204,13 +219,8 @@ impl Task {
 
     /// Whether another call may ring at this agent.
     pub(super) fn admit(&self, agent: usize) -> Result<(), Obstacle> {
-        let shown = &self.agents[agent];
-        // One that is only silent may be a still room: the call rings.
-        let is_mute = shown.media.microphone() == Microphone::SendsNothing;
-        if readiness::can_talk(shown).is_err() || is_mute || shown.status.name != AVAILABLE {
-            return Err(Obstacle::Away);
-        }
-        if self.open_calls(agent).count() >= self.config.limits.calls_per_agent {
+        readiness::can_ring(&self.agents[agent]).map_err(Obstacle::Away)?;
+        if self.open_calls(agent).count() >= self.calls_at_a_time(agent) {
             return Err(Obstacle::Busy);
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
+use super::quality::Heard;
 use super::task::{Age, Doom, Owner, Purpose, Route, Task};
 use crate::agent::microphone::Microphone;
 use crate::agent::wire::{self, Frame, MediaState};
@@ -49,6 +50,7 @@ impl Task {
                 None => {}
             },
             Event::Closed { leg } => {
+                self.heard.remove(&leg);
                 if let Some(Owner::Agent(agent)) = self.legs.remove(&leg) {
                     self.agents[agent].media.forget(leg);
                 }
@@ -63,6 +65,13 @@ impl Task {
                 mos_sent,
             } => {
                 tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, ?mos_received, ?mos_sent, "quality");
+                let heard = Heard {
+                    packets: (packets_received, packets_lost),
+                    jitter,
+                    rtt,
+                    mos: (mos_received, mos_sent),
+                };
+                self.handle_quality(now, leg, heard);
             }
             Event::Audio {
                 leg,

@@ -7,6 +7,7 @@ use signaling::{
 };
 
 use super::acts::{OVERLOADED, kind_of};
+use super::draining::Admission;
 use super::invites::STOPPING;
 use super::task::{Age, Purpose, Task};
 use crate::agent::ConnectionState;
@@ -91,7 +92,7 @@ impl Task {
                 source,
                 invite,
             } => match source {
-                _ if self.stopping => self.refuse(now, dialog, STOPPING),
+                _ if self.admission != Admission::Open => self.refuse(now, dialog, STOPPING),
                 // It would take a talk from its agent, like a transfer.
                 _ if invite.replaces().is_some() => {
                     let _ = self.endpoint.reject(now.instant, dialog, 403, "");

@@ -12,7 +12,9 @@ use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
+use super::draining::Admission;
 use super::ledger::Mark;
+use super::quality::Report;
 use super::{ConnectionId, Input, TrunkWay};
 use crate::agent::Agent;
 use crate::agent::session::Due;
@@ -105,8 +107,11 @@ pub struct Task {
     pub(super) counted: Vec<WorkerCounters>,
     pub(super) losses: Losses,
     pub(super) started: Moment,
-    /// New calls are refused.
-    pub(super) stopping: bool,
+    pub(super) admission: Admission,
+    /// Who waits for the last call's end.
+    pub(super) drained: Vec<oneshot::Sender<()>>,
+    /// What each bridged leg reported last.
+    pub(super) heard: HashMap<LegId, Report>,
 }
 
 /// The order in which calls came.
@@ -337,7 +342,9 @@ impl Task {
             counted: Vec::new(),
             losses: Losses::default(),
             started: now,
-            stopping: false,
+            admission: Admission::Open,
+            drained: Vec::new(),
+            heard: HashMap::new(),
         }
     }
 
@@ -440,8 +447,11 @@ impl Task {
         self.stirred.insert(agent);
         let grace = self.config.limits.grace;
         let session = self.agents[agent].session.as_mut();
-        if session.map(|session| session.handle_timeout(now, grace)) == Some(Due::Lost) {
-            self.lose_agent(now, agent);
+        match session.map(|session| session.handle_timeout(now, grace)) {
+            Some(Due::Lost) => self.give_up(now, agent),
+            Some(Due::Asleep) => self.show_agent(now, agent),
+            Some(Due::Expired) => self.expire(now, agent),
+            Some(Due::Nothing) | None => {}
         }
     }
 
@@ -460,6 +470,7 @@ impl Task {
                 self.handle_signaling(now, event);
             } else {
                 self.publish(now);
+                self.tell_drained();
                 if !std::mem::take(&mut self.freed) {
                     return;
                 }
@@ -487,6 +498,8 @@ impl Task {
     ) -> Age {
         self.next_age += 1;
         let age = Age(self.next_age);
+        let mut call = call;
+        call.grant_wrap_up(self.wrap_up_of(entry.agent));
         self.metrics.call_began(call.direction);
         self.ages.insert(call.id.clone(), age);
         self.open.insert(age);
@@ -667,7 +680,7 @@ impl Task {
             .map(|(age, _)| *age)
             .collect();
         tracing::info!(calls = live.len(), "the gateway stops; what is up is ended");
-        self.stopping = true;
+        self.admission = Admission::Stopping;
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
         }

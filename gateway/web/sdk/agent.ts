@@ -18,15 +18,20 @@ import { MediaLeg, type MediaState } from './media';
 import { readiness, type Readiness } from './readiness';
 import { dialled, EMPTY, isLive, reduce, refused, type Snapshot } from './snapshot';
 import { Socket, type Connection } from './socket';
-import { Refusal, type AgentView, type Ask, type CallQuality, type CallView, type Notice, type Requests, type WireEvent } from './wire';
+import { Refusal, type AgentView, type Ask, type CallQuality, type CallView, type Notice, type PageReport, type Requests, type WireEvent } from './protocol';
+import { Ear } from './ear';
+import { holdPlace } from './tabs';
+import type { Warning } from './warnings';
 
 export { Audio, type AudioEvents, type Microphone } from './audio';
 export { Call, type CallEvents } from './call';
+export type { Device, Devices, Switched } from './devices';
 export type { MediaState } from './media';
 export type { Readiness } from './readiness';
 export type { Connection, EndedBecause } from './socket';
-export { Refusal } from './wire';
-export type { AgentView, CallQuality, CallState, CallView, Ended, Notice, Problem, Progress, Quality } from './wire';
+export { Refusal } from './protocol';
+export type { AgentView, CallQuality, CallState, CallView, Ended, Notice, Problem, Progress, Quality } from './protocol';
+export type { Trouble, Warning } from './warnings';
 
 export interface AgentOptions {
   /** The agent's token, or where a fresh one comes from each time that the page connects. */
@@ -47,9 +52,13 @@ export interface AgentEvents {
   media: MediaState;
   /** A call is new or has changed. */
   call: Call;
-  /** How the call sounds, every few seconds. */
+  /** How a talk sounds, as the gateway measures both directions, every 5 s. */
   quality: CallQuality;
+  /** What the agent should know of a talk's sound now: all of it, each time that it changes. */
+  warnings: Warning[];
   notice: Notice;
+  /** Another tab had taken the place of this one, and is closed now: signing in here takes it back. */
+  vacant: undefined;
 }
 
 export interface DialOptions {
@@ -71,6 +80,10 @@ export class Agent extends Emitter<AgentEvents> {
   #ice: RTCIceServer[] = [];
   #readiness: Readiness = { ready: false, because: 'Not signed in.' };
   #letGo: Array<() => void> = [];
+  #place?: () => void;
+  readonly #ear: Ear;
+  /** What the gateway was told of this side last. */
+  #told = '';
 
   constructor(options: AgentOptions) {
     super();
@@ -79,6 +92,7 @@ export class Agent extends Emitter<AgentEvents> {
     this.audio = new Audio(options.microphone);
     this.audio.on('microphone', () => this.#judge());
     this.audio.on('locked', () => this.#judge());
+    this.audio.on('track', (track) => void this.#media.replace(track));
     this.#media = new MediaLeg({
       negotiate: async (sdp, restart) => (await this.#ask('media', restart ? { sdp, restart } : { sdp })).sdp,
       heard: (stream) => this.audio.play(stream),
@@ -90,9 +104,15 @@ export class Agent extends Emitter<AgentEvents> {
     this.#socket = new Socket({
       url: options.url ?? `${location.origin.replace(/^http/, 'ws')}/v1/agent`,
       hello: () => this.#hello(),
+      report: () => this.#report(),
       sessionUnknown: () => this.#storage.removeItem(SESSION),
       event: (event) => this.#event(event),
       moved: (connection) => this.#connectionMoved(connection),
+    });
+    this.#ear = new Ear({
+      stats: () => this.#media.stats(),
+      talk: () => this.calls.find(({ state }) => state === 'connected'),
+      changed: (warnings) => this.emit('warnings', warnings),
     });
   }
 
@@ -119,9 +139,15 @@ export class Agent extends Emitter<AgentEvents> {
     return [...this.#calls.values()];
   }
 
+  /** What the agent should know of a talk's sound. */
+  get warnings(): Warning[] {
+    return this.#ear.warnings;
+  }
+
   /** Asks for the microphone and connects, both at once. Resolves when the browser has decided on the microphone. */
   async signIn(): Promise<void> {
     this.#listenToBrowser();
+    this.#ear.open();
     this.#socket.open();
     await this.retryAudio();
   }
@@ -188,11 +214,31 @@ export class Agent extends Emitter<AgentEvents> {
     this.emit('call', call);
   }
 
+  /** A page that knows where tokens come from needn't be told to fetch one. */
+  async #refreshToken(): Promise<void> {
+    if (typeof this.#token !== 'function') return;
+    try {
+      await this.#ask('auth', { token: await this.#token() });
+    } catch (error) {
+      // The notice has been told, too; the next hello asks again.
+      reportError(error);
+    }
+  }
+
+  #holdPlace(agent: string): void {
+    if (this.#place) return;
+    this.#place = holdPlace(`warmline.${agent}`, () => this.emit('vacant', undefined));
+  }
+
+  #report(): PageReport {
+    return { ...this.#ear.report(), ...this.audio.report(), path: this.#media.path };
+  }
+
   readonly #ask: Ask = async (op, keys) => {
     try {
       return await this.#socket.ask(op, keys);
     } catch (error) {
-      const call = 'call' in keys ? keys.call : undefined;
+      const { call } = keys as { call?: string };
       if (call && op !== 'dial' && error instanceof Refusal && error.problem.status === 404) this.#refused(call, error);
       throw error;
     }
@@ -231,6 +277,7 @@ export class Agent extends Emitter<AgentEvents> {
       case 'welcome':
         this.#storage.setItem(SESSION, event.session);
         this.#ice = event.ice ?? [];
+        this.#holdPlace(event.agent.id);
         this.emit('agent', event.agent);
         this.#warmUp(event.resumed && event.agent.media === 'up' ? 'kept' : 'gone');
         this.#repeatAfterBreak();
@@ -241,9 +288,11 @@ export class Agent extends Emitter<AgentEvents> {
         this.#judge();
         return;
       case 'quality':
+        this.#ear.take(event);
         this.emit('quality', event);
         return;
       case 'notice':
+        if (event.kind === 'token-expiring') void this.#refreshToken();
         this.emit('notice', event);
         return;
       case 'call':
@@ -306,7 +355,8 @@ export class Agent extends Emitter<AgentEvents> {
 
   #connectionMoved(connection: Connection): void {
     if (connection.is === 'ended') {
-      if (connection.because === 'replaced') this.#storage.removeItem(SESSION);
+      if (connection.because === 'replaced' || connection.because === 'taken-over') this.#storage.removeItem(SESSION);
+      else this.#leavePlace();
       this.#silenceEverything();
     }
     this.emit('connection', connection);
@@ -314,6 +364,7 @@ export class Agent extends Emitter<AgentEvents> {
   }
 
   #judge(): void {
+    this.#tellIfChanged();
     const { connection, media, view: agent } = this;
     const { microphone, locked } = this.audio;
     const verdict = readiness({ connection, microphone, locked, media, agent });
@@ -322,7 +373,21 @@ export class Agent extends Emitter<AgentEvents> {
     this.emit('readiness', verdict);
   }
 
+  /** The gateway hears of a lost microphone at once, not with the next heartbeat. */
+  #tellIfChanged(): void {
+    const told = JSON.stringify({ ...this.audio.report(), path: this.#media.path });
+    if (told === this.#told) return;
+    this.#told = told;
+    if (this.connection.is === 'open') this.#socket.tell();
+  }
+
+  #leavePlace(): void {
+    this.#place?.();
+    this.#place = undefined;
+  }
+
   #close(because: 'signed-out' | 'leaving'): void {
+    this.#leavePlace();
     this.#socket.close(because);
     this.#silenceEverything();
     this.#judge();
@@ -330,13 +395,14 @@ export class Agent extends Emitter<AgentEvents> {
 
   #silenceEverything(): void {
     for (const letGo of this.#letGo.splice(0)) letGo();
+    this.#ear.close();
     this.#media.close();
     this.audio.close();
   }
 
   #listenToBrowser(): void {
     if (this.#letGo.length) return;
-    const listen = (target: EventTarget, event: string, listener: () => void) => {
+    const listen = (target: EventTarget, event: string, listener: (event: Event) => void) => {
       target.addEventListener(event, listener);
       this.#letGo.push(() => target.removeEventListener(event, listener));
     };
@@ -344,8 +410,20 @@ export class Agent extends Emitter<AgentEvents> {
       this.#socket.nudge();
       this.#media.nudge();
     };
+    const networkChanged = () => {
+      this.#socket.nudge();
+      this.#media.networkChanged();
+    };
     const unlock = () => this.audio.unlock();
-    listen(window, 'online', nudge);
+    listen(window, 'online', networkChanged);
+    const { connection } = navigator as Navigator & { connection?: EventTarget };
+    if (connection) listen(connection, 'change', networkChanged);
+    // A call is the gateway's, not the tab's: leaving closes the socket and the leg, and hangs nothing up.
+    listen(window, 'pagehide', (event) => {
+      this.leave();
+      // Kept by the browser for its back button, the page comes back as it was.
+      if ((event as PageTransitionEvent).persisted) addEventListener('pageshow', () => void this.signIn(), { once: true });
+    });
     listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && nudge());
     listen(window, 'pointerdown', unlock);
     listen(window, 'keydown', unlock);

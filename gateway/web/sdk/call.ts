@@ -2,7 +2,7 @@
 
 import { Emitter } from './emitter';
 import { isLive } from './snapshot';
-import { Refusal, type Ask, type CallState, type CallView } from './wire';
+import { Refusal, type Ask, type CallState, type CallView } from './protocol';
 
 export interface CallEvents {
   change: Call;

@@ -121,10 +121,10 @@ test('a call’s outcome is told in a few words', () => {
 });
 
 test('quality is its worse direction', () => {
-  const way = (mos: number) => ({ grade: '', mos, rtt_ms: 0, jitter_ms: 0, loss_pct: 0 });
-  expect(grade({ to_agent: way(4.2), to_customer: way(4.2) })).toBe('good');
-  expect(grade({ to_agent: way(4.2), to_customer: way(3.2) })).toBe('fair');
-  expect(grade({ to_agent: way(2.9), to_customer: way(4.2) })).toBe('poor');
+  const way = (mos: number, grade: 'good' | 'fair' | 'poor') => ({ grade, mos, rtt_ms: 0, jitter_ms: 0, loss_pct: 0 });
+  expect(grade({ to_agent: way(4.2, 'good'), to_customer: way(4.2, 'good') })).toBe('good');
+  expect(grade({ to_agent: way(4.2, 'good'), to_customer: way(3.2, 'fair') })).toBe('fair');
+  expect(grade({ to_agent: way(2.9, 'poor'), to_customer: way(4.2, 'good') })).toBe('poor');
 });
 
 test('silence is nothing to a meter and speech fills it', () => {

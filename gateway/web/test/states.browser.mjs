@@ -105,6 +105,10 @@ async function walk(gateway, page, desk, look) {
   await page.getByTestId('status').click();
   await look('status-menu');
   await page.keyboard.press('Escape');
+  await page.getByTestId('devices').click();
+  await page.getByTestId('device-microphone').locator('option').nth(1).waitFor({ state: 'attached' });
+  await look('devices');
+  await page.keyboard.press('Escape');
   await page.keyboard.press('Alt+/');
   await look('help');
   await page.keyboard.press('Escape');
@@ -137,7 +141,7 @@ async function walk(gateway, page, desk, look) {
   await look('ringing-out-known-keypad');
   gateway.tellCall(call, { state: 'connected', progress: undefined, answered_at: Date.now() - 192_000, recording: 'on' });
   await state('connected');
-  const quality = (mos) => ({ grade: 'good', mos, rtt_ms: 84, jitter_ms: 6, loss_pct: 0.2 });
+  const quality = (mos) => ({ grade: mos < 3 ? 'poor' : 'good', mos, rtt_ms: 84, jitter_ms: 6, loss_pct: 0.2 });
   gateway.send({ ev: 'quality', call, to_agent: quality(4.2), to_customer: quality(4.1) });
   await page.getByTestId('quality').waitFor();
   await look('connected');

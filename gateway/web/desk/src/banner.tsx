@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { agent, connection, locked, media, notice, stage } from './model';
+import { agent, connection, locked, media, notice, stage, switched } from './model';
 
 /** One strip under the header for what the agent must know now; the gravest first. */
 export function Banner() {
@@ -38,9 +38,19 @@ export function Banner() {
       </Strip>
     );
   }
+  if (switched.value) {
+    return (
+      <Strip kind="switched">
+        <span>{switched.value}</span>
+        <button type="button" class="strip-button" onClick={() => (switched.value = undefined)}>
+          Got it
+        </button>
+      </Strip>
+    );
+  }
   // The platform's words to the agent, what became of digits, a customer who isn't heard: told, and gone when they are read.
   const told = notice.value;
-  if ((told?.kind === 'platform' || told?.kind === 'digits' || told?.kind === 'no-audio') && told.detail) {
+  if ((told?.kind === 'platform' || told?.kind === 'digits' || told?.kind === 'no-audio' || told?.kind === 'missed') && told.detail) {
     return (
       <Strip kind={told.kind}>
         <span>{told.detail}</span>

@@ -1,3 +1,4 @@
+import { DeviceMenu } from './device_menu';
 import { Help } from './help';
 import { agent, connection, faces, view } from './model';
 import { StatusMenu } from './status_menu';
@@ -26,6 +27,7 @@ export function Header() {
           )}
         </div>
         <div class="header-tools">
+          <DeviceMenu />
           <Help />
         </div>
       </div>

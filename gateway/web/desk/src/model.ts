@@ -11,9 +11,11 @@ import {
   type Microphone,
   type Notice,
   type Readiness,
+  type Warning,
 } from '../../sdk/agent';
 import { request } from './api';
 import { askWho, contexts, forgetContexts, nameOf } from './contexts';
+import { recall } from './device_choice';
 import { askForDispositions, forgetDispositions } from './dispositions';
 import { callbackAt, forgetDraft, type Draft } from './drafts';
 import { askForRecords, forgetRecords, note } from './records';
@@ -35,6 +37,12 @@ export const notice = signal<Notice | undefined>(undefined);
 export const faces = signal<readonly CallFace[]>([]);
 /** How each call sounded when it was last measured. */
 export const qualities = signal<ReadonlyMap<string, CallQuality>>(new Map());
+/** What the agent should know of a talk's sound now. */
+export const warnings = signal<readonly Warning[]>([]);
+/** Why the microphone is another, until the agent has read it. */
+export const switched = signal<string | undefined>(undefined);
+/** The tab that took the desk is closed. */
+export const isVacant = signal(false);
 /** What is typed in the dialler. Kept here, for it outlives the dialler when a call comes in between. */
 export const typed = signal('');
 
@@ -64,6 +72,7 @@ export function signIn(token: string): void {
   const desk = new Agent({ token, microphone: microphoneConstraints() });
   desk.on('connection', (next) => {
     connection.value = next;
+    if (next.is === 'open') isVacant.value = false;
     if (next.is !== 'ended' || isElsewhere.value) return;
     sentence.value = farewell(next);
     forgetToken();
@@ -80,6 +89,9 @@ export function signIn(token: string): void {
   desk.on('quality', (next) => (qualities.value = new Map(qualities.value).set(next.call, next)));
   desk.on('readiness', (next) => (readiness.value = next));
   desk.on('media', (next) => (media.value = next));
+  desk.on('warnings', (next) => (warnings.value = next));
+  desk.on('vacant', () => (isVacant.value = true));
+  desk.audio.on('switched', ({ detail }) => (switched.value = detail));
   desk.on('notice', (next) => (notice.value = next));
   desk.on('call', (call) => draw(desk, call));
   desk.audio.on('microphone', (next) => (microphone.value = next));
@@ -91,7 +103,8 @@ export function signIn(token: string): void {
     agent.value = desk;
   });
   Object.assign(window, { warmline: { agent: desk } });
-  void desk.signIn();
+  // Labels and ids of devices are there once the microphone may be used.
+  void desk.signIn().then(() => recall(desk.audio)).catch(() => undefined);
 }
 
 /** Dials. The card of the call before, if it is still there, makes room; who the number is, is asked first. */

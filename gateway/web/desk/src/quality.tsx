@@ -15,7 +15,7 @@ export function QualityMark({ call }: { call: string }) {
         <path d="M13 12V0" />
       </svg>
       <span class="unseen">Line quality: </span>
-      {{ good: 'Good', fair: 'Fair', poor: 'Poor' }[worst]}
+      {{ good: 'Good', fair: 'Fair', poor: 'Poor', bad: 'Bad' }[worst]}
     </span>
   );
 }

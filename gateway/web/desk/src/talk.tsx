@@ -2,7 +2,7 @@ import { useSignal, type Signal } from '@preact/signals';
 import { Icon } from './icon';
 import { Keypad } from './keypad';
 import { Meters } from './meters';
-import { callOf } from './model';
+import { callOf, warnings } from './model';
 import type { CallFace } from './stage';
 import { Timer } from './timer';
 import { Consulting, TransferForm } from './transfer';
@@ -28,6 +28,9 @@ export function Talk({ face, act, refusal }: { face: CallFace; act: Act; refusal
         {face.isEnding ? ' · Ending…' : held ? ' · The customer hears music' : face.muted && ' · You are muted'}
       </p>
       {!held && <Meters muted={face.muted} />}
+      <p class="warning" role="status" data-testid="warning">
+        {!held && warnings.value[0]?.detail}
+      </p>
       <Recording face={face} act={act} />
       {view.linked && <Consulting face={face} act={act} />}
       {drawer.value === 'keypad' && <Tones face={face} act={act} />}

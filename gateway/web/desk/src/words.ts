@@ -43,9 +43,8 @@ export function heading(view: CallView): string {
 }
 
 /** The worse of a call's two directions. */
-export function grade({ to_agent, to_customer }: Pick<CallQuality, 'to_agent' | 'to_customer'>): 'good' | 'fair' | 'poor' {
-  const mos = Math.min(to_agent.mos, to_customer.mos);
-  return mos >= 3.6 ? 'good' : mos >= 3 ? 'fair' : 'poor';
+export function grade({ to_agent, to_customer }: Pick<CallQuality, 'to_agent' | 'to_customer'>): Quality['grade'] {
+  return (to_agent.mos < to_customer.mos ? to_agent : to_customer).grade;
 }
 
 /** What was measured, for whoever wants to know. */
