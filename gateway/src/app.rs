@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
 use crate::config::{self, Carrier, Codec, Config, Listen, Pinning};
+use crate::crm::Crm;
 use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
@@ -131,6 +132,7 @@ impl Gateway {
             allowed_origins: config.http.allowed_origins.clone(),
             dial_rate: config.http.dial_rate,
             mode,
+            crm: Crm::configured(&config.crm)?,
             provider_secret: config
                 .ozonetel
                 .as_ref()

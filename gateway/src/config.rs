@@ -3,6 +3,7 @@
 //! Defaults, then the file, then the environment (`WARMLINE__SECTION__KEY`). Read once and handed down; nothing is global.
 
 mod agent;
+mod crm;
 mod error;
 mod http;
 mod limits;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use self::agent::{Agent, AutoAnswer, AutoAnswerHeaders, OnLost};
+pub use self::crm::{Crm, NUMBER as CRM_NUMBER, Origin, Url as CrmUrl};
 pub use self::error::ConfigError;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
@@ -56,6 +58,7 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     pub agents: Vec<Agent>,
     pub routes: Vec<Route>,
+    pub crm: Crm,
     pub limits: Limits,
     pub store: Store,
     pub recording: Recording,
@@ -116,6 +119,7 @@ impl Config {
             root.section("prompts", Prompts::KEYS)
                 .and_then(Prompts::read),
         );
+        let crm = faults.keep(root.section("crm", Crm::KEYS).and_then(Crm::read));
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
         let recording = faults.keep(
@@ -131,13 +135,14 @@ impl Config {
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
         match (
-            http, auth, media, prompts, limits, store, recording, ozonetel,
+            http, auth, media, prompts, crm, limits, store, recording, ozonetel,
         ) {
             (
                 Some(http),
                 Some(auth),
                 Some(media),
                 Some(prompts),
+                Some(crm),
                 Some(limits),
                 Some(store),
                 Some(recording),
@@ -164,6 +169,7 @@ impl Config {
                     trunks: trunks.into_iter().map(|t| t.value).collect(),
                     agents: agents.into_iter().map(|a| a.value).collect(),
                     routes: routes.into_iter().map(|r| r.value).collect(),
+                    crm,
                     limits,
                     store,
                     recording,
@@ -184,6 +190,7 @@ const SECTIONS: &[&str] = &[
     "trunk",
     "agent",
     "route",
+    "crm",
     "limits",
     "store",
     "recording",

@@ -6,6 +6,7 @@ pub mod app;
 pub mod call;
 pub mod clock;
 pub mod config;
+pub mod crm;
 pub mod dev;
 pub mod drain;
 pub mod explain;

@@ -390,6 +390,9 @@ pub struct CallView {
     pub ended: Option<EndedView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linked: Option<CallId>,
+    /// When the wrap-up ends by itself; there as long as it lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

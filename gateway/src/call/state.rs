@@ -54,7 +54,7 @@ pub struct Call {
     pub(super) transfer: Transfer,
     pub(super) state: State,
     pub(super) ended: Option<Ended>,
-    windows: Windows,
+    pub(super) windows: Windows,
     manner: Manner,
     story: Vec<Told>,
 }

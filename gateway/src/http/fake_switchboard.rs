@@ -69,6 +69,7 @@ pub(super) fn ringing(call: CallId, agent: &str, to: &str) -> CallView {
         ucid: None,
         ended: None,
         linked: None,
+        closes_at: None,
     }
 }
 
