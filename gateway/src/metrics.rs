@@ -65,6 +65,8 @@ struct Registered {
 
     /// RTP packets. `leg` (agent, customer), `dir` (in: received, out: sent).
     rtp_packets_total: IntCounterVec,
+    /// RTP packets sent. `path` (relay, transcode, prompt): where they came from.
+    media_path_packets_total: IntCounterVec,
     /// RTP packets received and not passed on. `cause`.
     rtp_dropped_packets_total: IntCounterVec,
 
@@ -102,6 +104,16 @@ struct Registered {
 pub enum Side {
     Agent,
     Customer,
+}
+
+/// Where a packet that is sent comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaPath {
+    /// The other leg, as it is.
+    Relay,
+    /// The other leg, coded anew.
+    Transcode,
+    Prompt,
 }
 
 /// Seen from the gateway.
@@ -222,6 +234,12 @@ impl Metrics {
                 "warmline_rtp_packets_total",
                 "RTP packets received and sent.",
                 &["leg", "dir"],
+            ),
+            media_path_packets_total: counters(
+                &registry,
+                "warmline_media_path_packets_total",
+                "RTP packets sent, by where they came from.",
+                &["path"],
             ),
             rtp_dropped_packets_total: counters(
                 &registry,
@@ -396,6 +414,19 @@ impl Metrics {
         self.0
             .rtp_packets_total
             .with_label_values(&[side_word(leg), way_word(way)])
+            .inc_by(packets);
+    }
+
+    /// Adds what a worker sent since it last told.
+    pub fn media_path(&self, path: MediaPath, packets: u64) {
+        let path = match path {
+            MediaPath::Relay => "relay",
+            MediaPath::Transcode => "transcode",
+            MediaPath::Prompt => "prompt",
+        };
+        self.0
+            .media_path_packets_total
+            .with_label_values(&[path])
             .inc_by(packets);
     }
 

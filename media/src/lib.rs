@@ -10,6 +10,7 @@ mod engine;
 pub mod fuzz;
 mod leg;
 mod peer;
+mod playout;
 pub mod prompt;
 pub mod quality;
 mod rtcp;
@@ -18,8 +19,9 @@ pub mod sdp;
 mod srtp;
 mod stun;
 mod tones;
+mod transcode;
 
-pub use codec::AudioCodec;
+pub use codec::{AudioCodec, CodecPolicy};
 pub use engine::{
     Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute, PeerKind,
     RequestId, Traffic, WorkerCounters, WorkerId,

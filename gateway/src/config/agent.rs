@@ -1,6 +1,7 @@
 //! `[[agent]]`: who answers.
 
 use super::error::Fault;
+use super::media::{self, Codec};
 use super::scalar::Scalar;
 use super::secret::Secret;
 use super::table::Table;
@@ -26,6 +27,8 @@ pub struct Agent {
     /// `ozonetel` or a trunk's name; the only way there is when absent.
     pub dial_via: Option<String>,
     pub on_lost: OnLost,
+    /// The browser's, in order of preference; `media.codecs` when absent.
+    pub codecs: Option<Vec<Codec>>,
 }
 
 /// Which of the provider's INVITEs are answered without asking.
@@ -59,6 +62,7 @@ impl Agent {
         "auto_answer",
         "dial_via",
         "on_lost",
+        "codecs",
     ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
@@ -92,6 +96,7 @@ impl Agent {
             auto_answer: table.or("auto_answer", AutoAnswer::Outbound)?,
             dial_via: table.optional("dial_via")?,
             on_lost: table.or("on_lost", OnLost::HoldPromptThenHangup)?,
+            codecs: media::codecs(&table)?,
             id,
         })
     }

@@ -20,8 +20,8 @@ pub struct Media {
     pub rtp_ports: RangeInclusive<u16>,
     /// 0: one a core.
     pub workers: usize,
-    /// In the order that they are offered.
-    pub codecs: Vec<Codec>,
+    /// In the order that they are offered. Absent: G.711, and what else a peer insists on.
+    pub codecs: Option<Vec<Codec>>,
 }
 
 /// An audio codec by its name in SDP.
@@ -29,7 +29,17 @@ pub struct Media {
 pub enum Codec {
     Pcma,
     Pcmu,
+    G722,
     Opus,
+}
+
+/// A list of codecs, here, of a trunk or of an agent.
+pub(super) fn codecs(table: &Table<'_>) -> Result<Option<Vec<Codec>>, Fault> {
+    let codecs: Option<Vec<Codec>> = table.list("codecs")?;
+    if codecs.as_ref().is_some_and(Vec::is_empty) {
+        return Err(table.fault("codecs", "must name at least one codec"));
+    }
+    Ok(codecs)
 }
 
 impl Media {
@@ -48,10 +58,7 @@ impl Media {
         if rtp_ports.len() < 2 {
             return Err(table.fault("rtp_ports", "must hold at least two ports: RTP and RTCP"));
         }
-        let codecs: Vec<Codec> = table.list("codecs")?.unwrap_or(default.codecs);
-        if codecs.is_empty() {
-            return Err(table.fault("codecs", "must name at least one codec"));
-        }
+        let codecs = codecs(&table)?;
         let public_ip: IpAddr = table.or("public_ip", default.public_ip)?;
         if public_ip.is_unspecified() {
             return Err(table.fault(
@@ -78,19 +85,20 @@ impl Default for Media {
             webrtc_port: WEBRTC_PORT,
             rtp_ports: RTP_PORTS,
             workers: 0,
-            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            codecs: None,
         }
     }
 }
 
 impl Scalar for Codec {
-    const SHAPE: &'static str = "one of \"PCMA\", \"PCMU\", \"opus\"";
+    const SHAPE: &'static str = "one of \"PCMA\", \"PCMU\", \"G722\", \"opus\"";
 
     fn from_text(text: &str) -> Option<Self> {
         // Encoding names compare without case (RFC 4855 §3).
         match text.to_ascii_lowercase().as_str() {
             "pcma" => Some(Self::Pcma),
             "pcmu" => Some(Self::Pcmu),
+            "g722" => Some(Self::G722),
             "opus" => Some(Self::Opus),
             _ => None,
         }

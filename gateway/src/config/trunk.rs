@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::error::Fault;
+use super::media::{self, Codec};
 use super::scalar::Scalar;
 use super::secret::Secret;
 use super::table::Table;
@@ -37,6 +38,8 @@ pub struct Trunk {
     pub calls: Option<usize>,
     /// New calls a second that the trunk may bring.
     pub calls_per_second: Option<u32>,
+    /// In the order that they are offered; `media.codecs` when absent.
+    pub codecs: Option<Vec<Codec>>,
 }
 
 /// A chain and its key, PEM files.
@@ -89,6 +92,7 @@ impl Trunk {
         "tls_ca",
         "calls",
         "calls_per_second",
+        "codecs",
     ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
@@ -122,6 +126,7 @@ impl Trunk {
             tls_ca: table.path_of("tls_ca")?,
             calls: table.optional("calls")?,
             calls_per_second: table.optional("calls_per_second")?,
+            codecs: media::codecs(&table)?,
         };
         trunk.check(&table)?;
         Ok(trunk)

@@ -275,7 +275,7 @@ impl Task {
         let offer = offer_of(invite);
         if let Some(Err(error)) = offer
             .as_ref()
-            .map(|offer| examine_offer(offer, &self.codecs))
+            .map(|offer| examine_offer(offer, &self.customer_codecs(entry.route).accepted))
         {
             tracing::info!(%dialog, %error, "an INVITE's audio can't be answered");
             self.refuse(now, dialog, NOT_ACCEPTABLE);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media::{AudioCodec, Engine, LegId, RequestId, WorkerCounters};
+use media::{Engine, LegId, RequestId, WorkerCounters};
 use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
@@ -42,7 +42,6 @@ pub struct Parts {
     pub agents: Vec<Agent>,
     pub trunks: Vec<TrunkWay>,
     /// What can be talked in, in the order of preference.
-    pub codecs: Vec<AudioCodec>,
     pub prompts: Prompts,
     /// What each route says, in the order of the routes.
     pub route_prompts: Vec<Prompts>,
@@ -59,7 +58,6 @@ pub struct Task {
     pub(super) engine: Engine,
     pub(super) agents: Vec<Agent>,
     pub(super) trunks: Vec<TrunkWay>,
-    pub(super) codecs: Vec<AudioCodec>,
     pub(super) prompts: Prompts,
     pub(super) route_prompts: Vec<Prompts>,
     /// Each agent's place in the list.
@@ -306,7 +304,6 @@ impl Task {
             engine: parts.engine,
             agents: parts.agents,
             trunks: parts.trunks,
-            codecs: parts.codecs,
             prompts: parts.prompts,
             route_prompts: parts.route_prompts,
             places,

@@ -22,6 +22,10 @@ pub struct WorkerCounters {
     pub provider: Traffic,
     /// SIP peers with RTP/AVP.
     pub plain: Traffic,
+    /// Packets that were coded anew, because the codecs of a bridge can't meet.
+    pub recoded: u64,
+    /// Packets of prompts.
+    pub played: u64,
     /// Packets that weren't relayed, by cause: a bounded set of label values.
     pub discarded: Vec<(&'static str, u64)>,
 }
@@ -43,6 +47,8 @@ pub struct Counters {
     ports: Count,
     packets_in: [Count; LegKind::COUNT],
     packets_out: [Count; LegKind::COUNT],
+    recoded: Count,
+    played: Count,
     discarded: [Count; Discard::ALL.len()],
 }
 
@@ -72,8 +78,18 @@ impl Counters {
         self.packets_out[kind as usize].add(1);
     }
 
+    pub fn recoded(&self) {
+        self.recoded.add(1);
+    }
+
+    pub fn played(&self) {
+        self.played.add(1);
+    }
+
     pub fn discarded(&self, cause: Discard) {
-        self.discarded[cause as usize].add(1);
+        if let Some(count) = self.discarded.get(cause as usize) {
+            count.add(1);
+        }
     }
 
     pub fn set_population(&self, legs: usize, bridges: usize, ports: usize) {
@@ -99,6 +115,8 @@ impl Counters {
             agent: traffic(LegKind::Agent),
             provider: traffic(LegKind::Provider),
             plain: traffic(LegKind::Plain),
+            recoded: self.recoded.read(),
+            played: self.played.read(),
             discarded: Discard::ALL
                 .into_iter()
                 .map(|cause| (cause.name(), self.discarded[cause as usize].read()))

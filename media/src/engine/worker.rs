@@ -5,6 +5,7 @@
 //! path takes no lock, allocates nothing and writes no log.
 
 mod command;
+mod recoded;
 
 use std::any::Any;
 use std::io;
@@ -27,6 +28,7 @@ use super::slab::{Outgoing, Received, Slab};
 use super::socket::{self, BATCH, Poll, SocketKey, Wake};
 use super::{EngineConfig, EngineError, Event, LegId, LegLost, WorkerId};
 use crate::bridge;
+use crate::codec::CodecPolicy;
 use crate::leg::keypad::EventPacket;
 use crate::leg::path::Path;
 use crate::leg::{Discard, Leg, Notice};
@@ -37,7 +39,6 @@ use crate::srtp::cipher::EXPANSION;
 /// A worker before and while it runs.
 pub struct Worker {
     id: WorkerId,
-    config: Arc<EngineConfig>,
     commands: Receiver<Command>,
     counters: Arc<Counters>,
     sink: Arc<dyn Fn(Event) + Send + Sync>,
@@ -54,6 +55,9 @@ pub struct Worker {
     leases: FxHashMap<LegId, PortLease>,
     next_key: u32,
     legs: FxHashMap<LegId, Box<Entry>>,
+    /// What everybody speaks, and those who were given another choice.
+    policy: Arc<CodecPolicy>,
+    policies: FxHashMap<LegId, Arc<CodecPolicy>>,
     routes: Routes,
     deadlines: Deadlines,
     handshakes: Handshakes,
@@ -132,6 +136,8 @@ impl Worker {
             leases: FxHashMap::default(),
             next_key: FIRST_PLAIN_KEY,
             legs: FxHashMap::default(),
+            policy: Arc::new(CodecPolicy::only(config.codecs.clone())),
+            policies: FxHashMap::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
             handshakes: Handshakes::default(),
@@ -140,7 +146,6 @@ impl Worker {
             outgoing: Vec::with_capacity(SLOTS),
             peer_outputs: Vec::with_capacity(16),
             epoch: (since_1970, Instant::now()),
-            config,
         })
     }
 
@@ -279,6 +284,10 @@ impl Worker {
                     to,
                 });
             }
+            Err(Discard::Recoded) => {
+                self.counters.packet_in(kind);
+                self.arm_other(leg);
+            }
             Err(cause) => {
                 if accepted(cause) {
                     self.counters.packet_in(kind);
@@ -407,6 +416,7 @@ impl Worker {
             entry.leg.handle_timeout(now);
             self.send_events(leg, now);
             self.send_prompt(leg, now);
+            self.send_recoded(leg, now);
             let Some(entry) = self.legs.get_mut(&leg) else {
                 continue;
             };
@@ -498,6 +508,7 @@ impl Worker {
                 break;
             };
             self.counters.packet_out(entry.leg.kind);
+            self.counters.played();
             self.outgoing.push(Outgoing {
                 socket: entry.leg.path.rtp_socket(),
                 slot,
@@ -594,6 +605,7 @@ impl Worker {
 
     /// Removes every trace of a leg.
     fn forget(&mut self, leg: LegId, now: Instant) {
+        self.policies.remove(&leg);
         let Some(entry) = self.legs.remove(&leg) else {
             return;
         };
@@ -687,6 +699,7 @@ fn accepted(cause: Discard) -> bool {
         | Discard::NotNegotiated
         | Discard::DuringDigit
         | Discard::DuringPrompt
+        | Discard::Recoded
         | Discard::SendFailed => true,
         // Of no use to count as received; `NoKeys` and `Stale` may be of either side.
         Discard::Malformed

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
 use super::{COMMANDS_PER_WAKE, Entry, Flow, PlainSocket, WEBRTC_KEY, Worker};
-use crate::codec::AudioCodec;
+use crate::codec::CodecPolicy;
 use crate::engine::deadlines::Armed;
 use crate::engine::socket::SocketKey;
 use crate::engine::{Event, Failure, LegId, Mute, PeerKind, RequestId};
@@ -47,6 +48,10 @@ pub enum Command {
         leg: LegId,
         request: RequestId,
         answer: String,
+    },
+    Prefer {
+        leg: LegId,
+        policy: CodecPolicy,
     },
     Bridge {
         customer: LegId,
@@ -130,6 +135,9 @@ impl Worker {
                     worker.accept_answer(leg, &answer, now)
                 });
             }
+            Command::Prefer { leg, policy } => {
+                self.policies.insert(leg, Arc::new(policy));
+            }
             Command::Bridge { customer, agent } => self.bridge(customer, agent),
             Command::Unbridge { leg } => self.unbridge(leg),
             Command::Mute { leg, mute } => match self.legs.get_mut(&leg) {
@@ -180,8 +188,9 @@ impl Worker {
     }
 
     fn agent_offer(&mut self, leg: LegId, sdp: &str, now: Instant) -> Result<String, SdpError> {
+        let policy = self.policy(leg);
         if let Some(entry) = self.legs.get_mut(&leg) {
-            let answer = entry.leg.answer_browser(sdp, &self.config.codecs, now)?;
+            let answer = entry.leg.answer_browser(sdp, &policy.accepted, now)?;
             // The stack chose new credentials if the browser restarted ICE.
             if let Path::WebRtc(path) = &mut entry.leg.path {
                 let ufrag = path.peer.local_ufrag();
@@ -193,11 +202,11 @@ impl Worker {
         let peer = Peer::agent(
             self.webrtc_address,
             credentials.clone(),
-            &self.config.codecs,
+            &policy.accepted,
             now,
         );
         let mut entry = self.webrtc_entry(LegKind::Agent, peer, credentials, now);
-        let answer = entry.leg.answer_browser(sdp, &self.config.codecs, now)?;
+        let answer = entry.leg.answer_browser(sdp, &policy.accepted, now)?;
         self.insert(leg, entry);
         Ok(answer)
     }
@@ -215,11 +224,11 @@ impl Worker {
         }
         // Only an offer asks for credentials of ours that are new, too (RFC 8839 §4.4.1.1.1).
         let fresh = self.draw_credentials();
-        let result = self.negotiate(leg, |leg, mut local, codecs| {
+        let result = self.negotiate(leg, |leg, mut local, policy| {
             if leg.restarts_ice(&offer) {
                 local.credentials = Some(fresh);
             }
-            let (answer, restart) = leg.answer(&offer, &local, codecs, now)?;
+            let (answer, restart) = leg.answer(&offer, &local, &policy.accepted, now)?;
             Ok((answer.to_string(), restart, local))
         });
         if result.is_err() && !known {
@@ -232,15 +241,15 @@ impl Worker {
         if !self.legs.contains_key(&leg) {
             self.make(leg, kind, now)?;
         }
-        self.negotiate(leg, |leg, local, codecs| {
-            let offer = leg.offer(&local, codecs);
+        self.negotiate(leg, |leg, local, policy| {
+            let offer = leg.offer(&local, &policy.offered);
             Ok((offer.to_string(), Restart::None, local))
         })
     }
 
     fn re_offer(&mut self, leg: LegId, direction: Direction) -> Result<String, SdpError> {
-        self.negotiate(leg, |leg, local, codecs| {
-            let offer = leg.re_offer(direction, &local, codecs)?;
+        self.negotiate(leg, |leg, local, policy| {
+            let offer = leg.re_offer(direction, &local, &policy.offered)?;
             Ok((offer.to_string(), Restart::None, local))
         })
     }
@@ -252,8 +261,8 @@ impl Worker {
         now: Instant,
     ) -> Result<String, SdpError> {
         let answer: Description = answer.parse()?;
-        self.negotiate(leg, |leg, local, codecs| {
-            let restart = leg.accept_answer(&answer, &local, codecs, now)?;
+        self.negotiate(leg, |leg, local, policy| {
+            let restart = leg.accept_answer(&answer, &local, &policy.accepted, now)?;
             Ok((String::new(), restart, local))
         })
     }
@@ -263,11 +272,12 @@ impl Worker {
     fn negotiate(
         &mut self,
         leg: LegId,
-        step: impl FnOnce(&mut Leg, Local, &[AudioCodec]) -> Result<(String, Restart, Local), SdpError>,
+        step: impl FnOnce(&mut Leg, Local, &CodecPolicy) -> Result<(String, Restart, Local), SdpError>,
     ) -> Result<String, SdpError> {
+        let policy = self.policy(leg);
         let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
         let local = local(entry, self.webrtc_address);
-        let (text, restart, local) = step(&mut entry.leg, local, &self.config.codecs)?;
+        let (text, restart, local) = step(&mut entry.leg, local, &policy)?;
         match restart {
             Restart::None => {}
             Restart::Ice => {
@@ -278,6 +288,11 @@ impl Worker {
             }
         }
         Ok(text)
+    }
+
+    /// The leg's own, or everybody's.
+    fn policy(&self, leg: LegId) -> Arc<CodecPolicy> {
+        self.policies.get(&leg).unwrap_or(&self.policy).clone()
     }
 
     fn bridge(&mut self, customer: LegId, agent: LegId) {
@@ -350,6 +365,7 @@ impl Worker {
 
     fn close(&mut self, leg: LegId, now: Instant) {
         if !self.legs.contains_key(&leg) {
+            self.policies.remove(&leg);
             self.emit(Event::Closed { leg });
             return;
         }
@@ -405,6 +421,7 @@ impl Worker {
     /// Undoes [`Worker::make`] without an event: the leg never was one.
     fn discard(&mut self, leg: LegId, now: Instant) {
         self.legs.remove(&leg);
+        self.policies.remove(&leg);
         self.routes.remove(leg);
         self.plain.retain(|_, (owner, _)| *owner != leg);
         if let Some(lease) = self.leases.remove(&leg) {
