@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use media::{AudioCodec, Engine, EngineConfig};
+use media::{Engine, EngineConfig};
 use signaling::{Endpoint, EndpointConfig, LineConfig, Profile, SocketId, Transport};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
-use crate::config::{self, Carrier, Codec, Config, Listen, Pinning};
+use crate::config::{self, Carrier, Config, Listen, Pinning};
 use crate::crm::Crm;
 use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
@@ -23,6 +23,7 @@ use crate::ozonetel::{self, Standing, TokenAgent};
 use crate::prompts::Prompts;
 use crate::recorder::{Outcome, Recorder, Threads};
 use crate::store::{Store, StoredKey};
+use crate::switchboard::codecs::{audio_codecs, usual};
 use crate::switchboard::{
     Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
 };
@@ -110,8 +111,7 @@ impl Gateway {
             Mode::Serve => Store::open(&config.store.path, config.store.keep),
         };
         let keys = idempotency_keys(&store, now).await;
-        let codecs = audio_codecs(&config.media);
-        let engine = engine(&config.media, codecs.clone(), media_events)?;
+        let engine = engine(&config.media, media_events)?;
         let (prompts, route_prompts) = Prompts::configured(&config)?;
         let (recorder, recording) = recorder(&config.recording, &engine, &metrics)?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
@@ -147,7 +147,6 @@ impl Gateway {
             engine,
             agents,
             trunks,
-            codecs,
             prompts,
             route_prompts,
             recorder,
@@ -285,27 +284,7 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("{key}: {address} can't be bound"))
 }
 
-/// What the engine can talk in, in the configured order.
-fn audio_codecs(config: &config::Media) -> Vec<AudioCodec> {
-    config
-        .codecs
-        .iter()
-        .filter_map(|codec| match codec {
-            Codec::Pcma => Some(AudioCodec::Pcma),
-            Codec::Pcmu => Some(AudioCodec::Pcmu),
-            Codec::Opus => {
-                tracing::warn!("media.codecs: opus needs transcoding, which this version doesn't do; it is left out");
-                None
-            }
-        })
-        .collect()
-}
-
-fn engine(
-    config: &config::Media,
-    codecs: Vec<AudioCodec>,
-    events: mpsc::Sender<media::Event>,
-) -> anyhow::Result<Engine> {
+fn engine(config: &config::Media, events: mpsc::Sender<media::Event>) -> anyhow::Result<Engine> {
     let engine = EngineConfig {
         public_ip: config.public_ip,
         bind_ip: config.bind_ip.unwrap_or(config.public_ip),
@@ -317,7 +296,7 @@ fn engine(
             Pinning::Cores => media::Pinning::Cores,
             Pinning::Off => media::Pinning::Off,
         },
-        codecs,
+        codecs: config.codecs.as_deref().map_or_else(usual, audio_codecs),
         seed: rand::random(),
     };
     let sink = move |event| {

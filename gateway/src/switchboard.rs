@@ -6,6 +6,7 @@ mod acts;
 mod agenda;
 mod announcing;
 mod api;
+pub mod codecs;
 mod desk;
 mod dialling;
 mod doctoring;

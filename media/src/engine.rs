@@ -41,7 +41,7 @@ pub(crate) use socket::SocketKey;
 use socket::Wake;
 use worker::{Command, Worker};
 
-use crate::codec::AudioCodec;
+use crate::codec::{AudioCodec, CodecPolicy};
 use crate::dtls;
 use crate::leg::meter::{Level, Passed};
 use crate::prompt::{Prompt, Repeat};
@@ -361,6 +361,16 @@ impl Engine {
             worker,
             number: self.next_leg.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// What a leg is to speak, in place of [`EngineConfig::codecs`]: before its first description.
+    /// It lasts until the leg is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn prefer(&self, leg: LegId, policy: CodecPolicy) -> Result<(), Full> {
+        self.send(leg, Command::Prefer { leg, policy })
     }
 
     /// Takes a browser's offer: the first makes the leg (ICE-lite, DTLS server), later ones

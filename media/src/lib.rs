@@ -12,6 +12,7 @@ mod engine;
 pub mod fuzz;
 mod leg;
 mod peer;
+mod playout;
 pub mod prompt;
 pub mod quality;
 mod rtcp;
@@ -21,8 +22,9 @@ mod srtp;
 mod stun;
 mod tap;
 mod tones;
+mod transcode;
 
-pub use codec::AudioCodec;
+pub use codec::{AudioCodec, CodecPolicy};
 pub use engine::{
     Delays, Engine, EngineConfig, EngineError, Event, Failure, Full, IceTcp, LegId, LegLost, Mute,
     PeerKind, Pinning, RequestId, Traffic, WorkerCounters, WorkerId,

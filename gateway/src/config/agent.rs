@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::Fault;
+use super::media::{self, Codec};
 use super::scalar::Scalar;
 use super::secret::Secret;
 use super::table::Table;
@@ -37,6 +38,8 @@ pub struct Agent {
     pub wrap_up: Option<Duration>,
     /// Calls at a time, if not everybody's.
     pub calls: Option<usize>,
+    /// The browser's, in order of preference; `media.codecs` when absent.
+    pub codecs: Option<Vec<Codec>>,
 }
 
 /// Which of the provider's INVITEs are answered without asking.
@@ -84,6 +87,7 @@ impl Agent {
         "on_lost",
         "wrap_up",
         "calls",
+        "codecs",
     ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
@@ -128,6 +132,7 @@ impl Agent {
             auto_answer_headers: table.or("auto_answer_headers", AutoAnswerHeaders::Ignore)?,
             dial_via: table.optional("dial_via")?,
             on_lost: table.or("on_lost", OnLost::HoldPromptThenHangup)?,
+            codecs: media::codecs(&table)?,
             id,
         })
     }

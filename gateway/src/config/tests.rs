@@ -98,6 +98,10 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 2: media.webrtc_port: must be a whole number from 0 to 65535",
         ),
         (
+            "[media]\ncodecs = []",
+            "line 2: media.codecs: must name at least one codec",
+        ),
+        (
             "[media]\ncodecs = [\"PCMA\", \"GSM\"]",
             "line 2: media.codecs: must be a list, and each of it one of \"PCMA\"",
         ),

@@ -147,6 +147,8 @@ impl Task {
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.leg = Some(leg);
         }
+        // A full ring refuses the next command, too.
+        let _ = self.engine.prefer(leg, self.customer_codecs(route));
         let asked = self.ask(Purpose::Describe(age), |engine, request| match offer {
             Some(offer) => engine.answer(leg, request, offer),
             None => engine.offer(leg, request, kind),

@@ -319,6 +319,8 @@ impl Task {
             .get_or_insert_with(|| self.engine.assign());
         let leg = self.engine.new_leg(worker);
         self.legs.insert(leg, Owner::Agent(agent));
+        // A full ring refuses the next command, too.
+        let _ = self.engine.prefer(leg, self.agent_codecs(agent));
         if let Some(older) = self.agents[agent].media.coming.replace(leg) {
             self.close_leg(older);
         }

@@ -320,7 +320,7 @@ impl Task {
         let dialog = entry.dialog?;
         let offer = offer_of(invite);
         let examined = offer.as_ref().map(|offer| {
-            examine_offer(offer, &self.codecs)?;
+            examine_offer(offer, &self.customer_codecs(entry.route).accepted)?;
             self.check_protection(entry.route, offer)
         });
         if let Some(Err(error)) = examined {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media::{AudioCodec, Engine, LegId, RequestId, WorkerCounters};
+use media::{Engine, LegId, RequestId, WorkerCounters};
 use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
@@ -48,7 +48,6 @@ pub struct Parts {
     pub agents: Vec<Agent>,
     pub trunks: Vec<TrunkWay>,
     /// What can be talked in, in the order of preference.
-    pub codecs: Vec<AudioCodec>,
     pub prompts: Prompts,
     /// What each route says, in the order of the routes.
     pub route_prompts: Vec<Prompts>,
@@ -67,7 +66,6 @@ pub struct Task {
     pub(super) engine: Engine,
     pub(super) agents: Vec<Agent>,
     pub(super) trunks: Vec<TrunkWay>,
-    pub(super) codecs: Vec<AudioCodec>,
     pub(super) prompts: Prompts,
     pub(super) route_prompts: Vec<Prompts>,
     pub(super) recorder: Option<Recorder>,
@@ -330,7 +328,6 @@ impl Task {
             engine: parts.engine,
             agents: parts.agents,
             trunks: parts.trunks,
-            codecs: parts.codecs,
             prompts: parts.prompts,
             route_prompts: parts.route_prompts,
             recorder: parts.recorder,

@@ -111,7 +111,9 @@ impl Counters {
     }
 
     pub fn discarded(&self, cause: Discard) {
-        self.discarded[cause as usize].add(1);
+        if let Some(count) = self.discarded.get(cause as usize) {
+            count.add(1);
+        }
     }
 
     pub fn set_population(&self, legs: usize, bridges: usize, ports: usize) {

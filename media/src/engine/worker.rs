@@ -5,6 +5,7 @@
 //! path takes no lock, allocates nothing and writes no log.
 
 mod command;
+mod recoded;
 mod stream;
 
 use std::any::Any;
@@ -31,6 +32,7 @@ use super::socket::{self, BATCH, Poll, SocketKey, Wake};
 use super::tcp::Tcp;
 use super::{EngineConfig, EngineError, Event, IceTcp, LegId, LegLost, WorkerId};
 use crate::bridge;
+use crate::codec::CodecPolicy;
 use crate::leg::keypad::EventPacket;
 use crate::leg::path::Path;
 use crate::leg::{Discard, Leg, Notice};
@@ -42,7 +44,6 @@ use stream::Exits;
 /// A worker before and while it runs.
 pub struct Worker {
     id: WorkerId,
-    config: Arc<EngineConfig>,
     commands: Receiver<Command>,
     counters: Arc<Counters>,
     sink: Arc<dyn Fn(Event) + Send + Sync>,
@@ -60,6 +61,9 @@ pub struct Worker {
     leases: FxHashMap<LegId, PortLease>,
     next_key: u32,
     legs: FxHashMap<LegId, Box<Entry>>,
+    /// What everybody speaks, and those who were given another choice.
+    policy: Arc<CodecPolicy>,
+    policies: FxHashMap<LegId, Arc<CodecPolicy>>,
     routes: Routes,
     deadlines: Deadlines,
     handshakes: Handshakes,
@@ -151,6 +155,8 @@ impl Worker {
             leases: FxHashMap::default(),
             next_key: FIRST_KEY,
             legs: FxHashMap::default(),
+            policy: Arc::new(CodecPolicy::only(config.codecs.clone())),
+            policies: FxHashMap::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
             handshakes: Handshakes::default(),
@@ -347,6 +353,10 @@ impl Worker {
             Err(Discard::NoKeys) if self.keys_are_coming(leg) => {
                 let packet = self.slab.read(received.slot, 0..received.length);
                 self.early.keep(leg, received.from, packet);
+            }
+            Err(Discard::Recoded) => {
+                self.counters.packet_in(kind);
+                self.arm_other(leg);
             }
             Err(cause) => {
                 if accepted(cause) {
@@ -548,6 +558,7 @@ impl Worker {
         entry.leg.handle_timeout(now);
         self.send_events(leg, now);
         self.send_prompt(leg, now);
+        self.send_recoded(leg, now);
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
@@ -746,6 +757,7 @@ impl Worker {
 
     /// Removes every trace of a leg.
     fn forget(&mut self, leg: LegId, now: Instant) {
+        self.policies.remove(&leg);
         let Some(entry) = self.legs.remove(&leg) else {
             return;
         };
@@ -866,6 +878,7 @@ fn accepted(cause: Discard) -> bool {
         | Discard::NotNegotiated
         | Discard::DuringDigit
         | Discard::DuringPrompt
+        | Discard::Recoded
         | Discard::SendFailed => true,
         // Of no use to count as received; `NoKeys` and `Stale` may be of either side.
         Discard::Malformed
