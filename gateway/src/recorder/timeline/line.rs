@@ -72,7 +72,7 @@ impl Line {
             next_source: 0,
             waiting: BTreeMap::new(),
             marks: Marks::default(),
-            decoder: Decoder,
+            decoder: Decoder::default(),
             samples: Vec::new(),
             taken: 0,
             end: 0,
