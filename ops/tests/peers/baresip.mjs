@@ -1,6 +1,6 @@
-// baresip as a telephone of its own, straight on a trunk: G.711, a WAV as its microphone, remote-controlled over its TCP interface.
+// baresip as a telephone of its own, straight on a trunk: one kind of codec, a WAV as its microphone, remote-controlled over its TCP interface.
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open, readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { peak, tone, wav, TELEPHONE_RATE } from '../audio.mjs';
@@ -10,26 +10,36 @@ import { until } from '../stage.mjs';
 const ADDRESS = '127.0.0.1';
 const RTP_PORTS = 8;
 const MODULES = '/usr/lib/baresip/modules';
+const KEPT_SAMPLES = 32_768;
+const WAV_HEADER = 44;
+
+/** What a telephone may speak: baresip's modules, their names in its accounts, and what they want of a WAV. */
+const CODECS = {
+  g711: { names: 'pcmu,pcma', rate: TELEPHONE_RATE, channels: 1 },
+  g722: { names: 'g722', rate: 16_000, channels: 1 },
+  opus: { names: 'opus', rate: 48_000, channels: 2 },
+};
 
 export class Baresip {
-  /** Starts a telephone with that number and voice; it answers every call at once. */
-  static async start(stage, { number, hz }) {
+  /** Starts a telephone with that number and voice, that speaks `codec` and nothing else; it answers every call at once. */
+  static async start(stage, { number, hz, codec = 'g711' }) {
+    const { names, rate, channels } = CODECS[codec];
     const [port, control, rtp] = [await stage.ports.take(1), await stage.ports.take(1), await stage.ports.take(RTP_PORTS)];
     const directory = path.join(stage.directory, `baresip-${port}`);
     await mkdir(directory);
     const own = `baresip-${port}`;
     // aufile doesn't resample: the file's rate has to be the codec's.
-    await stage.write(`${own}/voice.wav`, wav(tone(hz, { rate: TELEPHONE_RATE, seconds: 60 }), TELEPHONE_RATE));
-    await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=pcmu,pcma\n`);
+    await stage.write(`${own}/voice.wav`, wav(tone(hz, { rate, seconds: 60 }), rate, channels));
+    await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=${names}\n`);
     await stage.write(`${own}/config`, [
       `sip_listen ${ADDRESS}:${port}`, `rtp_ports ${rtp}-${rtp + RTP_PORTS - 1}`, 'poll_method epoll', `audio_source aufile,${directory}/voice.wav`,
-      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, 'module g711.so', 'module aufile.so', 'module_tmp uuid.so',
+      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, `module ${codec}.so`, 'module aufile.so', 'module sndfile.so', `snd_path ${directory}`, 'module_tmp uuid.so',
       'module_tmp account.so', 'module_app menu.so', 'module_app ctrl_tcp.so', `ctrl_tcp_listen ${ADDRESS}:${control}`, '',
     ].join('\n'));
     await stage.write(`${own}/contacts`, '');
     const capture = await Capture.start(stage, 'baresip', rtp, rtp + RTP_PORTS - 1);
     const process = stage.process('baresip', 'baresip', ['-f', directory, '-s']);
-    const baresip = new Baresip(process, capture, port);
+    const baresip = new Baresip(process, capture, port, { directory, codec });
     await until('baresip takes orders', () => baresip.#connect(control));
     stage.leaves(() => baresip.control.destroy());
     stage.tells(() => `--- baresip's events:\n${baresip.events.map((event) => JSON.stringify(event)).join('\n')}`);
@@ -38,8 +48,8 @@ export class Baresip {
 
   events = [];
 
-  constructor(process, capture, port) {
-    Object.assign(this, { process, capture, address: `${ADDRESS}:${port}` });
+  constructor(process, capture, port, { directory, codec }) {
+    Object.assign(this, { process, capture, directory, codec, address: `${ADDRESS}:${port}` });
   }
 
   dial(uri) {
@@ -60,7 +70,27 @@ export class Baresip {
     return until(`baresip tells ${type}`, () => this.events.find((event) => event.type === type));
   }
 
-  /** What it hears right now. */
+  /** What it hears right now, as its own decoder puts it. */
+  async decoded() {
+    const { rate, channels } = CODECS[this.codec];
+    const dumps = (await readdir(this.directory)).filter((name) => name.endsWith('-dec.wav')).sort();
+    if (dumps.length === 0) return undefined;
+    const file = await open(path.join(this.directory, dumps.at(-1)));
+    try {
+      const frame = 2 * channels;
+      const frames = Math.min(KEPT_SAMPLES, Math.floor(((await file.stat()).size - WAV_HEADER) / frame));
+      if (frames < rate / 2) return undefined;
+      const { size } = await file.stat();
+      const whole = WAV_HEADER + Math.floor((size - WAV_HEADER) / frame) * frame;
+      const bytes = Buffer.alloc(frames * frame);
+      await file.read(bytes, 0, bytes.length, whole - bytes.length);
+      return peak(Float64Array.from({ length: frames }, (_, n) => bytes.readInt16LE(n * frame) / 32768), rate);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** What is sent to it right now, in G.711. */
   heard() {
     const samples = this.capture.heard();
     return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);
