@@ -13,6 +13,7 @@ mod player;
 mod recode;
 mod report;
 mod sdes;
+mod watch;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -29,6 +30,7 @@ use crate::sdp::crypto::{MasterKey, Suite};
 use crate::sdp::negotiate::Agreed;
 use crate::srtp::keys::KeyingMaterial;
 use crate::srtp::{Receiver, Refused, Sender};
+use crate::tap::Tap;
 use description::Session;
 use digits::Digits;
 use keypad::Keypad;
@@ -38,6 +40,7 @@ use player::Player;
 use recode::Recoding;
 use report::Reports;
 use sdes::Sdes;
+use watch::{Other, Watch};
 
 /// What kind of peer a leg has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,15 +75,19 @@ pub enum Discard {
     DuringDigit,
     DuringPrompt,
     SendFailed,
-    /// More handshakes wait than can be kept; the peer repeats itself.
+    /// More handshakes or connections wait than can be kept; the peer repeats itself.
     TooBusy,
+    /// A handshake, or what isn't ICE at all on a new connection, from where no check was answered.
+    Unchecked,
+    /// The port's last call, whose sender hasn't stopped.
+    Former,
     /// It waits to be coded anew: not lost, so not counted among those that are.
     Recoded,
 }
 
 impl Discard {
     /// Those that are losses.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Malformed,
         Self::UnknownSource,
         Self::NoKeys,
@@ -97,6 +104,8 @@ impl Discard {
         Self::DuringPrompt,
         Self::SendFailed,
         Self::TooBusy,
+        Self::Unchecked,
+        Self::Former,
     ];
 
     /// The metric's label.
@@ -118,6 +127,8 @@ impl Discard {
             Self::DuringPrompt => "during_prompt",
             Self::SendFailed => "send_failed",
             Self::TooBusy => "too_busy",
+            Self::Unchecked => "unchecked",
+            Self::Former => "former",
             Self::Recoded => "recoded",
         }
     }
@@ -145,6 +156,8 @@ pub enum Notice {
     Heard,
     Lost(LegLost),
     Recovered,
+    Stopped(Duration),
+    Resumed,
     Digit { digit: char, duration: Duration },
     Level(Level),
     Played,
@@ -165,6 +178,8 @@ pub struct Leg {
     pub kind: LegKind,
     pub path: Path,
     pub bridged: Option<LegId>,
+    /// A recorder's; what is muted isn't copied.
+    pub tap: Option<Box<Tap>>,
     /// Room for what one packet can cause; the owner empties it after each.
     pub notices: Vec<Notice>,
     security: Security,
@@ -209,6 +224,7 @@ struct Ingress {
     display: Display,
     mute: Mute,
     heard: Heard,
+    watch: Watch,
 }
 
 /// Whether RTP came since the leg was made or bridged.
@@ -254,6 +270,7 @@ impl Leg {
         Self {
             kind,
             bridged: None,
+            tap: None,
             notices: Vec::with_capacity(8),
             security: match path {
                 Path::WebRtc(_) => Security::AwaitingKeys,
@@ -268,6 +285,7 @@ impl Leg {
                 display: Display::default(),
                 mute: Mute::Off,
                 heard: Heard::NotYet,
+                watch: Watch::default(),
             },
             egress: Egress {
                 ssrc: Ssrc(drawn.ssrc),
@@ -315,6 +333,9 @@ impl Leg {
         let payload = rtp::payload(&packet[..length])?;
         let encoding = self.ingress.encodings[usize::from(header.payload_type.value())]
             .ok_or(Discard::UnknownPayloadType)?;
+        if self.path.is_former(from, header.ssrc) {
+            return Err(Discard::Former);
+        }
         if self.path.latch(from, now) == path::Latch::Refused {
             return Err(Discard::UnknownSource);
         }
@@ -323,10 +344,18 @@ impl Leg {
             self.ingress.heard = Heard::Yes;
             self.notices.push(Notice::Heard);
         }
+        if self.ingress.watch.resumes(now) {
+            self.notices.push(Notice::Resumed);
+        }
         self.ingress
             .reception
             .count(&header, encoding.timed_by(), now);
         let content = &packet[payload.clone()];
+        match encoding {
+            Encoding::Audio(_) => {}
+            Encoding::TelephoneEvent(_) => self.ingress.watch.note(Other::Digit, now),
+            Encoding::ComfortNoise => self.ingress.watch.note(Other::Noise, now),
+        }
         let digits = &mut self.ingress.digits;
         self.notices.extend(match encoding {
             Encoding::Audio(codec) => digits.handle_audio(&header, codec.clock()),
@@ -339,6 +368,11 @@ impl Leg {
         {
             let level = self.ingress.display.show(power, now);
             self.notices.extend(level.map(Notice::Level));
+        }
+        if let (Some(tap), Encoding::Audio(codec), Mute::Off) =
+            (&mut self.tap, encoding, self.ingress.mute)
+        {
+            tap.copy(&header, codec, content, now);
         }
         Ok(Opened {
             header,
@@ -462,7 +496,11 @@ impl Leg {
         header.write(fixed);
         let sealed = match &self.security {
             Security::Clear | Security::AwaitingKeys => length,
-            Security::Keyed(keys) => keys.1.seal_rtp(packet, length, placed.index),
+            Security::Keyed(keys) => keys
+                .1
+                .seal_rtp(packet, length, placed.index)
+                // A key that is used up is none.
+                .map_err(|_| Discard::NoKeys)?,
         };
         self.egress.packets = self.egress.packets.wrapping_add(1);
         self.egress.octets = self
@@ -490,9 +528,22 @@ impl Leg {
     /// anew.
     pub fn set_bridge(&mut self, other: Option<LegId>) {
         self.bridged = other;
+        if other.is_none() {
+            self.ingress.watch.end();
+        }
         self.egress.numbering.resume();
         self.recoding.forget_source();
         self.ingress.heard = Heard::NotYet;
+    }
+
+    /// What a plain leg hears: from where, and whose numbering.
+    pub fn heard_stream(&self) -> Option<path::Stream> {
+        let from = match &self.path {
+            Path::WebRtc(_) => None,
+            Path::Plain(path) => path.source.source(),
+        }?;
+        let ssrc = self.ingress.reception.ssrc()?;
+        Some(path::Stream { from, ssrc })
     }
 
     /// What was received and what was sent since the last call; `None` before there is anything
@@ -506,6 +557,11 @@ impl Leg {
     pub fn set_keys(&mut self, keys: &KeyingMaterial, now: Instant) {
         self.security = Security::Keyed(Box::new((Receiver::new(keys), Sender::new(keys))));
         self.alive(now);
+    }
+
+    /// Whether the leg is to be protected and has no keys yet.
+    pub fn awaits_keys(&self) -> bool {
+        matches!(self.security, Security::AwaitingKeys)
     }
 
     /// Something authentic came.
@@ -555,6 +611,11 @@ impl Leg {
     /// Checks what time alone can end: the setup, the silence, a digit.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.notices.extend(self.ingress.digits.handle_timeout(now));
+        if self.stop_deadline().is_some_and(|at| now >= at) {
+            let last = self.ingress.meter.last();
+            let stopped = self.ingress.watch.handle_timeout(last, now);
+            self.notices.extend(stopped.map(Notice::Stopped));
+        }
         if let Some(until) = self.path.setup_deadline()
             && now >= until
         {
@@ -578,6 +639,7 @@ impl Leg {
             self.path.peer_deadline(),
             self.path.setup_deadline(),
             self.silence_deadline(),
+            self.stop_deadline(),
             self.frame_due(),
             self.digit_due(),
         ]
@@ -598,6 +660,19 @@ impl Leg {
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// When audio will have stopped that is owed: somebody listens, and no hold excuses it.
+    fn stop_deadline(&self) -> Option<Instant> {
+        self.egress
+            .agreed
+            .filter(|agreed| agreed.direction.receives())?;
+        self.ingress.watch.deadline(self.ingress.meter.last())
+    }
+
+    /// Somebody listens to this leg from now on.
+    pub fn watch(&mut self, now: Instant) {
+        self.ingress.watch.begin(now);
     }
 
     /// `None` while the peer isn't to send: before a description, on hold, or once lost.

@@ -129,10 +129,12 @@ impl Protocol {
 
 /// How a transport is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Security {
+    /// `RTP/AVP`.
     None,
+    /// `RTP/SAVP` with the keys in the description (RFC 4568).
     Sdes,
+    /// DTLS-SRTP (RFC 5764).
     Dtls,
 }
 

@@ -3,7 +3,7 @@
 use media::{Traffic, WorkerCounters};
 
 use super::task::Task;
-use crate::metrics::{MediaPath, Metrics, Side, Way};
+use crate::metrics::{Metrics, Side, Way};
 
 impl Task {
     /// Adds what was counted since the last time.
@@ -26,13 +26,6 @@ impl Task {
                 now.plain,
                 earlier(|w| w.plain),
             );
-            let since =
-                |pick: fn(&WorkerCounters) -> u64| pick(now).saturating_sub(before.map_or(0, pick));
-            self.metrics.media_path(MediaPath::Relay, since(relayed));
-            self.metrics
-                .media_path(MediaPath::Transcode, since(|w| w.recoded));
-            self.metrics
-                .media_path(MediaPath::Prompt, since(|w| w.played));
             for (place, (cause, total)) in now.discarded.iter().enumerate() {
                 let earlier = before
                     .and_then(|before| before.discarded.get(place))
@@ -41,17 +34,9 @@ impl Task {
                     .rtp_dropped(cause, total.saturating_sub(earlier));
             }
         }
+        self.metrics.media(&counters);
         self.counted = counters;
     }
-}
-
-/// What was sent as it came, and digits of our own.
-fn relayed(worker: &WorkerCounters) -> u64 {
-    let sent: u64 = [worker.agent, worker.provider, worker.plain]
-        .iter()
-        .map(|traffic| traffic.packets_out)
-        .sum();
-    sent.saturating_sub(worker.recoded + worker.played)
 }
 
 fn add(metrics: &Metrics, side: Side, now: Traffic, before: Traffic) {

@@ -264,6 +264,9 @@ impl Leg {
         if self.liveness.state != Life::Lost {
             // Waiting begins anew: a hold may have been as long as it liked.
             self.liveness.last = now;
+            if self.bridged.is_some() {
+                self.watch(now);
+            }
         }
         self.speak(agreed);
     }

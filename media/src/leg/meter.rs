@@ -141,6 +141,11 @@ impl Meter {
         Some(Power(power))
     }
 
+    /// When the last packet of audio came.
+    pub fn last(&self) -> Option<Instant> {
+        self.last
+    }
+
     /// What passed since the last time.
     pub fn take(&mut self, now: Instant) -> Passed {
         // The next packet is looked at: an interval with packets has a level.

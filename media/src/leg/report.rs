@@ -164,7 +164,7 @@ impl Leg {
             Security::Clear => Some(rtcp::write(slot, ssrc, sender, block, metrics, farewell)),
             Security::Keyed(keys) => {
                 let length = rtcp::write(slot, ssrc, sender, block, metrics, farewell);
-                Some(keys.1.seal_rtcp(slot, length))
+                keys.1.seal_rtcp(slot, length).ok()
             }
         }
     }

@@ -24,6 +24,7 @@ pub struct VoipMetrics {
 
 impl VoipMetrics {
     /// Of a packet with this block alone.
+    #[cfg(test)]
     pub const LENGTH: usize = 4 * 11;
 
     pub(super) fn write(&self, writer: &mut Writer<'_>, own: Ssrc) {

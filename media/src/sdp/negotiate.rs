@@ -88,6 +88,16 @@ pub fn examine_offer(offer: &str, preference: &[AudioCodec]) -> Result<(), SdpEr
     Ok(())
 }
 
+/// How an offer's audio is protected.
+///
+/// # Errors
+///
+/// It isn't SDP, or has no audio.
+pub fn protection(offer: &str) -> Result<Security, SdpError> {
+    let description: Description = offer.parse()?;
+    Ok(description.audio()?.protocol.security())
+}
+
 /// Nothing of a description's keys can be used.
 pub fn no_crypto() -> SdpError {
     SdpError::Unsupported("RTP/SAVP without an a=crypto that is understood".into())

@@ -1,6 +1,6 @@
 // baresip as a telephone of its own, straight on a trunk: one kind of codec, a WAV as its microphone, remote-controlled over its TCP interface.
 import { once } from 'node:events';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { peak, tone, wav, TELEPHONE_RATE } from '../audio.mjs';
@@ -10,7 +10,6 @@ import { until } from '../stage.mjs';
 const ADDRESS = '127.0.0.1';
 const RTP_PORTS = 8;
 const MODULES = '/usr/lib/baresip/modules';
-const KEPT_SAMPLES = 32_768;
 const WAV_HEADER = 44;
 
 /** What a telephone may speak: baresip's modules, their names in its accounts, and what they want of a WAV. */
@@ -21,8 +20,9 @@ const CODECS = {
 };
 
 export class Baresip {
-  /** Starts a telephone with that number and voice, that speaks `codec` and nothing else; it answers every call at once. */
-  static async start(stage, { number, hz, codec = 'g711' }) {
+  /** Starts a telephone with that number and voice; it answers every call at once. `encryption` is its own word, such as `srtp-mand`; `codec` is
+   *  all that it speaks. */
+  static async start(stage, { number, hz, encryption, codec = 'g711' }) {
     const { names, rate, channels } = CODECS[codec];
     const [port, control, rtp] = [await stage.ports.take(1), await stage.ports.take(1), await stage.ports.take(RTP_PORTS)];
     const directory = path.join(stage.directory, `baresip-${port}`);
@@ -30,16 +30,17 @@ export class Baresip {
     const own = `baresip-${port}`;
     // aufile doesn't resample: the file's rate has to be the codec's.
     await stage.write(`${own}/voice.wav`, wav(tone(hz, { rate, seconds: 60 }), rate, channels));
-    await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=${names}\n`);
+    await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=${names}${encryption ? `;mediaenc=${encryption}` : ''}\n`);
     await stage.write(`${own}/config`, [
       `sip_listen ${ADDRESS}:${port}`, `rtp_ports ${rtp}-${rtp + RTP_PORTS - 1}`, 'poll_method epoll', `audio_source aufile,${directory}/voice.wav`,
-      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, `module ${codec}.so`, 'module aufile.so', 'module sndfile.so', `snd_path ${directory}`, 'module_tmp uuid.so',
+      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, `module ${codec}.so`, 'module aufile.so', ...(encryption ? ['module srtp.so'] : []), 'module_tmp uuid.so',
       'module_tmp account.so', 'module_app menu.so', 'module_app ctrl_tcp.so', `ctrl_tcp_listen ${ADDRESS}:${control}`, '',
     ].join('\n'));
     await stage.write(`${own}/contacts`, '');
     const capture = await Capture.start(stage, 'baresip', rtp, rtp + RTP_PORTS - 1);
     const process = stage.process('baresip', 'baresip', ['-f', directory, '-s']);
-    const baresip = new Baresip(process, capture, port, { directory, codec });
+    const baresip = new Baresip(process, capture, port);
+    baresip.recording = { file: path.join(directory, 'heard.wav'), rate, channels };
     await until('baresip takes orders', () => baresip.#connect(control));
     stage.leaves(() => baresip.control.destroy());
     stage.tells(() => `--- baresip's events:\n${baresip.events.map((event) => JSON.stringify(event)).join('\n')}`);
@@ -48,8 +49,8 @@ export class Baresip {
 
   events = [];
 
-  constructor(process, capture, port, { directory, codec }) {
-    Object.assign(this, { process, capture, directory, codec, address: `${ADDRESS}:${port}` });
+  constructor(process, capture, port) {
+    Object.assign(this, { process, capture, address: `${ADDRESS}:${port}` });
   }
 
   dial(uri) {
@@ -70,30 +71,21 @@ export class Baresip {
     return until(`baresip tells ${type}`, () => this.events.find((event) => event.type === type));
   }
 
-  /** What it hears right now, as its own decoder puts it. */
-  async decoded() {
-    const { rate, channels } = CODECS[this.codec];
-    const dumps = (await readdir(this.directory)).filter((name) => name.endsWith('-dec.wav')).sort();
-    if (dumps.length === 0) return undefined;
-    const file = await open(path.join(this.directory, dumps.at(-1)));
-    try {
-      const frame = 2 * channels;
-      const frames = Math.min(KEPT_SAMPLES, Math.floor(((await file.stat()).size - WAV_HEADER) / frame));
-      if (frames < rate / 2) return undefined;
-      const { size } = await file.stat();
-      const whole = WAV_HEADER + Math.floor((size - WAV_HEADER) / frame) * frame;
-      const bytes = Buffer.alloc(frames * frame);
-      await file.read(bytes, 0, bytes.length, whole - bytes.length);
-      return peak(Float64Array.from({ length: frames }, (_, n) => bytes.readInt16LE(n * frame) / 32768), rate);
-    } finally {
-      await file.close();
-    }
-  }
-
   /** What is sent to it right now, in G.711. */
   heard() {
     const samples = this.capture.heard();
     return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);
+  }
+
+  /** What it plays right now: on the wire it may be encrypted, or coded otherwise than in G.711. */
+  async played() {
+    const { file, rate, channels } = this.recording;
+    const octets = await readFile(file).catch(() => Buffer.alloc(0));
+    const frame = 2 * channels;
+    const frames = Math.floor(Math.max(0, octets.length - WAV_HEADER) / frame);
+    const first = Math.max(0, frames - rate);
+    const samples = Array.from({ length: frames - first }, (_, n) => octets.readInt16LE(WAV_HEADER + (first + n) * frame) / 32768);
+    return samples.length < rate / 2 ? undefined : peak(samples, rate);
   }
 
   async #connect(port) {

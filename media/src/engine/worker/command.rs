@@ -19,6 +19,7 @@ use crate::prompt::{Prompt, Repeat};
 use crate::rtcp::Farewell;
 use crate::sdp::crypto::MasterKey;
 use crate::sdp::{Description, Direction, SdpError, Security};
+use crate::tap::Tap;
 use crate::tones::Tones;
 
 /// One command of the ring.
@@ -44,10 +45,17 @@ pub enum Command {
         request: RequestId,
         direction: Direction,
     },
+    RestartIce {
+        leg: LegId,
+        request: RequestId,
+    },
     AcceptAnswer {
         leg: LegId,
         request: RequestId,
         answer: String,
+    },
+    Relearn {
+        leg: LegId,
     },
     Prefer {
         leg: LegId,
@@ -76,16 +84,57 @@ pub enum Command {
     StopPlaying {
         leg: LegId,
     },
+    Tap {
+        leg: LegId,
+        tap: Box<Tap>,
+    },
+    Untap {
+        leg: LegId,
+        recording: u64,
+    },
     Close {
         leg: LegId,
     },
     Stop,
-    /// A bug in a leg's control step.
+    /// A bug in a leg's description.
     #[cfg(test)]
     Panic {
         leg: LegId,
         request: RequestId,
     },
+    /// A bug in the next step that is taken for the leg: a packet's, a report's, a timer's or a command's.
+    #[cfg(test)]
+    PanicNext {
+        leg: LegId,
+    },
+}
+
+impl Command {
+    /// Whom it is for; with two legs, the one that it is sent to.
+    fn leg(&self) -> Option<LegId> {
+        match *self {
+            Self::AgentOffer { leg, .. }
+            | Self::Answer { leg, .. }
+            | Self::Offer { leg, .. }
+            | Self::ReOffer { leg, .. }
+            | Self::RestartIce { leg, .. }
+            | Self::AcceptAnswer { leg, .. }
+            | Self::Relearn { leg }
+            | Self::Prefer { leg, .. }
+            | Self::Bridge { customer: leg, .. }
+            | Self::Unbridge { leg }
+            | Self::Mute { leg, .. }
+            | Self::Digits { leg, .. }
+            | Self::Play { leg, .. }
+            | Self::StopPlaying { leg }
+            | Self::Tap { leg, .. }
+            | Self::Untap { leg, .. }
+            | Self::Close { leg } => Some(leg),
+            Self::Stop => None,
+            #[cfg(test)]
+            Self::Panic { leg, .. } | Self::PanicNext { leg } => Some(leg),
+        }
+    }
 }
 
 impl Worker {
@@ -94,7 +143,11 @@ impl Worker {
         for _ in 0..COMMANDS_PER_WAKE {
             match self.commands.try_recv() {
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Flow::Stop,
-                Ok(command) => self.execute(command, now),
+                Ok(command) => {
+                    if let Some(leg) = command.leg() {
+                        self.guard(leg, now, |worker| worker.execute(command, now));
+                    }
+                }
                 Err(TryRecvError::Empty) => return Flow::Go,
             }
         }
@@ -135,10 +188,14 @@ impl Worker {
                     worker.accept_answer(leg, &answer, now)
                 });
             }
+            Command::RestartIce { leg, request } => {
+                self.describe(leg, request, now, |worker| worker.restart_ice(leg));
+            }
+            Command::Relearn { leg } => self.with(leg, |leg| leg.path.relearn()),
             Command::Prefer { leg, policy } => {
                 self.policies.insert(leg, Arc::new(policy));
             }
-            Command::Bridge { customer, agent } => self.bridge(customer, agent),
+            Command::Bridge { customer, agent } => self.bridge(customer, agent, now),
             Command::Unbridge { leg } => self.unbridge(leg),
             Command::Mute { leg, mute } => match self.legs.get_mut(&leg) {
                 Some(entry) => entry.leg.set_mute(mute),
@@ -155,12 +212,25 @@ impl Worker {
                     entry.leg.stop_playing();
                 }
             }
+            Command::Tap { leg, tap } => {
+                if let Some(entry) = self.legs.get_mut(&leg) {
+                    entry.leg.tap = Some(tap);
+                }
+            }
+            Command::Untap { leg, recording } => {
+                if let Some(entry) = self.legs.get_mut(&leg) {
+                    let own = |tap: &mut Box<Tap>| tap.recording() == recording;
+                    entry.leg.tap.take_if(own);
+                }
+            }
             Command::Close { leg } => self.close(leg, now),
             Command::Stop => {}
             #[cfg(test)]
             Command::Panic { leg, request } => {
                 self.describe(leg, request, now, |_| panic!("as the test wants it"));
             }
+            #[cfg(test)]
+            Command::PanicNext { leg } => self.faulty = Some(leg),
         }
     }
 
@@ -201,6 +271,7 @@ impl Worker {
         let credentials = self.draw_credentials();
         let peer = Peer::agent(
             self.webrtc_address,
+            self.config.ice_tcp,
             credentials.clone(),
             &policy.accepted,
             now,
@@ -254,6 +325,21 @@ impl Worker {
         })
     }
 
+    /// An offer with new credentials; the agent that has the old ones works on.
+    fn restart_ice(&mut self, leg: LegId) -> Result<String, SdpError> {
+        let fresh = self.draw_credentials();
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        if entry.credentials.is_none() || entry.leg.kind == LegKind::Agent {
+            return Err(SdpError::Misuse("the leg has no ICE to restart".into()));
+        }
+        entry.restarting = Some(fresh.clone());
+        self.negotiate(leg, |leg, mut local, policy| {
+            local.credentials = Some(fresh);
+            let offer = leg.offer(&local, &policy.offered);
+            Ok((offer.to_string(), Restart::None, local))
+        })
+    }
+
     fn accept_answer(
         &mut self,
         leg: LegId,
@@ -261,7 +347,11 @@ impl Worker {
         now: Instant,
     ) -> Result<String, SdpError> {
         let answer: Description = answer.parse()?;
-        self.negotiate(leg, |leg, local, policy| {
+        // An answer with the old user fragment restarts nothing; then ours stay, too.
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        let fresh = entry.restarting.take();
+        self.negotiate(leg, |leg, mut local, policy| {
+            local.credentials = fresh.or(local.credentials);
             let restart = leg.accept_answer(&answer, &local, &policy.accepted, now)?;
             Ok((String::new(), restart, local))
         })
@@ -295,7 +385,7 @@ impl Worker {
         self.policies.get(&leg).unwrap_or(&self.policy).clone()
     }
 
-    fn bridge(&mut self, customer: LegId, agent: LegId) {
+    fn bridge(&mut self, customer: LegId, agent: LegId, now: Instant) {
         if customer.worker != agent.worker || customer == agent {
             self.fail(agent, Failure::DifferentWorkers);
             return;
@@ -312,6 +402,10 @@ impl Worker {
         if let [Some(one), Some(other)] = self.legs.get_disjoint_mut([&customer, &agent]) {
             one.leg.set_bridge(Some(agent));
             other.leg.set_bridge(Some(customer));
+        }
+        for leg in [customer, agent] {
+            self.with(leg, |leg| leg.watch(now));
+            self.arm(leg);
         }
         self.count();
     }
@@ -389,8 +483,8 @@ impl Worker {
             path.peer.drain(&mut outputs);
         }));
         for output in outputs {
-            if let PeerOutput::Transmit { to, datagram } = output {
-                let _ = self.webrtc.send_to(&datagram, to);
+            if let PeerOutput::Transmit { via, to, datagram } = output {
+                self.transmit(via, to, &datagram);
             }
         }
     }
@@ -425,7 +519,7 @@ impl Worker {
         self.routes.remove(leg);
         self.plain.retain(|_, (owner, _)| *owner != leg);
         if let Some(lease) = self.leases.remove(&leg) {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, None, now);
         }
         self.count();
     }
@@ -448,6 +542,7 @@ impl Worker {
             leg: Leg::new(path, self.draw(), now),
             armed: Armed::default(),
             credentials: Some(credentials),
+            restarting: None,
         })
     }
 
@@ -460,7 +555,7 @@ impl Worker {
             .add_socket(&lease.rtp, rtp)
             .and_then(|()| self.poll.add_socket(&lease.rtcp, rtcp));
         if let Err(error) = watched {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, None, now);
             return Err(exhausted(error));
         }
         let path = Path::Plain(Plain {
@@ -468,6 +563,7 @@ impl Worker {
             rtcp,
             port: lease.port(),
             source: SourceLock::Open,
+            former: lease.former(),
             remote: None,
             remote_rtcp: None,
         });
@@ -478,6 +574,7 @@ impl Worker {
             leg: Leg::new(path, self.draw(), now),
             armed: Armed::default(),
             credentials: None,
+            restarting: None,
         }))
     }
 
@@ -490,9 +587,9 @@ impl Worker {
     }
 
     /// Never one that is in use: 2^32 keys outlive 2^31 calls of one worker.
-    fn next_key(&mut self) -> SocketKey {
+    pub(super) fn next_key(&mut self) -> SocketKey {
         let key = SocketKey(self.next_key);
-        self.next_key = self.next_key.wrapping_add(1).max(super::FIRST_PLAIN_KEY);
+        self.next_key = self.next_key.wrapping_add(1).max(super::FIRST_KEY);
         key
     }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Worker;
 use crate::engine::LegId;
+use crate::engine::counters::MediaPath;
 use crate::engine::slab::Outgoing;
 
 impl Worker {
@@ -17,11 +18,7 @@ impl Worker {
     /// Puts what is due to the leg's peer into slots, to be sent with everybody else's.
     pub(super) fn send_recoded(&mut self, leg: LegId, now: Instant) {
         loop {
-            let mut slot = self.outgoing.last().map_or(0, |last| last.slot + 1);
-            if slot == self.slab.slots() {
-                self.flush();
-                slot = 0;
-            }
+            let slot = self.free_slot();
             let Some(entry) = self.legs.get_mut(&leg) else {
                 return;
             };
@@ -30,7 +27,7 @@ impl Worker {
                 return;
             };
             self.counters.packet_out(entry.leg.kind);
-            self.counters.recoded();
+            self.counters.passed(MediaPath::Transcode);
             self.outgoing.push(Outgoing {
                 socket: entry.leg.path.rtp_socket(),
                 slot,
