@@ -4,13 +4,16 @@
 //! [`Event`]s. Nothing here waits: a command returns at once, and the sink is called from the
 //! worker threads, which it must not hold up.
 
+mod affinity;
 mod counters;
 mod deadlines;
 mod demux;
 mod early;
 mod handshakes;
+mod pace;
 mod ports;
 mod random;
+mod relay_times;
 mod slab;
 #[allow(unsafe_code, reason = "the batched system calls")]
 mod socket;
@@ -28,20 +31,23 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub use affinity::Pinning;
 use counters::Counters;
 pub use counters::{Traffic, WorkerCounters};
 #[cfg(any(test, fuzzing))]
 pub(crate) use demux::Protocol;
+pub use relay_times::Delays;
 pub(crate) use socket::SocketKey;
 use socket::Wake;
 use worker::{Command, Worker};
 
-use crate::codec::AudioCodec;
+use crate::codec::{AudioCodec, CodecPolicy};
 use crate::dtls;
 use crate::leg::meter::{Level, Passed};
 use crate::prompt::{Prompt, Repeat};
 use crate::quality::Mos;
 use crate::sdp::{Direction, SdpError};
+use crate::tap::Tap;
 use crate::tones::Tones;
 
 /// One worker thread.
@@ -123,6 +129,8 @@ pub struct EngineConfig {
     pub rtp_ports: RangeInclusive<u16>,
     /// 0 means one a core.
     pub workers: usize,
+    /// Whether each has a processor of its own.
+    pub pinning: Pinning,
     /// Enabled codecs, the preferred one first.
     pub codecs: Vec<AudioCodec>,
     /// The root of ICE passwords, SSRCs and sequence numbers: from the system's generator
@@ -327,8 +335,9 @@ impl Engine {
             workers: count,
             ..config
         });
+        let processors = config.pinning.processors(count);
         let workers = (0..count)
-            .map(|n| Handle::start(n as u16, &config, &sink))
+            .map(|n| Handle::start(n as u16, processors.get(n).copied(), &config, &sink))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             workers,
@@ -352,6 +361,16 @@ impl Engine {
             worker,
             number: self.next_leg.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// What a leg is to speak, in place of [`EngineConfig::codecs`]: before its first description.
+    /// It lasts until the leg is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn prefer(&self, leg: LegId, policy: CodecPolicy) -> Result<(), Full> {
+        self.send(leg, Command::Prefer { leg, policy })
     }
 
     /// Takes a browser's offer: the first makes the leg (ICE-lite, DTLS server), later ones
@@ -525,6 +544,26 @@ impl Engine {
         self.send(leg, Command::StopPlaying { leg })
     }
 
+    /// Copies the audio that the leg receives to the tap's ring, which is to be its worker's. One tap at a time: a new
+    /// one replaces the old.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn tap(&self, leg: LegId, tap: Tap) -> Result<(), Full> {
+        let tap = Box::new(tap);
+        self.send(leg, Command::Tap { leg, tap })
+    }
+
+    /// Ends the copying for this recording; a tap of another one stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn untap(&self, leg: LegId, recording: u64) -> Result<(), Full> {
+        self.send(leg, Command::Untap { leg, recording })
+    }
+
     /// Says BYE by RTCP and ends the leg. Closing twice is no error.
     ///
     /// # Errors
@@ -569,6 +608,7 @@ impl Drop for Engine {
 impl Handle {
     fn start(
         number: u16,
+        processor: Option<usize>,
         config: &Arc<EngineConfig>,
         sink: &Arc<dyn Fn(Event) + Send + Sync>,
     ) -> Result<Self, EngineError> {
@@ -584,7 +624,12 @@ impl Handle {
         let wake = worker.wake();
         let thread = std::thread::Builder::new()
             .name(format!("media-{number}"))
-            .spawn(move || worker.run())
+            .spawn(move || {
+                if let Some(processor) = processor {
+                    affinity::pin(processor);
+                }
+                worker.run();
+            })
             .map_err(|source| EngineError::Io {
                 what: "starting a media worker".into(),
                 source,

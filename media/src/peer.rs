@@ -24,7 +24,8 @@ use crate::stun::{Nomination, Stun};
 
 /// ICE and DTLS towards one peer.
 pub struct Peer {
-    rtc: Rtc,
+    /// Ten kilobytes that no packet needs: apart, so that what packets do need lies together.
+    rtc: Box<Rtc>,
     keys: KeySlot,
     local: SocketAddr,
     deadline: Instant,
@@ -114,19 +115,29 @@ impl Peer {
                 config = match codec {
                     AudioCodec::Pcma => config.enable_pcma(true, false),
                     AudioCodec::Pcmu => config.enable_pcmu(true, false),
+                    AudioCodec::G722 => config.enable_g722(true, false),
+                    AudioCodec::Opus => config.enable_opus(true, false),
                 };
             }
-            config.codec_config().add_config(
-                126.into(),
-                None,
-                Codec::Tele,
-                Frequency::EIGHT_KHZ,
-                None,
-                FormatParams {
-                    telephone_event_max: Some(16),
-                    ..Default::default()
-                },
-            );
+            // Opus has digits at a clock rate of its own (RFC 7587 §4.1).
+            let opus = codecs.contains(&AudioCodec::Opus);
+            let clocks = [
+                (126, Frequency::EIGHT_KHZ, true),
+                (110, Frequency::FORTY_EIGHT_KHZ, opus),
+            ];
+            for (number, clock, _) in clocks.into_iter().filter(|(_, _, needed)| *needed) {
+                config.codec_config().add_config(
+                    number.into(),
+                    None,
+                    Codec::Tele,
+                    clock,
+                    None,
+                    FormatParams {
+                        telephone_event_max: Some(16),
+                        ..Default::default()
+                    },
+                );
+            }
             config.build(now)
         });
         let mut peer = Self::new(rtc, keys, local, now);
@@ -169,7 +180,7 @@ impl Peer {
             rtc.add_local_candidate(candidate);
         }
         Self {
-            rtc,
+            rtc: Box::new(rtc),
             keys,
             local,
             deadline: now,

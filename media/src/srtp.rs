@@ -1,6 +1,7 @@
 //! SRTP and SRTCP (RFC 3711, RFC 7714) in place: a receiving and a sending half per leg.
 
 pub mod cipher;
+mod hmac;
 pub mod keys;
 pub mod replay;
 

@@ -27,8 +27,10 @@ pub struct Media {
     pub rtp_ports: RangeInclusive<u16>,
     /// 0: one a core.
     pub workers: usize,
-    /// In the order that they are offered.
-    pub codecs: Vec<Codec>,
+    /// Whether each worker stays on a core of its own.
+    pub pinning: Pinning,
+    /// In the order that they are offered. Absent: G.711, and what else a peer insists on.
+    pub codecs: Option<Vec<Codec>>,
 }
 
 /// An audio codec by its name in SDP.
@@ -36,7 +38,26 @@ pub struct Media {
 pub enum Codec {
     Pcma,
     Pcmu,
+    G722,
     Opus,
+}
+
+/// Where the workers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinning {
+    /// Each on a core of its own, if there are enough.
+    Cores,
+    /// Where the system likes: for several gateways on one machine.
+    Off,
+}
+
+/// A list of codecs, here, of a trunk or of an agent.
+pub(super) fn codecs(table: &Table<'_>) -> Result<Option<Vec<Codec>>, Fault> {
+    let codecs: Option<Vec<Codec>> = table.list("codecs")?;
+    if codecs.as_ref().is_some_and(Vec::is_empty) {
+        return Err(table.fault("codecs", "must name at least one codec"));
+    }
+    Ok(codecs)
 }
 
 impl Media {
@@ -48,6 +69,7 @@ impl Media {
         "turn",
         "rtp_ports",
         "workers",
+        "pinning",
         "codecs",
     ];
 
@@ -57,10 +79,7 @@ impl Media {
         if rtp_ports.len() < 2 {
             return Err(table.fault("rtp_ports", "must hold at least two ports: RTP and RTCP"));
         }
-        let codecs: Vec<Codec> = table.list("codecs")?.unwrap_or(default.codecs);
-        if codecs.is_empty() {
-            return Err(table.fault("codecs", "must name at least one codec"));
-        }
+        let codecs = codecs(&table)?;
         let public_ip: IpAddr = table.or("public_ip", default.public_ip)?;
         if public_ip.is_unspecified() {
             return Err(table.fault(
@@ -79,6 +98,7 @@ impl Media {
             turn: table.every("turn", Turn::KEYS, Turn::read)?,
             rtp_ports,
             workers: table.or("workers", default.workers)?,
+            pinning: table.or("pinning", default.pinning)?,
             codecs,
         })
     }
@@ -94,19 +114,33 @@ impl Default for Media {
             turn: Vec::new(),
             rtp_ports: RTP_PORTS,
             workers: 0,
-            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            pinning: Pinning::Cores,
+            codecs: None,
+        }
+    }
+}
+
+impl Scalar for Pinning {
+    const SHAPE: &'static str = "one of \"cores\", \"off\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "cores" => Some(Self::Cores),
+            "off" => Some(Self::Off),
+            _ => None,
         }
     }
 }
 
 impl Scalar for Codec {
-    const SHAPE: &'static str = "one of \"PCMA\", \"PCMU\", \"opus\"";
+    const SHAPE: &'static str = "one of \"PCMA\", \"PCMU\", \"G722\", \"opus\"";
 
     fn from_text(text: &str) -> Option<Self> {
         // Encoding names compare without case (RFC 4855 §3).
         match text.to_ascii_lowercase().as_str() {
             "pcma" => Some(Self::Pcma),
             "pcmu" => Some(Self::Pcmu),
+            "g722" => Some(Self::G722),
             "opus" => Some(Self::Opus),
             _ => None,
         }

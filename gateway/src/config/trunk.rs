@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::error::Fault;
+use super::media::{self, Codec};
 use super::scalar::Scalar;
 use super::secret::Secret;
 use super::table::Table;
@@ -39,6 +40,8 @@ pub struct Trunk {
     pub calls: Option<usize>,
     /// New calls a second that the trunk may bring.
     pub calls_per_second: Option<u32>,
+    /// In the order that they are offered; `media.codecs` when absent.
+    pub codecs: Option<Vec<Codec>>,
 }
 
 /// What of SRTP with keys in the descriptions (SDES, RFC 4568) a trunk speaks.
@@ -105,6 +108,7 @@ impl Trunk {
         "srtp",
         "calls",
         "calls_per_second",
+        "codecs",
     ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
@@ -139,6 +143,7 @@ impl Trunk {
             srtp: table.or("srtp", Srtp::Answer)?,
             calls: table.optional("calls")?,
             calls_per_second: table.optional("calls_per_second")?,
+            codecs: media::codecs(&table)?,
         };
         trunk.check(&table)?;
         Ok(trunk)

@@ -8,7 +8,7 @@ use super::trunks::Way;
 use crate::agent::readiness;
 use crate::call::expectation::{Expectation, Fate};
 use crate::call::number::Number;
-use crate::call::state::{Action, Answered, DialReply, DialogEnd, Input};
+use crate::call::state::{Action, Answered, DialBy, DialReply, DialogEnd, Input};
 use crate::clock::Moment;
 use crate::config::Srtp;
 
@@ -27,7 +27,7 @@ impl Task {
         let placed = self.calls.get_mut(&age)?;
         let (agent, dialog, leg) = (placed.agent, placed.dialog, placed.leg);
         match action {
-            Action::Dial { number, until } => {
+            Action::Dial { number, until, by } => {
                 let expected = Expectation {
                     call: placed.call.id.clone(),
                     number,
@@ -36,7 +36,14 @@ impl Task {
                     until,
                     fate: Fate::Answer,
                 };
-                return self.dial(agent, expected);
+                return self.dial(agent, expected, by);
+            }
+            Action::AskOutcome => {
+                let ucid = placed.call.ucid.clone()?;
+                let call = placed.call.id.clone();
+                if let Some(token) = &self.agents[agent].token {
+                    token.socket.check(call, ucid);
+                }
             }
             Action::CloseExpectation => self.expectations[agent].close(&placed.call.id),
             Action::RefuseExpected => self.expectations[agent].refuse(&placed.call.id),
@@ -69,8 +76,7 @@ impl Task {
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
             Action::AskAgent => {
                 let answers = placed.when_asked == WhenAsked::Answer;
-                let free = answers && !self.talks_elsewhere(agent, age);
-                if free && readiness::can_talk(&self.agents[agent]).is_ok() {
+                if answers && self.may_answer_for(now, agent, Some(age)) {
                     let how = Answered::ByPolicy;
                     return Some(Input::Answer { how });
                 }
@@ -97,7 +103,7 @@ impl Task {
     }
 
     /// Opens the expectation before the command leaves: the INVITE may be faster than the reply.
-    fn dial(&mut self, agent: usize, expected: Expectation) -> Option<Input> {
+    fn dial(&mut self, agent: usize, expected: Expectation, by: DialBy) -> Option<Input> {
         let token = self.agents[agent].token.as_ref();
         let country = self
             .config
@@ -114,7 +120,7 @@ impl Task {
                 };
                 token
                     .socket
-                    .dial(expected.call.clone(), national)
+                    .dial(expected.call.clone(), national, by)
                     .map_err(|refused| refused.to_string())
             }
             (None, _) => Err("The agent has no token socket.".to_owned()),
@@ -141,6 +147,8 @@ impl Task {
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.leg = Some(leg);
         }
+        // A full ring refuses the next command, too.
+        let _ = self.engine.prefer(leg, self.customer_codecs(route));
         let asked = self.ask(Purpose::Describe(age), |engine, request| match offer {
             Some(offer) => engine.answer(leg, request, offer),
             None => engine.offer(leg, request, kind),
@@ -177,6 +185,8 @@ impl Task {
             Some((age, placed)) => (Some(age), placed.leg, placed.call.muted),
             None => (None, None, false),
         };
+        // The recording follows the legs.
+        self.touched.extend(age);
         let bridged = customer.map_or(Ok(()), |customer| self.engine.bridge(customer, leg));
         let mute = if muted { Mute::On } else { Mute::Off };
         let result = bridged.and(self.engine.mute(leg, mute));

@@ -5,7 +5,9 @@ use std::time::Duration;
 use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
+use super::quality::Heard;
 use super::task::{Age, Doom, Owner, Purpose, Route, Task};
+use super::transfer::Link;
 use crate::agent::microphone::Microphone;
 use crate::agent::wire::{self, Frame, MediaState};
 use crate::agent::{ConnectionId, Warm};
@@ -51,6 +53,7 @@ impl Task {
                 None => {}
             },
             Event::Closed { leg } => {
+                self.heard.remove(&leg);
                 if let Some(Owner::Agent(agent)) = self.legs.remove(&leg) {
                     self.agents[agent].media.forget(leg);
                 }
@@ -65,6 +68,13 @@ impl Task {
                 mos_sent,
             } => {
                 tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, ?mos_received, ?mos_sent, "quality");
+                let heard = Heard {
+                    packets: (packets_received, packets_lost),
+                    jitter,
+                    rtt,
+                    mos: (mos_received, mos_sent),
+                };
+                self.handle_quality(now, leg, heard);
             }
             Event::Audio {
                 leg,
@@ -279,6 +289,15 @@ impl Task {
     }
 
     fn customer_lost(&mut self, now: Moment, age: Age, cause: &LegLost) {
+        let through = matches!(
+            self.calls.get(&age).map(|placed| placed.link),
+            Some(Link::Through { .. })
+        );
+        if through && !matches!(cause, LegLost::Silent { .. }) {
+            // Nobody of ours is in it who could say more.
+            let why = format!("The audio path is interrupted: {cause}.");
+            return self.end_through(now, age, &why);
+        }
         match cause {
             // A held call and a muted phone are silent, too.
             LegLost::Silent { .. } => {

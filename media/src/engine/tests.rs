@@ -3,6 +3,7 @@
 mod browser;
 mod digits;
 mod link;
+mod panics;
 mod pbx;
 mod phone;
 mod prompts;
@@ -384,6 +385,7 @@ impl Rig {
             ice_tcp: IceTcp::Passive,
             rtp_ports,
             workers: 1,
+            pinning: Pinning::Off,
             codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu],
             seed: [7; 32],
         };

@@ -5,6 +5,7 @@
 //! path takes no lock, allocates nothing and writes no log.
 
 mod command;
+mod recoded;
 mod stream;
 
 use std::any::Any;
@@ -18,11 +19,12 @@ use std::time::{Duration, Instant, SystemTime};
 pub use command::Command;
 use rustc_hash::FxHashMap;
 
-use super::counters::Counters;
+use super::counters::{Counters, MediaPath};
 use super::deadlines::{Armed, Deadlines};
 use super::demux::{Protocol, Routes};
 use super::early::{Early, Waiting};
 use super::handshakes::{Flight, Full, Handshakes};
+use super::pace::Pace;
 use super::ports::{PortLease, Ports};
 use super::random::Random;
 use super::slab::{Outgoing, Received, Slab};
@@ -30,6 +32,7 @@ use super::socket::{self, BATCH, Poll, SocketKey, Wake};
 use super::tcp::Tcp;
 use super::{EngineConfig, EngineError, Event, IceTcp, LegId, LegLost, WorkerId};
 use crate::bridge;
+use crate::codec::CodecPolicy;
 use crate::leg::keypad::EventPacket;
 use crate::leg::path::Path;
 use crate::leg::{Discard, Leg, Notice};
@@ -41,7 +44,6 @@ use stream::Exits;
 /// A worker before and while it runs.
 pub struct Worker {
     id: WorkerId,
-    config: Arc<EngineConfig>,
     commands: Receiver<Command>,
     counters: Arc<Counters>,
     sink: Arc<dyn Fn(Event) + Send + Sync>,
@@ -59,6 +61,9 @@ pub struct Worker {
     leases: FxHashMap<LegId, PortLease>,
     next_key: u32,
     legs: FxHashMap<LegId, Box<Entry>>,
+    /// What everybody speaks, and those who were given another choice.
+    policy: Arc<CodecPolicy>,
+    policies: FxHashMap<LegId, Arc<CodecPolicy>>,
     routes: Routes,
     deadlines: Deadlines,
     handshakes: Handshakes,
@@ -66,9 +71,14 @@ pub struct Worker {
     slab: Slab,
     received: Vec<Received>,
     outgoing: Vec<Outgoing>,
+    /// Packets relayed since the wake-up.
+    relayed: u64,
     peer_outputs: Vec<PeerOutput>,
     /// Wall clock and monotonic clock of one instant, for RTCP's NTP timestamps.
     epoch: (Duration, Instant),
+    /// The leg whose next step has a bug.
+    #[cfg(test)]
+    faulty: Option<LegId>,
 }
 
 /// Which of a plain leg's two sockets.
@@ -145,6 +155,8 @@ impl Worker {
             leases: FxHashMap::default(),
             next_key: FIRST_KEY,
             legs: FxHashMap::default(),
+            policy: Arc::new(CodecPolicy::only(config.codecs.clone())),
+            policies: FxHashMap::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
             handshakes: Handshakes::default(),
@@ -152,8 +164,11 @@ impl Worker {
             slab: Slab::new(SLOTS),
             received: Vec::with_capacity(SLOTS),
             outgoing: Vec::with_capacity(SLOTS),
+            relayed: 0,
             peer_outputs: Vec::with_capacity(16),
             epoch: (since_1970, Instant::now()),
+            #[cfg(test)]
+            faulty: None,
             config,
         })
     }
@@ -166,8 +181,14 @@ impl Worker {
     /// Runs until [`Command::Stop`] or the engine is gone.
     pub fn run(mut self) {
         let mut ready = Vec::with_capacity(BATCH);
+        let mut pace = Pace::default();
+        let mut done = Instant::now();
         loop {
-            let timeout = self.timeout(Instant::now());
+            let timeout = self.timeout(done);
+            let pause = pace.pause().min(timeout);
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
             if self.poll.wait(&mut ready, timeout).is_err() {
                 // Only a bug makes epoll refuse; go on at a bearable pace.
                 std::thread::sleep(Duration::from_millis(10));
@@ -182,11 +203,15 @@ impl Worker {
                 }
             }
             self.flush();
+            self.time(now);
             if self.obey(now) == Flow::Stop {
                 return;
             }
             self.expire(now);
             self.shake_hands(now);
+            let began = done;
+            done = Instant::now();
+            pace.note(now.duration_since(began), done.duration_since(now));
         }
     }
 
@@ -201,6 +226,15 @@ impl Worker {
             .map_or(IDLE, |at| at.saturating_duration_since(now))
     }
 
+    /// Notes how long the packets of this wake-up were inside.
+    fn time(&mut self, now: Instant) {
+        let relayed = std::mem::take(&mut self.relayed);
+        if relayed > 0 {
+            let inside = now.elapsed();
+            self.counters.relay_times.add(relayed, inside);
+        }
+    }
+
     /// One that holds nothing to be sent.
     fn free_slot(&mut self) -> usize {
         let slot = self.outgoing.last().map_or(0, |last| last.slot + 1);
@@ -213,10 +247,15 @@ impl Worker {
 
     /// Takes what a socket has, up to a bound, so that none starves the others.
     fn read(&mut self, key: SocketKey, now: Instant) {
-        for _ in 0..BATCHES_PER_SOCKET {
+        let (batches, batch) = match key {
+            WEBRTC_KEY => (BATCHES_PER_SOCKET, BATCH),
+            // One leg's, and it sends a packet each 20 ms; epoll tells of more.
+            SocketKey(_) => (1, 1),
+        };
+        for _ in 0..batches {
             // Slots with packets to be sent stay untouched until they are.
             let mut first = self.outgoing.last().map_or(0, |last| last.slot + 1);
-            if first + BATCH > self.slab.slots() {
+            if first + batch > self.slab.slots() {
                 self.flush();
                 first = 0;
             }
@@ -224,7 +263,8 @@ impl Worker {
                 return;
             };
             self.received.clear();
-            let count = match socket::receive(socket, &mut self.slab, first, &mut self.received) {
+            let slots = self.slab.tail(first).take(batch);
+            let count = match socket::receive(socket, slots, first, &mut self.received) {
                 Ok(count) => count,
                 // Nothing there, or an ICMP error of an earlier send.
                 Err(_) => return,
@@ -233,7 +273,7 @@ impl Worker {
                 let received = self.received[n];
                 self.demultiplex(received, owner, now);
             }
-            if count < BATCH {
+            if count < batch {
                 return;
             }
         }
@@ -260,9 +300,9 @@ impl Worker {
             (Owner::WebRtc, Protocol::Stun) => self.control(leg, Via::Udp, received, now),
             (Owner::WebRtc, Protocol::Dtls) => self.queue_handshake(leg, Via::Udp, received),
             (Owner::WebRtc | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
-                self.relay(leg, received, now);
+                self.guard(leg, now, |worker| worker.relay(leg, received, now));
             }
-            (_, Protocol::Rtcp) => self.report(leg, received, now),
+            (_, Protocol::Rtcp) => self.guard(leg, now, |worker| worker.report(leg, received, now)),
             (Owner::Plain(..), Protocol::Stun | Protocol::Dtls | Protocol::Rtp)
             | (_, Protocol::Unknown) => self.counters.discarded(Discard::Malformed),
         }
@@ -301,6 +341,8 @@ impl Worker {
             Ok(((range, to), socket, other)) => {
                 self.counters.packet_in(kind);
                 self.counters.packet_out(other);
+                self.counters.passed(MediaPath::Relay);
+                self.relayed += 1;
                 self.outgoing.push(Outgoing {
                     socket,
                     slot: received.slot,
@@ -311,6 +353,10 @@ impl Worker {
             Err(Discard::NoKeys) if self.keys_are_coming(leg) => {
                 let packet = self.slab.read(received.slot, 0..received.length);
                 self.early.keep(leg, received.from, packet);
+            }
+            Err(Discard::Recoded) => {
+                self.counters.packet_in(kind);
+                self.arm_other(leg);
             }
             Err(cause) => {
                 if accepted(cause) {
@@ -402,6 +448,21 @@ impl Worker {
         self.relay_early(leg, now);
     }
 
+    /// Does a step for a leg; a panic in it ends this leg alone.
+    fn guard(&mut self, leg: LegId, now: Instant, step: impl FnOnce(&mut Self)) {
+        #[cfg(test)]
+        let step = |worker: &mut Self| {
+            if worker.faulty == Some(leg) {
+                worker.faulty = None;
+                panic!("as the test wants it");
+            }
+            step(worker);
+        };
+        if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
+            self.bury(leg, now);
+        }
+    }
+
     /// After a control step: does what the agent asked, or ends the leg that panicked.
     fn settle(&mut self, leg: LegId, step: Result<(), Box<dyn Any + Send>>, now: Instant) {
         if step.is_err() {
@@ -481,23 +542,31 @@ impl Worker {
             let Some(entry) = self.legs.get_mut(&leg) else {
                 continue;
             };
-            if !entry.armed.fire(at) {
-                continue;
+            if entry.armed.fire(at) {
+                self.guard(leg, now, |worker| worker.handle_timeout(leg, now));
             }
-            entry.leg.handle_timeout(now);
-            self.send_events(leg, now);
-            self.send_prompt(leg, now);
-            let Some(entry) = self.legs.get_mut(&leg) else {
-                continue;
-            };
-            if entry.leg.report_due(now) {
-                self.send_report(leg, Farewell::Stays, now);
-                self.tell_quality(leg, now);
-            }
-            self.advance_peer(leg, now);
         }
         self.expire_strangers(now);
         self.flush();
+    }
+
+    /// What is due of one leg.
+    fn handle_timeout(&mut self, leg: LegId, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        entry.leg.handle_timeout(now);
+        self.send_events(leg, now);
+        self.send_prompt(leg, now);
+        self.send_recoded(leg, now);
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        if entry.leg.report_due(now) {
+            self.send_report(leg, Farewell::Stays, now);
+            self.tell_quality(leg, now);
+        }
+        self.advance_peer(leg, now);
     }
 
     /// Drives the leg's ICE agent to `now`, and sends what it has.
@@ -582,6 +651,7 @@ impl Worker {
                 break;
             };
             self.counters.packet_out(entry.leg.kind);
+            self.counters.passed(MediaPath::Prompt);
             self.outgoing.push(Outgoing {
                 socket: entry.leg.path.rtp_socket(),
                 slot,
@@ -687,6 +757,7 @@ impl Worker {
 
     /// Removes every trace of a leg.
     fn forget(&mut self, leg: LegId, now: Instant) {
+        self.policies.remove(&leg);
         let Some(entry) = self.legs.remove(&leg) else {
             return;
         };
@@ -807,6 +878,7 @@ fn accepted(cause: Discard) -> bool {
         | Discard::NotNegotiated
         | Discard::DuringDigit
         | Discard::DuringPrompt
+        | Discard::Recoded
         | Discard::SendFailed => true,
         // Of no use to count as received; `NoKeys` and `Stale` may be of either side.
         Discard::Malformed

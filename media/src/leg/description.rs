@@ -137,7 +137,7 @@ impl Leg {
             self.egress.ssrc = ssrc;
         }
         self.learn(ours);
-        self.egress.agreed = Some(agreed);
+        self.speak(agreed);
         self.session.described = Some(answer);
         Ok(text)
     }
@@ -268,6 +268,14 @@ impl Leg {
                 self.watch(now);
             }
         }
+        self.speak(agreed);
+    }
+
+    /// Sends and measures in what was agreed from here on.
+    fn speak(&mut self, agreed: Agreed) {
+        self.egress.numbering.set_clock(agreed.codec.clock());
+        self.ingress.meter.listen(agreed.codec);
+        self.egress.meter.listen(agreed.codec);
         self.egress.agreed = Some(agreed);
     }
 
