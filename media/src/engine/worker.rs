@@ -61,6 +61,8 @@ pub struct Worker {
     received: Vec<Received>,
     outgoing: Vec<Outgoing>,
     peer_outputs: Vec<PeerOutput>,
+    /// Legs whose ICE goes on once the waiting commands are done.
+    described: Vec<LegId>,
     /// Wall clock and monotonic clock of one instant, for RTCP's NTP timestamps.
     epoch: (Duration, Instant),
 }
@@ -139,6 +141,7 @@ impl Worker {
             received: Vec::with_capacity(SLOTS),
             outgoing: Vec::with_capacity(SLOTS),
             peer_outputs: Vec::with_capacity(16),
+            described: Vec::new(),
             epoch: (since_1970, Instant::now()),
             config,
         })
