@@ -1,9 +1,11 @@
-//! An agent: who answers. [`session`] is the browser's side of it, [`readiness`] says why a call
-//! can't come, [`microphone`] what is heard of the agent, [`wire`] is what the browser sees.
+//! An agent: who answers. [`session`] is the browser's side of it, [`page`] what the browser says of itself,
+//! [`microphone`] what is heard of the agent, [`readiness`] why a call can't come, [`wire`] what the browser sees.
 
 pub mod microphone;
+pub mod page;
 pub mod readiness;
 pub mod session;
+pub mod turn;
 pub mod wire;
 
 use std::time::Instant;
@@ -146,6 +148,11 @@ impl MediaLeg {
 }
 
 impl Agent {
+    /// What customers see of the agent's line; empty where calls go over trunks only.
+    pub fn number(&self) -> String {
+        self.config.extension.clone().unwrap_or_default()
+    }
+
     pub fn new(config: config::Agent, now: Moment) -> Self {
         Self {
             config,

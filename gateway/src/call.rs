@@ -1,6 +1,7 @@
 //! A call: what it is and may do.
 
 pub mod auto_answer;
+pub mod doctor;
 pub mod expectation;
 pub mod number;
 pub mod platform;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 /// A call's name, made by whoever asks for the call: `c_` and a UUIDv7.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CallId(String);
 
 impl CallId {

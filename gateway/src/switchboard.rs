@@ -6,15 +6,21 @@ mod acts;
 mod agenda;
 mod announcing;
 mod api;
+pub mod codecs;
 mod desk;
 mod dialling;
+mod doctoring;
+mod draining;
 mod hearing;
 mod invites;
 mod ledger;
 mod legs;
 mod lines;
+mod page;
 mod platform;
 mod provider;
+mod quality;
+mod recording;
 mod ringing;
 mod sample;
 mod standing;
@@ -123,6 +129,14 @@ pub enum Api {
         report: Report,
         reply: oneshot::Sender<()>,
     },
+    /// No new calls from now on; answered with how many are still open.
+    Drain {
+        reply: oneshot::Sender<usize>,
+    },
+    /// Answered when new calls are refused and none is open.
+    Drained {
+        reply: oneshot::Sender<()>,
+    },
     Lines {
         reply: oneshot::Sender<Vec<LineView>>,
     },
@@ -151,6 +165,10 @@ pub enum Action {
         tones: String,
     },
     Dispose(Disposition),
+    /// Records the call, or pauses its recording.
+    Record {
+        on: bool,
+    },
     /// Gives the customer to a number.
     Transfer {
         to: String,
@@ -202,6 +220,9 @@ pub struct Health {
     pub line_up: bool,
     pub draining: bool,
     pub calls: usize,
+    /// No recording begins any more.
+    #[serde(skip)]
+    pub spool_is_full: bool,
     #[serde(skip)]
     pub usage: Usage,
 }
@@ -282,6 +303,24 @@ impl Switchboard {
     /// The gateway is stopping, or has too much to do.
     pub async fn reported(&self, report: Report) -> Result<(), Problem> {
         self.ask(|reply| Api::Reported { report, reply }).await
+    }
+
+    /// Takes no new calls from now on; how many are still open.
+    ///
+    /// # Errors
+    ///
+    /// The gateway is stopping, or has too much to do.
+    pub async fn drain(&self) -> Result<usize, Problem> {
+        self.ask(|reply| Api::Drain { reply }).await
+    }
+
+    /// Waits until a gateway that takes no new calls has none open.
+    ///
+    /// # Errors
+    ///
+    /// The gateway is stopping, or has too much to do.
+    pub async fn drained(&self) -> Result<(), Problem> {
+        self.ask(|reply| Api::Drained { reply }).await
     }
 
     pub async fn lines(&self) -> Result<Vec<LineView>, Problem> {

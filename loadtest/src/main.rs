@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
-use loadtest::agents::{Agents, AgentsConfig};
+use loadtest::agents::{Agents, AgentsConfig, VOICE_HZ};
+use loadtest::provider::customer::voice::Voice;
 use loadtest::provider::{
     Extensions, IdStyle, NewCallOrder, Provider, ProviderConfig, authority_key,
 };
+use loadtest::relay::{self, Attention, RelayConfig};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -31,6 +33,29 @@ enum Command {
     Provider(Box<ProviderArguments>),
     /// Signs in headless agents, each with a warm media leg; prints one JSON line once all are there, and fails when one is lost.
     Agents(AgentsArguments),
+    /// Loads a media relay that speaks rtpengine's ng protocol with RTP-to-SRTP calls; prints a report as one JSON line.
+    Relay(RelayArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct RelayArguments {
+    /// Where the relay takes its commands.
+    #[arg(long)]
+    ng: SocketAddr,
+    /// The relay's process, whose processor time is measured.
+    #[arg(long)]
+    process: u32,
+    /// The address of both sides' media.
+    #[arg(long, default_value = "127.0.0.1")]
+    media: IpAddr,
+    #[arg(long)]
+    calls: usize,
+    /// Seconds.
+    #[arg(long, default_value_t = 10)]
+    talk: u64,
+    /// Wake up for each packet, so that the latencies mean something.
+    #[arg(long)]
+    latency: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +72,17 @@ struct AgentsArguments {
     /// The address of the agents' media.
     #[arg(long, default_value = "127.0.0.1")]
     media: IpAddr,
+    /// What the agents say.
+    #[arg(long, value_enum, default_value_t = AgentVoice::Tone)]
+    voice: AgentVoice,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum AgentVoice {
+    /// 440 Hz.
+    Tone,
+    /// Words, over and over.
+    Greeting,
 }
 
 #[derive(Debug, clap::Args)]
@@ -120,6 +156,7 @@ fn main() -> Result<()> {
             ended
         }
         Command::Agents(arguments) => runtime.block_on(run_agents(arguments)),
+        Command::Relay(arguments) => run_relay(&arguments),
     }
 }
 
@@ -138,10 +175,29 @@ async fn run_agents(arguments: AgentsArguments) -> Result<()> {
         gateway: arguments.gateway,
         tokens,
         media: arguments.media,
+        voice: match arguments.voice {
+            AgentVoice::Tone => Voice::Tone { hz: VOICE_HZ },
+            AgentVoice::Greeting => Voice::Greeting,
+        },
     };
     let agents = Agents::sign_in(&config).await?;
     print_line(&json!({ "event": "ready", "agents": agents.count() }))?;
     Err(agents.stay().await)
+}
+
+fn run_relay(arguments: &RelayArguments) -> Result<()> {
+    let report = relay::run(&RelayConfig {
+        ng: arguments.ng,
+        process: arguments.process,
+        address: arguments.media,
+        calls: arguments.calls,
+        talk: Duration::from_secs(arguments.talk),
+        attention: match arguments.latency {
+            true => Attention::EachPacket,
+            false => Attention::Batches,
+        },
+    })?;
+    Ok(print_line(&serde_json::to_value(report)?)?)
 }
 
 async fn run_provider(arguments: ProviderArguments) -> Result<()> {

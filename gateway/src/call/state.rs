@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use super::termination::{Reason, Termination};
 use super::{CallId, Told};
-use crate::agent::wire::{Direction, EndedBy, Order, Peer, Progress};
+use crate::agent::wire::{Direction, EndedBy, Order, Peer, Progress, Recording};
 use crate::clock::Moment;
 
 /// One call of one agent.
@@ -45,6 +45,8 @@ pub struct Call {
     pub started_at: u64,
     pub answered_at: Option<u64>,
     pub muted: bool,
+    /// What the recorder does with it.
+    pub recording: Recording,
     /// Answered without the agent's click.
     pub auto_answered: bool,
     /// The other call of a transfer.
@@ -52,7 +54,7 @@ pub struct Call {
     pub(super) transfer: Transfer,
     pub(super) state: State,
     pub(super) ended: Option<Ended>,
-    windows: Windows,
+    pub(super) windows: Windows,
     manner: Manner,
     story: Vec<Told>,
 }
@@ -460,6 +462,7 @@ impl Call {
             started_at: now.epoch_ms,
             answered_at: None,
             muted: false,
+            recording: Recording::Off,
             auto_answered: false,
             linked: None,
             transfer: Transfer::None,
@@ -670,6 +673,11 @@ impl Call {
     /// The causal story so far, oldest first.
     pub fn story(&self) -> &[Told] {
         &self.story
+    }
+
+    /// The agent whose call it becomes may have its own time for notes.
+    pub fn grant_wrap_up(&mut self, wrap_up: Duration) {
+        self.windows.wrap_up = wrap_up;
     }
 
     /// Adds a sentence to the story.

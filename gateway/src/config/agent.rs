@@ -1,6 +1,9 @@
 //! `[[agent]]`: who answers.
 
+use std::time::Duration;
+
 use super::error::Fault;
+use super::media::{self, Codec};
 use super::scalar::Scalar;
 use super::secret::Secret;
 use super::table::Table;
@@ -31,6 +34,12 @@ pub struct Agent {
     /// `ozonetel` or a trunk's name; the only way there is when absent.
     pub dial_via: Option<String>,
     pub on_lost: OnLost,
+    /// Time for notes after a talk, if not everybody's.
+    pub wrap_up: Option<Duration>,
+    /// Calls at a time, if not everybody's.
+    pub calls: Option<usize>,
+    /// The browser's, in order of preference; `media.codecs` when absent.
+    pub codecs: Option<Vec<Codec>>,
 }
 
 /// Which of the provider's INVITEs are answered without asking.
@@ -76,6 +85,9 @@ impl Agent {
         "auto_answer_headers",
         "dial_via",
         "on_lost",
+        "wrap_up",
+        "calls",
+        "codecs",
     ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
@@ -96,7 +108,13 @@ impl Agent {
                 ));
             }
         }
+        let calls = table.optional("calls")?;
+        if calls == Some(0) {
+            return Err(table.fault("calls", "must be at least 1"));
+        }
         Ok(Self {
+            calls,
+            wrap_up: table.optional("wrap_up")?,
             name: table.or("name", id.clone())?,
             password: password
                 .or_else(|| extension.as_deref().map(Secret::new))
@@ -114,6 +132,7 @@ impl Agent {
             auto_answer_headers: table.or("auto_answer_headers", AutoAnswerHeaders::Ignore)?,
             dial_via: table.optional("dial_via")?,
             on_lost: table.or("on_lost", OnLost::HoldPromptThenHangup)?,
+            codecs: media::codecs(&table)?,
             id,
         })
     }

@@ -69,6 +69,7 @@ pub(super) fn ringing(call: CallId, agent: &str, to: &str) -> CallView {
         ucid: None,
         ended: None,
         linked: None,
+        closes_at: None,
     }
 }
 
@@ -127,6 +128,12 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
         Api::Reported { reply, .. } => {
             let _ = reply.send(());
         }
+        Api::Drain { reply } => {
+            let _ = reply.send(calls.len());
+        }
+        Api::Drained { reply } => {
+            let _ = reply.send(());
+        }
         Api::Lines { reply } => {
             let line = LineView {
                 id: "agent7/sip".to_owned(),
@@ -142,6 +149,7 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
                 line_up: true,
                 draining: false,
                 calls: calls.len(),
+                spool_is_full: false,
                 usage: Usage::default(),
             };
             let _ = reply.send(health);

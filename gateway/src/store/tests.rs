@@ -54,6 +54,7 @@ fn up(started_at: u64, agent: &str) -> Record {
         ucid: Some("12345678901234".to_owned()),
         ended: None,
         linked: None,
+        closes_at: None,
     };
     Record {
         view,

@@ -10,6 +10,7 @@ use crate::call::expectation::{Expectation, Fate};
 use crate::call::number::Number;
 use crate::call::state::{Action, Answered, DialBy, DialReply, DialogEnd, Input};
 use crate::clock::Moment;
+use crate::config::Srtp;
 
 impl Task {
     pub(super) fn carry_out(&mut self, now: Moment, age: Age, actions: Vec<Action>) {
@@ -75,8 +76,7 @@ impl Task {
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
             Action::AskAgent => {
                 let answers = placed.when_asked == WhenAsked::Answer;
-                let free = answers && !self.talks_elsewhere(agent, age);
-                if free && readiness::can_talk(&self.agents[agent]).is_ok() {
+                if answers && self.may_answer_for(now, agent, Some(age)) {
                     let how = Answered::ByPolicy;
                     return Some(Input::Answer { how });
                 }
@@ -142,13 +142,16 @@ impl Task {
             .worker
             .get_or_insert_with(|| self.engine.assign());
         let leg = self.engine.new_leg(worker);
+        let kind = self.kind_of(route);
         self.legs.insert(leg, Owner::Customer(age));
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.leg = Some(leg);
         }
+        // A full ring refuses the next command, too.
+        let _ = self.engine.prefer(leg, self.customer_codecs(route));
         let asked = self.ask(Purpose::Describe(age), |engine, request| match offer {
             Some(offer) => engine.answer(leg, request, offer),
-            None => engine.offer(leg, request, kind_of(route)),
+            None => engine.offer(leg, request, kind),
         });
         asked
             .err()
@@ -182,6 +185,8 @@ impl Task {
             Some((age, placed)) => (Some(age), placed.leg, placed.call.muted),
             None => (None, None, false),
         };
+        // The recording follows the legs.
+        self.touched.extend(age);
         let bridged = customer.map_or(Ok(()), |customer| self.engine.bridge(customer, leg));
         let mute = if muted { Mute::On } else { Mute::Off };
         let result = bridged.and(self.engine.mute(leg, mute));
@@ -272,6 +277,7 @@ impl Task {
             return;
         };
         placed.bridged = None;
+        placed.doctor.excuse();
         placed.played_from = None;
         placed.without_agent = None;
         placed.without_customer = None;
@@ -283,19 +289,22 @@ impl Task {
         self.join(agent);
     }
 
+    /// What kind of peer a call's route leads to.
+    pub(super) fn kind_of(&self, route: Route) -> PeerKind {
+        match route {
+            Route::Line(_) => PeerKind::WebRtc,
+            Route::Trunk(trunk) => match self.trunks[trunk].config.srtp {
+                Srtp::Off | Srtp::Answer => PeerKind::Plain,
+                Srtp::Offer | Srtp::Require => PeerKind::Sdes,
+            },
+        }
+    }
+
     /// Closes a leg; one that finds the engine's ring full is closed later.
     pub(super) fn close_leg(&mut self, leg: LegId) {
         if self.engine.close(leg).is_err() {
             self.unclosed.push(leg);
         }
-    }
-}
-
-/// What kind of peer a call's route leads to.
-pub(super) fn kind_of(route: Route) -> PeerKind {
-    match route {
-        Route::Line(_) => PeerKind::WebRtc,
-        Route::Trunk(_) => PeerKind::Plain,
     }
 }
 

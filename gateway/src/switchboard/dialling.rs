@@ -45,6 +45,9 @@ impl Task {
             ));
         }
         let ring = ring_timeout(&dial)?;
+        if dial.record {
+            self.can_record()?;
+        }
         self.may_dial(now, agent, dial.order)?;
         let via = dial
             .via
@@ -97,6 +100,9 @@ impl Task {
             prompts: self.prompts.clone(),
         };
         let age = self.place(now, entry, call, actions);
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.recorded.asked = dial.record;
+        }
         self.view(age)
     }
 
@@ -121,7 +127,7 @@ impl Task {
     /// The agent's other calls, if there is room for one more beside them.
     fn others(&self, agent: usize, by_platform: bool) -> Result<Vec<Age>, Problem> {
         let live: Vec<(Age, &Placed)> = self.live_calls(agent).collect();
-        let room = live.len() < self.config.limits.calls_per_agent;
+        let room = live.len() < self.calls_at_a_time(agent);
         let platforms = |(_, placed): &(Age, &Placed)| matches!(placed.route, Route::Line(_));
         // The platform has one call for an agent at a time.
         let taken = by_platform && live.iter().any(platforms);
@@ -138,6 +144,7 @@ impl Task {
     }
 
     fn may_dial(&self, now: Moment, agent: usize, order: Order) -> Result<(), Problem> {
+        self.admission.check()?;
         if self.open.len() >= self.config.limits.calls {
             return Err(Problem::unavailable(
                 "The gateway's limit of calls is reached.",
@@ -147,7 +154,7 @@ impl Task {
             |detail: String| Problem::new("agent-not-ready", "The agent is not ready", 409, detail);
         match (order, &self.agents[agent].session) {
             (Order::AgentFirst, _) => {
-                readiness::can_talk(&self.agents[agent]).map_err(refused)?;
+                readiness::can_ring(&self.agents[agent]).map_err(refused)?;
                 if let Some(trouble) = self.agents[agent].media.microphone().trouble() {
                     return Err(refused(trouble.to_owned()));
                 }
@@ -287,6 +294,7 @@ mod tests {
                 context: None,
                 order,
                 ring_timeout_s: seconds,
+                record: false,
             };
             assert_eq!(ring_timeout(&dial).ok(), expected, "{order:?} {seconds:?}");
         }

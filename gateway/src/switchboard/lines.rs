@@ -7,6 +7,7 @@ use signaling::{
 };
 
 use super::acts::{OVERLOADED, kind_of};
+use super::draining::Admission;
 use super::invites::STOPPING;
 use super::task::{Age, Purpose, Task};
 use super::transfer::Link;
@@ -93,7 +94,7 @@ impl Task {
                 source,
                 invite,
             } => match source {
-                _ if self.stopping => self.refuse(now, dialog, STOPPING),
+                _ if self.admission != Admission::Open => self.refuse(now, dialog, STOPPING),
                 // It would take a talk from its agent, like a transfer.
                 _ if invite.replaces().is_some() => {
                     let _ = self.endpoint.reject(now.instant, dialog, 403, "");
@@ -212,10 +213,14 @@ impl Task {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 488);
             return;
         };
-        let offer = text(body);
+        // A hold, or a far end that sets its side up again by itself.
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.doctor.excuse();
+        }
+        let (offer, kind) = (text(body), self.kind_of(route));
         let asked = self.ask(Purpose::Reoffer(age), |engine, request| match offer {
             Some(offer) => engine.answer(leg, request, offer),
-            None => engine.offer(leg, request, kind_of(route)),
+            None => engine.offer(leg, request, kind),
         });
         if asked.is_err() {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 500);
@@ -276,9 +281,10 @@ impl Task {
             .get(&age)
             .map(|placed| (placed.leg, placed.route));
         if let Some((Some(leg), route)) = found {
+            let kind = self.kind_of(route);
             // With a full ring the session timer asks again.
             let _ = self.ask(Purpose::Refresh(age), |engine, request| {
-                engine.offer(leg, request, kind_of(route))
+                engine.offer(leg, request, kind)
             });
         }
     }

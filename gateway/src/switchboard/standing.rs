@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::draining::{Admission, DRAINING};
 use super::provider::NOT_AT_THE_DESK;
 use super::task::{Age, Route, Task};
 use crate::agent::{AVAILABLE, wire};
@@ -24,6 +25,7 @@ impl Task {
         };
         let status = &shown.status;
         token.socket.stand(match &shown.session {
+            _ if self.admission != Admission::Open => Standing::Paused(DRAINING.to_owned()),
             None => Standing::Paused(NOT_AT_THE_DESK.to_owned()),
             Some(_) if status.name == AVAILABLE => Standing::Ready,
             Some(_) => {

@@ -7,18 +7,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media::{AudioCodec, Engine, LegId, RequestId, WorkerCounters};
+use media::{Engine, LegId, RequestId, WorkerCounters};
 use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
+use super::draining::Admission;
 use super::ledger::Mark;
+use super::quality::Report;
+use super::recording::Recorded;
 use super::transfer::Link;
 use super::{ConnectionId, Input, TrunkWay};
 use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
 use crate::call::CallId;
+use crate::call::doctor::Doctor;
 use crate::call::expectation::Expectations;
 use crate::call::platform::Platform;
 use crate::call::ringing::Ringing;
@@ -28,6 +32,7 @@ use crate::config::{Config, HoldBy};
 use crate::metrics::{Metrics, Side};
 use crate::ozonetel::Act;
 use crate::prompts::Prompts;
+use crate::recorder::Recorder;
 use crate::store::{Disposition, Store};
 use crate::transport::{Losses, Transports};
 
@@ -43,10 +48,11 @@ pub struct Parts {
     pub agents: Vec<Agent>,
     pub trunks: Vec<TrunkWay>,
     /// What can be talked in, in the order of preference.
-    pub codecs: Vec<AudioCodec>,
     pub prompts: Prompts,
     /// What each route says, in the order of the routes.
     pub route_prompts: Vec<Prompts>,
+    /// `None` where nothing is to be recorded.
+    pub recorder: Option<Recorder>,
 }
 
 /// The owner of calls, agents, lines and trunks.
@@ -60,9 +66,9 @@ pub struct Task {
     pub(super) engine: Engine,
     pub(super) agents: Vec<Agent>,
     pub(super) trunks: Vec<TrunkWay>,
-    pub(super) codecs: Vec<AudioCodec>,
     pub(super) prompts: Prompts,
     pub(super) route_prompts: Vec<Prompts>,
+    pub(super) recorder: Option<Recorder>,
     /// Each agent's place in the list.
     places: HashMap<String, usize>,
     /// What is expected on each agent's line, in the order of the agents.
@@ -106,8 +112,11 @@ pub struct Task {
     pub(super) counted: Vec<WorkerCounters>,
     pub(super) losses: Losses,
     pub(super) started: Moment,
-    /// New calls are refused.
-    pub(super) stopping: bool,
+    pub(super) admission: Admission,
+    /// Who waits for the last call's end.
+    pub(super) drained: Vec<oneshot::Sender<()>>,
+    /// What each bridged leg reported last.
+    pub(super) heard: HashMap<LegId, Report>,
 }
 
 /// The order in which calls came.
@@ -135,6 +144,7 @@ pub(super) struct Placed {
     pub customer: Heard,
     /// The customer is up and hears nothing.
     pub silent_since: Option<Instant>,
+    pub doctor: Doctor,
     /// The sides to whom no first audio has come.
     pub unheard: Vec<Side>,
     /// When a call on the agent's line is answered by itself, as its headers ask.
@@ -159,6 +169,7 @@ pub(super) struct Placed {
     pub disposition: Option<Disposition>,
     /// What the store has of it.
     pub marked: Option<Mark>,
+    pub recorded: Recorded,
     pub link: Link,
 }
 
@@ -219,6 +230,7 @@ impl Placed {
             Desks::One | Desks::None => None,
         };
         let call = self.call.poll_timeout().into_iter();
+        let call = call.chain(self.doctor.poll_timeout());
         let answer = self.answers_at.filter(|_| self.call.rings_at_desk());
         call.chain(turn)
             .chain(answer)
@@ -285,6 +297,8 @@ pub(super) enum Purpose {
     Refreshed(Age),
     /// An offer that refreshes the session.
     Refresh(Age),
+    /// An offer by which one-way audio may mend.
+    Mend(Age),
     /// The answer to a browser's offer.
     Desk {
         connection: ConnectionId,
@@ -314,9 +328,9 @@ impl Task {
             engine: parts.engine,
             agents: parts.agents,
             trunks: parts.trunks,
-            codecs: parts.codecs,
             prompts: parts.prompts,
             route_prompts: parts.route_prompts,
+            recorder: parts.recorder,
             places,
             expectations,
             calls: BTreeMap::new(),
@@ -345,7 +359,9 @@ impl Task {
             counted: Vec::new(),
             losses: Losses::default(),
             started: now,
-            stopping: false,
+            admission: Admission::Open,
+            drained: Vec::new(),
+            heard: HashMap::new(),
         }
     }
 
@@ -440,6 +456,7 @@ impl Task {
         self.carry_out(now, age, actions);
         self.answer_by_itself(now, age);
         self.turn(now, age);
+        self.treat(now, age);
         if let Some(end) = doom {
             self.feed(now, age, end);
         }
@@ -449,8 +466,11 @@ impl Task {
         self.stirred.insert(agent);
         let grace = self.config.limits.grace;
         let session = self.agents[agent].session.as_mut();
-        if session.map(|session| session.handle_timeout(now, grace)) == Some(Due::Lost) {
-            self.lose_agent(now, agent);
+        match session.map(|session| session.handle_timeout(now, grace)) {
+            Some(Due::Lost) => self.give_up(now, agent),
+            Some(Due::Asleep) => self.show_agent(now, agent),
+            Some(Due::Expired) => self.expire(now, agent),
+            Some(Due::Nothing) | None => {}
         }
     }
 
@@ -471,6 +491,7 @@ impl Task {
                 // The calls have got further inputs.
             } else {
                 self.publish(now);
+                self.tell_drained();
                 if !std::mem::take(&mut self.freed) {
                     return;
                 }
@@ -498,6 +519,8 @@ impl Task {
     ) -> Age {
         self.next_age += 1;
         let age = Age(self.next_age);
+        let mut call = call;
+        call.grant_wrap_up(self.wrap_up_of(entry.agent));
         self.metrics.call_began(call.direction);
         self.ages.insert(call.id.clone(), age);
         self.open.insert(age);
@@ -517,6 +540,7 @@ impl Task {
             played_from: None,
             customer: Heard::Audio,
             silent_since: None,
+            doctor: Doctor::default(),
             unheard: vec![Side::Agent, Side::Customer],
             answers_at: None,
             without_agent: None,
@@ -530,6 +554,7 @@ impl Task {
             asked: None,
             disposition: None,
             marked: None,
+            recorded: Recorded::default(),
             link: Link::None,
         };
         for agent in placed.desks() {
@@ -595,6 +620,7 @@ impl Task {
     /// Shows every call that changed, and logs what its story gained.
     fn publish(&mut self, now: Moment) {
         for age in std::mem::take(&mut self.touched) {
+            self.record(now, age);
             self.keep(age);
             let Some(placed) = self.calls.get_mut(&age) else {
                 continue;
@@ -680,7 +706,7 @@ impl Task {
             .map(|(age, _)| *age)
             .collect();
         tracing::info!(calls = live.len(), "the gateway stops; what is up is ended");
-        self.stopping = true;
+        self.admission = Admission::Stopping;
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
         }
