@@ -3,6 +3,7 @@
 //! Defaults, then the file, then the environment (`WARMLINE__SECTION__KEY`). Read once and handed down; nothing is global.
 
 mod agent;
+mod crm;
 mod error;
 mod http;
 mod limits;
@@ -10,12 +11,14 @@ mod meaning;
 mod media;
 mod ozonetel;
 mod prompts;
+mod recording;
 mod route;
 mod scalar;
 mod secret;
 mod store;
 mod table;
 mod trunk;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -23,17 +26,22 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use self::agent::{Agent, AutoAnswer, OnLost};
+pub use self::agent::{Agent, AutoAnswer, AutoAnswerHeaders, OnLost};
+pub use self::crm::{Crm, NUMBER as CRM_NUMBER, Origin, Url as CrmUrl};
 pub use self::error::ConfigError;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
-pub use self::media::{Codec, Media};
-pub use self::ozonetel::{Commands, HoldBy, Ozonetel, Profile, Template, TransferBy};
+pub use self::media::{Codec, Media, Pinning};
+pub use self::ozonetel::{
+    Commands, DialVia, HoldBy, Ozonetel, Profile, PublicApi, Template, TransferBy,
+};
 pub use self::prompts::{Prompts, Saying};
+pub use self::recording::{Format, Mode, Recipient, Recording};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::store::Store;
-pub use self::trunk::{Carrier, Certificate, Listen, Trunk, TrunkPeer};
+pub use self::trunk::{Carrier, Certificate, Listen, Srtp, Trunk, TrunkPeer};
+pub use self::turn::Turn;
 
 use self::error::Faults;
 use self::table::{Source, Table};
@@ -50,8 +58,10 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     pub agents: Vec<Agent>,
     pub routes: Vec<Route>,
+    pub crm: Crm,
     pub limits: Limits,
     pub store: Store,
+    pub recording: Recording,
 }
 
 /// The commented default configuration, as `warmline config default` prints it.
@@ -109,8 +119,13 @@ impl Config {
             root.section("prompts", Prompts::KEYS)
                 .and_then(Prompts::read),
         );
+        let crm = faults.keep(root.section("crm", Crm::KEYS).and_then(Crm::read));
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
+        let recording = faults.keep(
+            root.section("recording", Recording::KEYS)
+                .and_then(Recording::read),
+        );
         let ozonetel = faults.keep(
             root.optional_section("ozonetel", Ozonetel::KEYS)
                 .and_then(|table| table.map(Ozonetel::read).transpose()),
@@ -119,14 +134,18 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, prompts, limits, store, ozonetel) {
+        match (
+            http, auth, media, prompts, crm, limits, store, recording, ozonetel,
+        ) {
             (
                 Some(http),
                 Some(auth),
                 Some(media),
                 Some(prompts),
+                Some(crm),
                 Some(limits),
                 Some(store),
+                Some(recording),
                 Some(ozonetel),
             ) if faults.is_empty() => {
                 meaning::check(
@@ -150,8 +169,10 @@ impl Config {
                     trunks: trunks.into_iter().map(|t| t.value).collect(),
                     agents: agents.into_iter().map(|a| a.value).collect(),
                     routes: routes.into_iter().map(|r| r.value).collect(),
+                    crm,
                     limits,
                     store,
+                    recording,
                 })
             }
             _ => Err(ConfigError::of(origin, faults.into_vec())),
@@ -161,5 +182,16 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store",
+    "http",
+    "auth",
+    "media",
+    "prompts",
+    "ozonetel",
+    "trunk",
+    "agent",
+    "route",
+    "crm",
+    "limits",
+    "store",
+    "recording",
 ];

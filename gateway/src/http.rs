@@ -23,6 +23,7 @@ use crate::agent::wire;
 use crate::call::CallId;
 use crate::clock::Moment;
 use crate::config::Secret;
+use crate::crm::Crm;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoredKey};
 use crate::switchboard::{ConnectionId, Switchboard};
@@ -35,6 +36,7 @@ pub mod agents;
 mod assets;
 pub mod auth;
 mod calls;
+mod context;
 mod cursor;
 mod dial_rate;
 #[cfg(test)]
@@ -64,6 +66,7 @@ pub struct HttpState {
     /// Dials a second and caller.
     pub dial_rate: u32,
     pub mode: Mode,
+    pub crm: Crm,
     /// Names the provider's webhook; `None`: it isn't taken.
     pub provider_secret: Option<Secret>,
 }
@@ -108,6 +111,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(calls::routes())
         .merge(agents::routes())
         .merge(lines::routes())
+        .merge(context::routes())
         .merge(providers::routes())
         .merge(socket::routes())
         .merge(assets::routes())
@@ -150,6 +154,7 @@ struct Public {
     /// Locked for a look-up only, never across an await.
     idempotency: Mutex<Idempotency>,
     dial_rate: Mutex<DialRate>,
+    contexts: context::Contexts,
 }
 
 impl Public {
@@ -167,6 +172,7 @@ impl Public {
             next_connection: AtomicU64::new(1),
             idempotency: Mutex::new(Idempotency::restored(state.keys, Moment::read())),
             dial_rate: Mutex::new(DialRate::new(state.dial_rate)),
+            contexts: context::Contexts::new(state.crm),
         }
     }
 

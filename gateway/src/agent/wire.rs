@@ -162,6 +162,9 @@ pub struct Dial {
     /// How long the agent may be rung after the customer has answered; `customer-first` only.
     #[serde(default)]
     pub ring_timeout_s: Option<u32>,
+    /// Whether it is to be recorded where that is on demand.
+    #[serde(default)]
+    pub record: bool,
 }
 
 /// Who is called first.
@@ -387,6 +390,9 @@ pub struct CallView {
     pub ended: Option<EndedView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linked: Option<CallId>,
+    /// When the wrap-up ends by itself; there as long as it lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

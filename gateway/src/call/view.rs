@@ -1,7 +1,7 @@
 //! What others see of a call: a whole snapshot, derived from the machine's state.
 
 use super::state::{AfterAnswer, Before, Call, Command, Hold, State};
-use crate::agent::wire::{CallState, CallView, Direction, EndedView, Progress, Recording};
+use crate::agent::wire::{CallState, CallView, Direction, EndedView, Progress};
 
 impl Call {
     /// The snapshot that goes to the desk, the API and the events.
@@ -19,15 +19,26 @@ impl Call {
             answered_at: self.answered_at,
             ended_at: self.ended.as_ref().map(|ended| ended.at),
             muted: self.muted,
-            recording: Recording::Off,
+            recording: self.recording,
             auto_answered: self.auto_answered.then_some(true),
             context: self.context.clone(),
             ucid: self.ucid.clone(),
             ended: self
                 .termination()
                 .map(super::termination::Termination::view),
-            linked: None,
+            linked: self.linked.clone(),
+            closes_at: self.closes_at(),
         }
+    }
+
+    /// When the wrap-up ends by itself.
+    fn closes_at(&self) -> Option<u64> {
+        let State::WrapUp { .. } = self.state else {
+            return None;
+        };
+        let ended = self.ended.as_ref()?;
+        let wrap_up = u64::try_from(self.windows.wrap_up.as_millis()).ok()?;
+        Some(ended.at.saturating_add(wrap_up))
     }
 
     /// The state's public name. An expected call never rings at the desk.
@@ -80,6 +91,7 @@ pub fn over_for(view: CallView, agent: &str, at: u64, ended: EndedView) -> CallV
         state: CallState::Closed,
         progress: None,
         ended_at: Some(at),
+        closes_at: None,
         ended: Some(ended),
         ..view
     }

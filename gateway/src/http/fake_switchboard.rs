@@ -69,6 +69,7 @@ pub(super) fn ringing(call: CallId, agent: &str, to: &str) -> CallView {
         ucid: None,
         ended: None,
         linked: None,
+        closes_at: None,
     }
 }
 
@@ -148,6 +149,7 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
                 line_up: true,
                 draining: false,
                 calls: calls.len(),
+                spool_is_full: false,
                 usage: Usage::default(),
             };
             let _ = reply.send(health);

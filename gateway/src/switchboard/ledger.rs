@@ -95,6 +95,7 @@ impl Task {
             ucid: None,
             ended: Some(ended.view()),
             linked: None,
+            closes_at: None,
         };
         self.metrics.call_cause(ended.cause);
         self.store.keep(Record {

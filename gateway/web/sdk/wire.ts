@@ -152,7 +152,11 @@ export type WireCallView = { id: CallId,
 /**
  * The agent whose call it is.
  */
-agent: string, direction: Direction, state: CallState, progress?: Progress, peer: Peer, via: string, started_at: number, answered_at?: number, ended_at?: number, muted: boolean, recording: Recording, auto_answered?: boolean, context?: unknown, ucid?: string, ended?: EndedView, linked?: CallId, };
+agent: string, direction: Direction, state: CallState, progress?: Progress, peer: Peer, via: string, started_at: number, answered_at?: number, ended_at?: number, muted: boolean, recording: Recording, auto_answered?: boolean, context?: unknown, ucid?: string, ended?: EndedView, linked?: CallId, 
+/**
+ * When the wrap-up ends by itself; there as long as it lasts.
+ */
+closes_at?: number, };
 
 export type Direction = "outbound" | "inbound";
 

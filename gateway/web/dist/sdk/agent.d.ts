@@ -185,6 +185,10 @@ export type WireCallView = {
 	ucid?: string;
 	ended?: EndedView;
 	linked?: CallId;
+	/**
+	 * When the wrap-up ends by itself; there as long as it lasts.
+	 */
+	closes_at?: number;
 };
 export type Direction = "outbound" | "inbound";
 export type CallState = "ringing-out" | "ringing-in" | "connected" | "held" | "wrap-up" | "closed";
