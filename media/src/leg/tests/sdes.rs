@@ -79,7 +79,10 @@ impl Peer {
         };
         let mut slot = [0; 256];
         header.write(slot.first_chunk_mut().expect("256 octets"));
-        let length = self.sealer.seal_rtp(&mut slot, 172, sequence.into()).expect("a key");
+        let length = self
+            .sealer
+            .seal_rtp(&mut slot, 172, sequence.into())
+            .expect("a key");
         self.last = slot[..length].to_vec();
         self.replay(leg, now)
     }
