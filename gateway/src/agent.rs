@@ -5,6 +5,7 @@ pub mod microphone;
 pub mod page;
 pub mod readiness;
 pub mod session;
+pub mod turn;
 pub mod wire;
 
 use std::time::Instant;
@@ -29,6 +30,8 @@ pub struct Agent {
     pub token: Option<Token>,
     pub session: Option<Session>,
     pub media: MediaLeg,
+    /// A supervisor's own words for the present status, which the desk shows with a name behind them.
+    pub supervisors_reason: Option<String>,
     /// The platform's name for the incoming call that it announced and whose INVITE is awaited.
     pub announced: Option<String>,
     /// All legs of an agent's calls are in one worker, so that any of them can be bridged.
@@ -145,6 +148,11 @@ impl MediaLeg {
 }
 
 impl Agent {
+    /// What customers see of the agent's line; empty where calls go over trunks only.
+    pub fn number(&self) -> String {
+        self.config.extension.clone().unwrap_or_default()
+    }
+
     pub fn new(config: config::Agent, now: Moment) -> Self {
         Self {
             config,
@@ -157,6 +165,7 @@ impl Agent {
             token: None,
             session: None,
             media: MediaLeg::default(),
+            supervisors_reason: None,
             announced: None,
             worker: None,
         }

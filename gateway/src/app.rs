@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use media::{AudioCodec, Engine, EngineConfig};
+use media::{Engine, EngineConfig};
 use signaling::{Endpoint, EndpointConfig, LineConfig, Profile, SocketId, Transport};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -14,14 +14,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
-use crate::config::{self, Carrier, Codec, Config, Listen};
+use crate::config::{self, Carrier, Config, Listen, Pinning};
 use crate::crm::Crm;
 use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, Standing, TokenAgent};
 use crate::prompts::Prompts;
+use crate::recorder::{Outcome, Recorder, Threads};
 use crate::store::{Store, StoredKey};
+use crate::switchboard::codecs::{audio_codecs, usual};
 use crate::switchboard::{
     Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
 };
@@ -87,6 +89,7 @@ pub struct Gateway {
     calls: tokio::task::JoinHandle<()>,
     switchboard: Switchboard,
     store: Store,
+    recording: Option<Threads>,
 }
 
 impl Gateway {
@@ -108,9 +111,9 @@ impl Gateway {
             Mode::Serve => Store::open(&config.store.path, config.store.keep),
         };
         let keys = idempotency_keys(&store, now).await;
-        let codecs = audio_codecs(&config.media);
-        let engine = engine(&config.media, codecs.clone(), media_events)?;
+        let engine = engine(&config.media, media_events)?;
         let (prompts, route_prompts) = Prompts::configured(&config)?;
+        let (recorder, recording) = recorder(&config.recording, &engine, &metrics)?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
         let (arrivals, arrival_queue) = Transports::arrivals();
         let rate = config.limits.sip_rate_per_source;
@@ -144,9 +147,9 @@ impl Gateway {
             engine,
             agents,
             trunks,
-            codecs,
             prompts,
             route_prompts,
+            recorder,
         };
         let (stop_calls, calls_stopped) = oneshot::channel();
         let task = Task::new(parts, now);
@@ -168,6 +171,7 @@ impl Gateway {
             calls,
             switchboard,
             store,
+            recording,
         })
     }
 
@@ -237,6 +241,13 @@ impl Gateway {
         self.calls.await.context("the switchboard broke")?;
         let _ = self.stop_http.send(());
         let stopped = self.http.await.context("HTTP broke");
+        if let Some(threads) = self.recording {
+            // What isn't finished by then is finished at the next start.
+            let join = tokio::task::spawn_blocking(|| threads.join());
+            if tokio::time::timeout(LAST_RECORDINGS, join).await.is_err() {
+                tracing::warn!("some recordings are finished at the next start");
+            }
+        }
         // Last: until here calls may end and be given dispositions.
         self.store.close().await;
         stopped
@@ -273,34 +284,19 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("{key}: {address} can't be bound"))
 }
 
-/// What the engine can talk in, in the configured order.
-fn audio_codecs(config: &config::Media) -> Vec<AudioCodec> {
-    config
-        .codecs
-        .iter()
-        .filter_map(|codec| match codec {
-            Codec::Pcma => Some(AudioCodec::Pcma),
-            Codec::Pcmu => Some(AudioCodec::Pcmu),
-            Codec::Opus => {
-                tracing::warn!("media.codecs: opus needs transcoding, which this version doesn't do; it is left out");
-                None
-            }
-        })
-        .collect()
-}
-
-fn engine(
-    config: &config::Media,
-    codecs: Vec<AudioCodec>,
-    events: mpsc::Sender<media::Event>,
-) -> anyhow::Result<Engine> {
+fn engine(config: &config::Media, events: mpsc::Sender<media::Event>) -> anyhow::Result<Engine> {
     let engine = EngineConfig {
         public_ip: config.public_ip,
         bind_ip: config.bind_ip.unwrap_or(config.public_ip),
         webrtc_port: config.webrtc_port,
+        ice_tcp: config.ice_tcp,
         rtp_ports: config.rtp_ports.clone(),
         workers: config.workers,
-        codecs,
+        pinning: match config.pinning {
+            Pinning::Cores => media::Pinning::Cores,
+            Pinning::Off => media::Pinning::Off,
+        },
+        codecs: config.codecs.as_deref().map_or_else(usual, audio_codecs),
         seed: rand::random(),
     };
     let sink = move |event| {
@@ -310,6 +306,38 @@ fn engine(
         }
     };
     Engine::start(engine, Box::new(sink)).context("the media engine")
+}
+
+/// The recorder, where anything is to be recorded, and its threads.
+fn recorder(
+    config: &config::Recording,
+    engine: &Engine,
+    metrics: &Metrics,
+) -> anyhow::Result<(Option<Recorder>, Option<Threads>)> {
+    if config.mode == config::Mode::Off {
+        return Ok((None, None));
+    }
+    let (outcomes, mut ended) = mpsc::channel(OUTCOMES);
+    let workers = engine.counters().len();
+    let (recorder, threads) = Recorder::start(config, workers, metrics.clone(), outcomes)
+        .with_context(|| format!("recording.dir: {}", config.dir.display()))?;
+    tokio::spawn(async move {
+        while let Some(outcome) = ended.recv().await {
+            match outcome {
+                Outcome::Finished { recording, .. } => {
+                    tracing::info!(recording, "a recording is finished");
+                }
+                Outcome::Failed {
+                    recording,
+                    call,
+                    reason,
+                } => {
+                    tracing::error!(recording, call, reason, "there is no recording of a call");
+                }
+            }
+        }
+    });
+    Ok((Some(recorder), Some(threads)))
 }
 
 /// One socket for each place that trunks listen at; they may share it.
@@ -447,6 +475,8 @@ fn agents(
                 agent_id: agent.config.agent_id.clone(),
                 agent_unique_id: agent.config.agent_unique_id,
                 campaign: agent.config.campaign.clone(),
+                campaign_name: agent.config.campaign_name.clone(),
+                login_password: agent.config.login_password.clone(),
                 extension,
                 mode: agent.config.mode.clone(),
             };
@@ -471,6 +501,12 @@ fn agents(
 
 /// How long an `Idempotency-Key` is good for.
 const A_DAY_MS: u64 = 24 * 3_600 * 1_000;
+
+/// How long a stop waits for recordings to be finished.
+const LAST_RECORDINGS: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Outcomes of recordings that may wait: the threads that bring them can.
+const OUTCOMES: usize = 1_024;
 
 /// Inputs that may wait: a burst of pushes and INVITEs for a thousand agents.
 const INPUTS: usize = 8_192;

@@ -1,11 +1,14 @@
 //! A call: what it is and may do.
 
+pub mod auto_answer;
+pub mod doctor;
 pub mod expectation;
 pub mod number;
 pub mod platform;
 pub mod ringing;
 pub mod state;
 pub mod termination;
+pub mod transfer;
 pub mod view;
 
 use std::fmt;

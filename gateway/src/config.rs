@@ -11,12 +11,14 @@ mod meaning;
 mod media;
 mod ozonetel;
 mod prompts;
+mod recording;
 mod route;
 mod scalar;
 mod secret;
 mod store;
 mod table;
 mod trunk;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -24,18 +26,22 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use self::agent::{Agent, AutoAnswer, OnLost};
+pub use self::agent::{Agent, AutoAnswer, AutoAnswerHeaders, OnLost};
 pub use self::crm::{Crm, NUMBER as CRM_NUMBER, Origin, Url as CrmUrl};
 pub use self::error::ConfigError;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
-pub use self::media::{Codec, Media};
-pub use self::ozonetel::{Commands, HoldBy, Ozonetel, Profile, Template, TransferBy};
+pub use self::media::{Codec, Media, Pinning};
+pub use self::ozonetel::{
+    Commands, DialVia, HoldBy, Ozonetel, Profile, PublicApi, Template, TransferBy,
+};
 pub use self::prompts::{Prompts, Saying};
+pub use self::recording::{Format, Mode, Recipient, Recording};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::store::Store;
-pub use self::trunk::{Carrier, Certificate, Listen, Trunk, TrunkPeer};
+pub use self::trunk::{Carrier, Certificate, Listen, Srtp, Trunk, TrunkPeer};
+pub use self::turn::Turn;
 
 use self::error::Faults;
 use self::table::{Source, Table};
@@ -55,6 +61,7 @@ pub struct Config {
     pub crm: Crm,
     pub limits: Limits,
     pub store: Store,
+    pub recording: Recording,
 }
 
 /// The commented default configuration, as `warmline config default` prints it.
@@ -115,6 +122,10 @@ impl Config {
         let crm = faults.keep(root.section("crm", Crm::KEYS).and_then(Crm::read));
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
+        let recording = faults.keep(
+            root.section("recording", Recording::KEYS)
+                .and_then(Recording::read),
+        );
         let ozonetel = faults.keep(
             root.optional_section("ozonetel", Ozonetel::KEYS)
                 .and_then(|table| table.map(Ozonetel::read).transpose()),
@@ -123,7 +134,9 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, prompts, crm, limits, store, ozonetel) {
+        match (
+            http, auth, media, prompts, crm, limits, store, recording, ozonetel,
+        ) {
             (
                 Some(http),
                 Some(auth),
@@ -132,6 +145,7 @@ impl Config {
                 Some(crm),
                 Some(limits),
                 Some(store),
+                Some(recording),
                 Some(ozonetel),
             ) if faults.is_empty() => {
                 meaning::check(
@@ -158,6 +172,7 @@ impl Config {
                     crm,
                     limits,
                     store,
+                    recording,
                 })
             }
             _ => Err(ConfigError::of(origin, faults.into_vec())),
@@ -167,6 +182,16 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "crm", "limits",
+    "http",
+    "auth",
+    "media",
+    "prompts",
+    "ozonetel",
+    "trunk",
+    "agent",
+    "route",
+    "crm",
+    "limits",
     "store",
+    "recording",
 ];

@@ -79,6 +79,7 @@ operations = "{operations}"
 [media]
 public_ip = "{ip}"
 webrtc_port = 0
+pinning = "off"
 
 [ozonetel]
 customer = "acme_clinic"

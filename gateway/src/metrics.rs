@@ -3,15 +3,23 @@
 //! What happens is counted as it happens; what *is* (agents, lines, draining) is asked for at each scrape, so that it
 //! can't drift. Labels are bounded: ways out are configured, the rest are words of ours; never a call, an agent or a number.
 
+mod media;
+mod recordings;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::media::WorkerCounters;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
 
+use self::media::MediaMetrics;
+pub use self::recordings::Recorded;
+use self::recordings::Recordings;
 use crate::agent::wire::{AgentView, Direction};
+use crate::call::doctor::Step;
 use crate::explain::Cause;
 use crate::store::Standing;
 use crate::switchboard::{Health, LineKind, LineView};
@@ -70,6 +78,9 @@ struct Registered {
     rtp_packets_total: IntCounterVec,
     /// RTP packets received and not passed on. `cause`.
     rtp_dropped_packets_total: IntCounterVec,
+    media_doctor_total: IntCounterVec,
+
+    media: MediaMetrics,
 
     /// Messages of the provider that this version doesn't know.
     provider_unknown_messages_total: IntCounter,
@@ -98,6 +109,8 @@ struct Registered {
     store_errors_total: IntCounter,
     /// Call records that were given up, because too many waited for the disk.
     store_dropped_total: IntCounter,
+
+    recordings: Recordings,
 }
 
 /// A side of a call, and its leg.
@@ -243,6 +256,12 @@ impl Metrics {
                 "RTP packets received and sent.",
                 &["leg", "dir"],
             ),
+            media_doctor_total: counters(
+                &registry,
+                "warmline_media_doctor_total",
+                "What was done because nothing came from a customer, by step.",
+                &["step"],
+            ),
             rtp_dropped_packets_total: counters(
                 &registry,
                 "warmline_rtp_dropped_packets_total",
@@ -274,6 +293,7 @@ impl Metrics {
                 "warmline_expectations_open",
                 "Dials whose INVITE is awaited.",
             ),
+            media: MediaMetrics::new(&registry),
             legs: gauge(&registry, "warmline_legs", "Media legs."),
             rtp_ports_leased: gauge(
                 &registry,
@@ -306,6 +326,7 @@ impl Metrics {
                 "warmline_store_dropped_total",
                 "Call records that were given up, because too many waited for the disk.",
             ),
+            recordings: Recordings::new(&registry),
             rendering: Mutex::new(()),
             registry,
         };
@@ -437,6 +458,18 @@ impl Metrics {
             .rtp_dropped_packets_total
             .with_label_values(&[cause])
             .inc_by(packets);
+    }
+
+    /// Takes over what the media workers have counted since the start.
+    pub fn media(&self, workers: &[WorkerCounters]) {
+        self.0.media.set(workers);
+    }
+
+    pub fn doctored(&self, step: Step) {
+        self.0
+            .media_doctor_total
+            .with_label_values(&[step.label()])
+            .inc();
     }
 
     /// The exposition text. Without `now` the gauges of agents and lines are left out, not guessed.
@@ -663,6 +696,7 @@ mod tests {
                 line_up: true,
                 draining: true,
                 calls: 0,
+                spool_is_full: false,
                 usage: Usage {
                     dialogs: 4,
                     ..Usage::default()

@@ -6,8 +6,10 @@ mod acts;
 mod agenda;
 mod announcing;
 mod api;
+pub mod codecs;
 mod desk;
 mod dialling;
+mod doctoring;
 mod draining;
 mod hearing;
 mod invites;
@@ -18,10 +20,12 @@ mod page;
 mod platform;
 mod provider;
 mod quality;
+mod recording;
 mod ringing;
 mod sample;
 mod standing;
 mod task;
+mod transfer;
 mod trunks;
 
 use tokio::sync::{mpsc, oneshot};
@@ -161,11 +165,17 @@ pub enum Action {
         tones: String,
     },
     Dispose(Disposition),
+    /// Records the call, or pauses its recording.
+    Record {
+        on: bool,
+    },
     /// Gives the customer to a number.
     Transfer {
         to: String,
         mode: TransferMode,
     },
+    /// Finishes a transfer that asked first.
+    Complete,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -210,6 +220,9 @@ pub struct Health {
     pub line_up: bool,
     pub draining: bool,
     pub calls: usize,
+    /// No recording begins any more.
+    #[serde(skip)]
+    pub spool_is_full: bool,
     #[serde(skip)]
     pub usage: Usage,
 }

@@ -266,7 +266,8 @@ impl TokenLife {
     fn of(now: Moment, expires: u64) -> Self {
         let left = Duration::from_secs(expires.saturating_sub(now.epoch_ms / 1000)).min(A_YEAR);
         let end = now.instant + left;
-        let warn = now.instant + left.saturating_sub(WARNING);
+        // A short life is half over first: its successor mustn't be asked for at once, again and again.
+        let warn = now.instant + left - WARNING.min(left / 2);
         Self::Valid { warn, end }
     }
 
@@ -353,7 +354,7 @@ mod tests {
         let now = Moment::read();
         let (first, mut received) = arrival(now, 1, 100);
         let mut session = Session::new(now, first);
-        let later = now + Duration::from_secs(41);
+        let later = now + Duration::from_secs(51);
         assert_eq!(session.handle_timeout(later, GRACE), Due::Nothing);
         assert!(matches!(
             received.try_recv(),

@@ -1,6 +1,7 @@
 //! `warmline.agent.v1`: the frames between an agent's browser and the gateway.
 //!
-//! One source for both sides: the SDK's types follow these.
+//! One source for both sides: the SDK's types are written from these by the tests. What the SDK has a name of its own for
+//! is renamed on the way.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -161,6 +162,9 @@ pub struct Dial {
     /// How long the agent may be rung after the customer has answered; `customer-first` only.
     #[serde(default)]
     pub ring_timeout_s: Option<u32>,
+    /// Whether it is to be recorded where that is on demand.
+    #[serde(default)]
+    pub record: bool,
 }
 
 /// Who is called first.

@@ -29,8 +29,8 @@ impl Store {
     }
 }
 
-/// Longer than what anything else waits for.
-struct Days(Duration);
+/// Longer than what anything else waits for: how long something is kept.
+pub(super) struct Days(pub Duration);
 
 impl Scalar for Days {
     const SHAPE: &'static str = "a time such as \"90d\" or \"12h\"";

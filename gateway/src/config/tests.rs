@@ -45,8 +45,8 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 2: http.lisen: unknown key; did you mean \"listen\"?",
         ),
         (
-            "[recording]\nmode = \"all\"",
-            "line 1: recording: unknown key; known are http, auth,",
+            "[cluster]\nnats = \"nats://127.0.0.1\"",
+            "line 1: cluster: unknown key; known are http, auth,",
         ),
         (
             "[[agnt]]\nid = \"a\"",
@@ -68,6 +68,10 @@ fn what_is_wrong_is_told_with_line_and_key() {
         (
             "http = 3",
             "line 1: http: must be a table, written as [http]",
+        ),
+        (
+            "[[agent]]\nid = \"a\"\ncalls = 0",
+            "line 3: agent[1].calls: must be at least 1",
         ),
         (
             "[agent]\nid = \"a\"",
@@ -94,8 +98,28 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 2: media.webrtc_port: must be a whole number from 0 to 65535",
         ),
         (
+            "[media]\ncodecs = []",
+            "line 2: media.codecs: must name at least one codec",
+        ),
+        (
             "[media]\ncodecs = [\"PCMA\", \"GSM\"]",
             "line 2: media.codecs: must be a list, and each of it one of \"PCMA\"",
+        ),
+        (
+            "[media]\nturn = [{ urls = [\"stun:turn.example.com\"], secret = \"s\" }]",
+            "line 2: media.turn[1].urls: \"stun:turn.example.com\" is no URI such as",
+        ),
+        (
+            "[media]\nturn = [{ urls = \"turn:turn.example.com\" }]",
+            "line 2: media.turn[1].secret_file: is missing",
+        ),
+        (
+            "[[media.turn]]\nurls = \"turn:turn.example.com\"\nsecret = \"s\"\nttl = \"5s\"",
+            "line 4: media.turn[1].ttl: must be at least a minute",
+        ),
+        (
+            "[media]\nwebrtc_tcp = \"yes\"",
+            "line 2: media.webrtc_tcp: must be true or false",
         ),
         (
             "[media]\npublic_ip = \"0.0.0.0\"",
@@ -136,6 +160,22 @@ fn what_is_wrong_is_told_with_line_and_key() {
         (
             "[ozonetel]\nregistrar = \"wss://sip.example.com\"\n[ozonetel.commands.tbManualDial]\nmode = \"{mod}\"",
             "line 4: ozonetel.commands.tbManualDial.mode: {mod} isn't a placeholder; known are",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\ndial = \"api\"",
+            "line 3: ozonetel.dial: needs websocket",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\nwebsocket = \"wss://sip.example.com\"\ncustomer = \"acme\"\ndial = \"socket-then-api\"",
+            "line 1: ozonetel.api_url: must be an http:// or https:// URL",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\napi_url = \"https://api.example.com/\"",
+            "line 3: ozonetel.api_url: is only used with",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\nwebsocket = \"wss://sip.example.com\"\ncustomer = \"acme\"\nlogin_url = \"https://cloud.example.com/\"",
+            "line 5: ozonetel.login_url: needs a table [ozonetel.commands.login]",
         ),
         (
             "[ozonetel]\nregistrar = \"wss://sip.example.com\"\ncookies = \"a\\nb\"",
@@ -196,6 +236,10 @@ fn what_is_wrong_is_told_with_line_and_key() {
         (
             &format!("{trunk}allow = [\"198.51.100.0/40\"]"),
             "line 4: trunk[1].allow: must be a list, and each of it a network",
+        ),
+        (
+            &format!("{trunk}srtp = \"on\""),
+            "line 4: trunk[1].srtp: must be one of \"off\", \"answer\"",
         ),
         (
             &format!("{trunk}username = \"acme\""),
@@ -304,6 +348,14 @@ fn what_is_wrong_is_told_with_line_and_key() {
                 "{trunk}{agent}[[route]]\ntrunk = \"carrier\"\ncalled = \"*\"\nagent = \"agent7\"\nstrategy = \"random\""
             ),
             "line 10: route[1].strategy: must be one of",
+        ),
+        (
+            "[recording]\nmode = \"all\"",
+            "line 2: recording.mode: must be one of",
+        ),
+        (
+            "[recording]\nrecipients = [\"age1x\"]",
+            "line 2: recording.recipients: must be a list, and each of it an age recipient",
         ),
         (
             "[prompts]\ngreetings = \"a.wav\"",

@@ -37,8 +37,10 @@ pub(super) fn routes() -> Router<Arc<Public>> {
         .route("/v1/calls/{call}/resume", post(resume))
         .route("/v1/calls/{call}/mute", post(mute))
         .route("/v1/calls/{call}/unmute", post(unmute))
+        .route("/v1/calls/{call}/record", post(record))
         .route("/v1/calls/{call}/digits", post(digits))
         .route("/v1/calls/{call}/transfer", post(transfer))
+        .route("/v1/calls/{call}/complete", post(complete))
         .route("/v1/calls/{call}/disposition", put(dispose))
         .route("/v1/calls/{call}/explain", get(explain))
 }
@@ -59,15 +61,6 @@ struct Placing {
 }
 
 impl Placing {
-    fn refuse_what_is_not_built(&self) -> Result<(), Problem> {
-        if self.record == Some(true) {
-            return Err(Problem::not_available(
-                "Recording isn't available in this version.",
-            ));
-        }
-        Ok(())
-    }
-
     fn into_dial(self, call: CallId) -> (String, Dial) {
         let dial = Dial {
             call,
@@ -77,6 +70,7 @@ impl Placing {
             context: self.context.map(Value::Object),
             order: self.order,
             ring_timeout_s: self.ring_timeout_s,
+            record: self.record == Some(true),
         };
         (self.agent, dial)
     }
@@ -93,7 +87,6 @@ async fn place(
             "An agent's token dials for that agent only.",
         ));
     }
-    placing.refuse_what_is_not_built()?;
     let name = idempotency_key(&headers)?.map(|key| Name {
         caller: caller.subject.clone(),
         key,
@@ -318,6 +311,13 @@ struct Dialled {
     tones: String,
 }
 
+/// The body of `POST …/record`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recording {
+    on: bool,
+}
+
 /// The body of `POST …/transfer`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -389,6 +389,15 @@ async fn unmute(
     act(&public, &caller, &call, Action::Mute { on: false }).await
 }
 
+async fn record(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Recording { on }): Json<Recording>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Record { on }).await
+}
+
 async fn digits(
     State(public): State<Arc<Public>>,
     caller: Caller,
@@ -406,6 +415,16 @@ async fn transfer(
     Json(Transferring { to, mode }): Json<Transferring>,
 ) -> Result<axum::Json<CallView>, Problem> {
     act(&public, &caller, &call, Action::Transfer { to, mode }).await
+}
+
+/// Finishes a transfer that asked first; either of its two calls may be named.
+async fn complete(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Complete).await
 }
 
 /// Also of a call that is long over: its record is corrected.

@@ -13,7 +13,7 @@ use super::task::{Age, Owner, Placed, Purpose, Task};
 use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
 use crate::agent::wire::{CallView, EndedBy, EndedView, Event, Frame, Operation};
-use crate::agent::{AVAILABLE, ConnectionId, readiness, wire};
+use crate::agent::{AVAILABLE, ConnectionId, readiness, turn, wire};
 use crate::call::CallId;
 use crate::call::state::{Answered, Input, Spoken};
 use crate::call::termination::Reason;
@@ -149,7 +149,7 @@ impl Task {
             resumed,
             heartbeat_ms: HEARTBEAT_MS,
             grace_ms: u64::try_from(self.config.limits.grace.as_millis()).unwrap_or(u64::MAX),
-            ice: Vec::new(),
+            ice: turn::servers(&self.config.media.turn, id, now),
             agent: self.agents[agent].view(),
             calls,
         };
@@ -269,8 +269,12 @@ impl Task {
             Operation::Transfer { call, to, mode } => {
                 acted(self.act_for(now, agent, &call, Action::Transfer { to, mode }))
             }
-            Operation::Complete { .. } => Some(Err(not_built(CONSULTING))),
-            Operation::Record { .. } => Some(Err(not_built("Recording"))),
+            Operation::Complete { call } => {
+                acted(self.act_for(now, agent, &call, Action::Complete))
+            }
+            Operation::Record { call, on } => {
+                acted(self.act_for(now, agent, &call, Action::Record { on }))
+            }
             // The socket answers these itself.
             Operation::Hello { .. } | Operation::Auth { .. } => Some(Err(Problem::bad_request(
                 "Hello is the first frame, and the only one.",
@@ -315,6 +319,8 @@ impl Task {
             .get_or_insert_with(|| self.engine.assign());
         let leg = self.engine.new_leg(worker);
         self.legs.insert(leg, Owner::Agent(agent));
+        // A full ring refuses the next command, too.
+        let _ = self.engine.prefer(leg, self.agent_codecs(agent));
         if let Some(older) = self.agents[agent].media.coming.replace(leg) {
             self.close_leg(older);
         }
@@ -335,6 +341,7 @@ impl Task {
             )));
         }
         self.check_reason(agent, reason.as_deref())?;
+        self.agents[agent].supervisors_reason = None;
         self.agents[agent].status = wire::StatusView {
             name,
             since: now.epoch_ms,
@@ -458,8 +465,10 @@ impl Task {
                 })?;
                 return self.view(age);
             }
+            Action::Record { on } => return self.ask_to_record(now, age, on),
             Action::Dispose(disposition) => return self.dispose(now, age, disposition),
             Action::Transfer { to, mode } => return self.transfer(now, age, &to, mode),
+            Action::Complete => return self.complete(now, age),
         };
         self.feed(now, age, input);
         self.view(age)
@@ -550,9 +559,6 @@ fn words(state: crate::agent::wire::CallState) -> &'static str {
 pub(super) fn not_built(what: &str) -> Problem {
     Problem::not_available(format!("{what} is not available in this version."))
 }
-
-/// A transfer that asks first.
-pub(super) const CONSULTING: &str = "A transfer that asks first";
 
 /// The statuses that an agent may choose.
 const STATUSES: &[&str] = &[AVAILABLE, "break", "offline"];

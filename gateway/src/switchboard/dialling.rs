@@ -7,9 +7,9 @@ use super::task::{Age, Desks, Entry, Placed, Route, Task, WhenAsked, line_of};
 use crate::agent::wire::{CallView, Dial, Order, Peer};
 use crate::agent::{AVAILABLE, readiness};
 use crate::call::number::Number;
-use crate::call::state::{Call, Input, Made, Manner, OZONETEL, Spoken};
+use crate::call::state::{Call, Dialling, Input, Made, Manner, OZONETEL, Spoken};
 use crate::clock::Moment;
-use crate::config::AutoAnswer;
+use crate::config::{AutoAnswer, DialVia};
 use crate::http::problem::Problem;
 
 impl Task {
@@ -45,6 +45,9 @@ impl Task {
             ));
         }
         let ring = ring_timeout(&dial)?;
+        if dial.record {
+            self.can_record()?;
+        }
         self.may_dial(now, agent, dial.order)?;
         let via = dial
             .via
@@ -85,7 +88,7 @@ impl Task {
         let mut actions = Vec::new();
         let windows = self.windows(ring);
         let call = match expected {
-            true => Call::dial_expected(made, now, windows, &mut actions),
+            true => Call::dial_expected(made, self.dialling(), now, windows, &mut actions),
             false => Call::dial_trunk(made, manner, now, windows, &mut actions),
         };
         let entry = Entry {
@@ -97,7 +100,19 @@ impl Task {
             prompts: self.prompts.clone(),
         };
         let age = self.place(now, entry, call, actions);
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.recorded.asked = dial.record;
+        }
         self.view(age)
+    }
+
+    /// By what a dial goes to the platform.
+    fn dialling(&self) -> Dialling {
+        match self.config.ozonetel.as_ref().map(|ozonetel| ozonetel.dial) {
+            Some(DialVia::Api) => Dialling::Api,
+            Some(DialVia::SocketThenApi) => Dialling::SocketFirst,
+            Some(DialVia::Socket) | None => Dialling::Socket,
+        }
     }
 
     /// What the agent does once a customer who was called first is there.
@@ -203,9 +218,12 @@ impl Task {
         if let Some(words) = line.detail() {
             return Err(down(format!("The agent's SIP line is down: {words}.")));
         }
+        // Where the public API may be asked, only an agent whom another session has taken over can't dial.
+        let needs_socket = self.dialling() == Dialling::Socket;
         if let Some(words) = shown
             .token
             .as_ref()
+            .filter(|token| needs_socket || token.socket.is_given_up())
             .and_then(|token| token.connection.detail())
         {
             return Err(down(format!(
@@ -276,6 +294,7 @@ mod tests {
                 context: None,
                 order,
                 ring_timeout_s: seconds,
+                record: false,
             };
             assert_eq!(ring_timeout(&dial).ok(), expected, "{order:?} {seconds:?}");
         }

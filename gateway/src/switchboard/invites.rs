@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use media::sdp::negotiate::examine_offer;
+use media::SdpError;
+use media::sdp::Security;
+use media::sdp::negotiate::{examine_offer, protection};
 use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
-use super::task::{Desks, Entry, Route, Task, WhenAsked};
+use super::task::{Age, Desks, Entry, Route, Task, WhenAsked};
 use crate::agent::readiness;
 use crate::agent::wire::{Order, Peer};
 use crate::call::CallId;
+use crate::call::auto_answer;
 use crate::call::expectation::{Evidence, Expectation, Fate};
 use crate::call::ringing::Ringing;
 use crate::call::state::{Answered, Call, Input, Made, Manner, OZONETEL, Spoken, Windows};
 use crate::clock::Moment;
-use crate::config::{self, AutoAnswer};
+use crate::config::{self, AutoAnswer, AutoAnswerHeaders, Srtp};
 
 /// Why an INVITE is refused before it becomes a call.
 #[derive(Debug, Clone, Copy)]
@@ -76,9 +79,16 @@ impl Task {
                 return self.refuse(now, dialog, AWAY);
             }
         }
-        let auto = match self.agents[agent].config.auto_answer {
-            AutoAnswer::All | AutoAnswer::Inbound => true,
-            AutoAnswer::None | AutoAnswer::Outbound => false,
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let config = &self.agents[agent].config;
+        let answers_after = match (config.auto_answer, config.auto_answer_headers) {
+            (AutoAnswer::All | AutoAnswer::Inbound, _) => Some(Duration::ZERO),
+            (AutoAnswer::None | AutoAnswer::Outbound, AutoAnswerHeaders::Obey) => {
+                auto_answer::wanted(pairs)
+            }
+            (AutoAnswer::None | AutoAnswer::Outbound, AutoAnswerHeaders::Ignore) => None,
         };
         let entry = Entry {
             agent,
@@ -91,7 +101,22 @@ impl Task {
         let windows = self.windows(RING);
         self.ring(now, entry, Manner::PLAIN, windows, invite);
         let rings = self.dialogs.get(&dialog).copied();
-        if let Some(age) = rings.filter(|_| auto && self.may_answer_for(now, agent, rings)) {
+        if let (Some(age), Some(delay)) = (rings, answers_after) {
+            if let Some(placed) = self.calls.get_mut(&age) {
+                placed.answers_at = Some(now.instant + delay);
+            }
+            self.answer_by_itself(now, age);
+        }
+    }
+
+    /// Answers what rings on an agent's line if its time has come and the agent isn't in another talk.
+    pub(super) fn answer_by_itself(&mut self, now: Moment, age: Age) {
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
+        };
+        let agent = placed.agent;
+        let due = placed.answers_at.take_if(|at| *at <= now.instant);
+        if due.is_some() && self.may_answer_for(now, agent, Some(age)) {
             let how = Answered::ByPolicy;
             self.feed(now, age, Input::Answer { how });
         }
@@ -157,7 +182,13 @@ impl Task {
         };
         let windows = self.windows(route.ring_timeout);
         match refusal {
-            None => self.ring(now, entry, manner, windows, invite),
+            None => {
+                self.ring(now, entry, manner, windows, invite);
+                let rings = self.dialogs.get(&dialog);
+                if let Some(placed) = rings.and_then(|age| self.calls.get_mut(age)) {
+                    placed.recorded.asked = route.record;
+                }
+            }
             Some(refusal) => {
                 for (agent, because) in &asked.away {
                     self.missed(now, *agent, &invite.from().user, because);
@@ -247,6 +278,7 @@ impl Task {
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.dialog = Some(dialog);
             placed.invited = Some(now.instant);
+            placed.recorded.sip_call_id = Some(invite.call_id());
         }
         let offer = offer_of(invite);
         self.feed(now, age, Input::Expected { offer });
@@ -271,7 +303,11 @@ impl Task {
                 token.socket.set_in_call(true);
             }
         }
-        self.place(now, entry, call, actions);
+        let age = self.place(now, entry, call, actions);
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.recorded.sip_call_id = Some(invite.call_id());
+            placed.recorded.called = Some(invite.called_user()).filter(|user| !user.is_empty());
+        }
     }
 
     /// Who calls, and with what offer; one that can't be answered is refused.
@@ -283,10 +319,11 @@ impl Task {
     ) -> Option<(Made, Option<String>)> {
         let dialog = entry.dialog?;
         let offer = offer_of(invite);
-        if let Some(Err(error)) = offer
-            .as_ref()
-            .map(|offer| examine_offer(offer, &self.codecs))
-        {
+        let examined = offer.as_ref().map(|offer| {
+            examine_offer(offer, &self.customer_codecs(entry.route).accepted)?;
+            self.check_protection(entry.route, offer)
+        });
+        if let Some(Err(error)) = examined {
             tracing::info!(%dialog, %error, "an INVITE's audio can't be answered");
             self.refuse(now, dialog, NOT_ACCEPTABLE);
             return None;
@@ -310,6 +347,19 @@ impl Task {
             context: None,
         };
         Some((made, offer))
+    }
+
+    /// Whether a trunk takes audio that is protected, or not protected, like this.
+    fn check_protection(&self, route: Route, offer: &str) -> Result<(), SdpError> {
+        let Route::Trunk(trunk) = route else {
+            return Ok(());
+        };
+        let refused = match (self.trunks[trunk].config.srtp, protection(offer)?) {
+            (Srtp::Off, Security::Sdes) => "RTP/SAVP on a trunk with srtp = \"off\"",
+            (Srtp::Require, Security::None) => "RTP/AVP on a trunk with srtp = \"require\"",
+            (Srtp::Off | Srtp::Answer | Srtp::Offer | Srtp::Require, _) => return Ok(()),
+        };
+        Err(SdpError::Unsupported(refused.to_owned()))
     }
 
     pub(super) fn refuse(&mut self, now: Moment, dialog: DialogId, refusal: Refusal) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media::{AudioCodec, Engine, LegId, RequestId, WorkerCounters};
+use media::{Engine, LegId, RequestId, WorkerCounters};
 use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,11 +15,14 @@ use super::agenda::Agenda;
 use super::draining::Admission;
 use super::ledger::Mark;
 use super::quality::Report;
+use super::recording::Recorded;
+use super::transfer::Link;
 use super::{ConnectionId, Input, TrunkWay};
 use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
 use crate::call::CallId;
+use crate::call::doctor::Doctor;
 use crate::call::expectation::Expectations;
 use crate::call::platform::Platform;
 use crate::call::ringing::Ringing;
@@ -29,6 +32,7 @@ use crate::config::{Config, HoldBy};
 use crate::metrics::{Metrics, Side};
 use crate::ozonetel::Act;
 use crate::prompts::Prompts;
+use crate::recorder::Recorder;
 use crate::store::{Disposition, Store};
 use crate::transport::{Losses, Transports};
 
@@ -44,10 +48,11 @@ pub struct Parts {
     pub agents: Vec<Agent>,
     pub trunks: Vec<TrunkWay>,
     /// What can be talked in, in the order of preference.
-    pub codecs: Vec<AudioCodec>,
     pub prompts: Prompts,
     /// What each route says, in the order of the routes.
     pub route_prompts: Vec<Prompts>,
+    /// `None` where nothing is to be recorded.
+    pub recorder: Option<Recorder>,
 }
 
 /// The owner of calls, agents, lines and trunks.
@@ -61,9 +66,9 @@ pub struct Task {
     pub(super) engine: Engine,
     pub(super) agents: Vec<Agent>,
     pub(super) trunks: Vec<TrunkWay>,
-    pub(super) codecs: Vec<AudioCodec>,
     pub(super) prompts: Prompts,
     pub(super) route_prompts: Vec<Prompts>,
+    pub(super) recorder: Option<Recorder>,
     /// Each agent's place in the list.
     places: HashMap<String, usize>,
     /// What is expected on each agent's line, in the order of the agents.
@@ -139,8 +144,11 @@ pub(super) struct Placed {
     pub customer: Heard,
     /// The customer is up and hears nothing.
     pub silent_since: Option<Instant>,
+    pub doctor: Doctor,
     /// The sides to whom no first audio has come.
     pub unheard: Vec<Side>,
+    /// When a call on the agent's line is answered by itself, as its headers ask.
+    pub answers_at: Option<Instant>,
     /// The agent's audio path is gone; the call ends with it unless it comes back in time.
     pub without_agent: Option<Doom>,
     /// The customer's, likewise.
@@ -161,6 +169,8 @@ pub(super) struct Placed {
     pub disposition: Option<Disposition>,
     /// What the store has of it.
     pub marked: Option<Mark>,
+    pub recorded: Recorded,
+    pub link: Link,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -220,7 +230,12 @@ impl Placed {
             Desks::One | Desks::None => None,
         };
         let call = self.call.poll_timeout().into_iter();
-        call.chain(turn).chain(dooms.map(|doom| doom.at)).min()
+        let call = call.chain(self.doctor.poll_timeout());
+        let answer = self.answers_at.filter(|_| self.call.rings_at_desk());
+        call.chain(turn)
+            .chain(answer)
+            .chain(dooms.map(|doom| doom.at))
+            .min()
     }
 
     /// The end of a call whose audio path did not come back.
@@ -282,6 +297,8 @@ pub(super) enum Purpose {
     Refreshed(Age),
     /// An offer that refreshes the session.
     Refresh(Age),
+    /// An offer by which one-way audio may mend.
+    Mend(Age),
     /// The answer to a browser's offer.
     Desk {
         connection: ConnectionId,
@@ -311,9 +328,9 @@ impl Task {
             engine: parts.engine,
             agents: parts.agents,
             trunks: parts.trunks,
-            codecs: parts.codecs,
             prompts: parts.prompts,
             route_prompts: parts.route_prompts,
+            recorder: parts.recorder,
             places,
             expectations,
             calls: BTreeMap::new(),
@@ -437,7 +454,9 @@ impl Task {
         placed.call.handle_timeout(now, &mut actions);
         let doom = placed.take_doom(now.instant);
         self.carry_out(now, age, actions);
+        self.answer_by_itself(now, age);
         self.turn(now, age);
+        self.treat(now, age);
         if let Some(end) = doom {
             self.feed(now, age, end);
         }
@@ -468,6 +487,8 @@ impl Task {
                 self.send(transmit);
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
+            } else if self.watch_transfers(now) {
+                // The calls have got further inputs.
             } else {
                 self.publish(now);
                 self.tell_drained();
@@ -519,7 +540,9 @@ impl Task {
             played_from: None,
             customer: Heard::Audio,
             silent_since: None,
+            doctor: Doctor::default(),
             unheard: vec![Side::Agent, Side::Customer],
+            answers_at: None,
             without_agent: None,
             without_customer: None,
             shown: None,
@@ -531,6 +554,8 @@ impl Task {
             asked: None,
             disposition: None,
             marked: None,
+            recorded: Recorded::default(),
+            link: Link::None,
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
@@ -595,6 +620,7 @@ impl Task {
     /// Shows every call that changed, and logs what its story gained.
     fn publish(&mut self, now: Moment) {
         for age in std::mem::take(&mut self.touched) {
+            self.record(now, age);
             self.keep(age);
             let Some(placed) = self.calls.get_mut(&age) else {
                 continue;
@@ -648,7 +674,7 @@ impl Task {
             let oldest_closed = self
                 .calls
                 .iter()
-                .find(|(_, placed)| placed.call.is_closed())
+                .find(|(_, placed)| placed.call.is_closed() && placed.link == Link::None)
                 .map(|(age, _)| *age);
             let Some(age) = oldest_closed else {
                 return;
@@ -683,6 +709,9 @@ impl Task {
         self.admission = Admission::Stopping;
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
+        }
+        for age in self.talks_through() {
+            self.end_through(now, age, "The gateway is stopping.");
         }
         self.settle(now);
         self.unregister_trunks(now);

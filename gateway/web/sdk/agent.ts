@@ -92,7 +92,7 @@ export class Agent extends Emitter<AgentEvents> {
     this.audio = new Audio(options.microphone);
     this.audio.on('microphone', () => this.#judge());
     this.audio.on('locked', () => this.#judge());
-    this.audio.on('track', (track) => void this.#media.replace(track));
+    this.audio.on('track', (track) => this.#speakInto(track));
     this.#media = new MediaLeg({
       negotiate: async (sdp, restart) => (await this.#ask('media', restart ? { sdp, restart } : { sdp })).sdp,
       heard: (stream) => this.audio.play(stream),
@@ -156,9 +156,14 @@ export class Agent extends Emitter<AgentEvents> {
   async retryAudio(): Promise<void> {
     this.audio.unlock();
     const track = await this.audio.openMicrophone();
-    if (!track || this.connection.is !== 'open') return;
+    if (track) this.#speakInto(track);
+  }
+
+  /** Without a connection yet, the leg follows the welcome. */
+  #speakInto(track: MediaStreamTrack): void {
+    if (this.connection.is !== 'open') return;
     if (this.media.is === 'off' || this.media.is === 'down') this.#media.open(track, this.#ice);
-    else await this.#media.replace(track);
+    else this.#media.replace(track).catch(reportError);
   }
 
   /** Ends the session in this page. Calls that are up stay with the gateway for as long as its grace lasts. */

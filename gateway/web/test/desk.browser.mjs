@@ -258,8 +258,8 @@ test('a socket that has gone silent without closing is given up and made anew', 
   gateway.heartbeatMs = 1_000;
   await signIn();
   const asked = gateway.requests.length;
-  gateway.silent.add('ping');
-  const hello = await gateway.asked('hello', { after: asked });
+  gateway.silent.add('stats');
+  const hello = await gateway.asked('hello', { after: asked, within: 10_000 });
   assert.equal(hello.session, 'session-1');
   assert.equal(farEnd.legs, 1);
 });
@@ -353,10 +353,25 @@ test('a token that is refused leads to the sign-in page with the sentence', asyn
   await page.waitForSelector('[data-testid=ready-light][data-ready=true]');
 });
 
+test('a microphone that is allowed later is taken without a click', async () => {
+  const strict = await launch(WITHOUT_PERMISSION);
+  try {
+    page = await newPage(await strict.newContext());
+    await page.goto(`${gateway.url}/desk#token=agent-token`);
+    await light().getByText('may not use the microphone').waitFor();
+    await page.context().grantPermissions(['microphone']);
+    await gateway.asked('media');
+  } finally {
+    await strict.close();
+  }
+});
+
 test('without a microphone the light says why, and Try again tries again', async () => {
   const strict = await launch(WITHOUT_PERMISSION);
   try {
     page = await newPage(await strict.newContext());
+    // As browsers do that tell nothing of this permission.
+    await page.addInitScript(() => (navigator.permissions.query = () => Promise.reject(new TypeError())));
     await page.goto(`${gateway.url}/desk#token=agent-token`);
     await light().getByText('may not use the microphone').waitFor();
     assert.ok(await page.getByTestId('call').isDisabled());

@@ -11,6 +11,12 @@ export class Desk {
     return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken, ready, script });
   }
 
+  /** The desk of an agent whose browser is in another network. */
+  static async within(stage, network, gateway, { agent, hz, ready }) {
+    const browser = await launch(stage, hz, undefined, { network, trusts: gateway.url });
+    return Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`, ready);
+  }
+
   /** Several agents' desks in one browser, all with the same voice; each is a person of its own to the gateway. */
   static async floor(stage, gateway, { agents, hz }) {
     const browser = await launch(stage, hz);
@@ -202,6 +208,20 @@ export class Desk {
         }
       }
       return sum;
+    });
+  }
+
+  /** The pair of candidates that the page's audio uses: the transport, and the ports of the page and of the gateway. */
+  path() {
+    return this.page.evaluate(async () => {
+      const peer = globalThis.stagePeers.findLast((each) => each.connectionState === 'connected');
+      const reports = [...((await peer?.getStats()) ?? new Map()).values()];
+      const transport = reports.find((report) => report.type === 'transport');
+      const byId = (id) => reports.find((report) => report.id === id);
+      const pair = byId(transport?.selectedCandidatePairId);
+      if (!pair) return undefined;
+      const [local, remote] = [byId(pair.localCandidateId), byId(pair.remoteCandidateId)];
+      return { protocol: local.protocol, address: local.address, port: local.port, gateway: remote.port };
     });
   }
 

@@ -13,13 +13,14 @@ const AT_ONCE = { WARMLINE__LIMITS__DRAIN_TIMEOUT: '0s' };
 export const binary = (name) => path.join(TARGET, 'debug', name);
 
 export class Gateway {
-  /** Starts with `sections`, TOML that follows the parts which every test needs. */
-  static async start(stage, sections, { rtpPorts = RTP_PORTS, log, environment, origins = [] } = {}) {
-    const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1));
+  /** Starts with `sections`, TOML that follows the parts which every test needs. `address`: where desks and audio reach it; `media`: more of that section. */
+  static async start(stage, sections, { rtpPorts = RTP_PORTS, log, environment, origins = [], address = '127.0.0.1', media = '' } = {}) {
+    const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1), address);
     const rtp = await stage.ports.take(rtpPorts);
+    gateway.rtpPort = rtp;
     gateway.configuration = await stage.write('warmline.toml', `
 [http]
-listen = "127.0.0.1:${gateway.port}"
+listen = "${address}:${gateway.port}"
 operations = "127.0.0.1:${gateway.operationsPort}"
 allowed_origins = ${JSON.stringify(origins)}
 
@@ -27,10 +28,12 @@ allowed_origins = ${JSON.stringify(origins)}
 hs256_secret = "a secret of the stage, thirty-two bytes or more"
 
 [media]
-public_ip = "127.0.0.1"
+public_ip = "${address}"
 webrtc_port = ${(gateway.webrtcPort = await stage.ports.take(1))}
 rtp_ports = "${rtp}-${rtp + rtpPorts - 1}"
 workers = 1
+pinning = "off"
+${media}
 
 ${sections}`);
     Object.assign(gateway, { log, environment });
@@ -52,9 +55,9 @@ ${sections}`);
     await this.process.exit();
   }
 
-  constructor(stage, port, operationsPort) {
+  constructor(stage, port, operationsPort, address) {
     Object.assign(this, { stage, port, operationsPort });
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `http://${address}:${port}`;
     this.operations = `http://127.0.0.1:${operationsPort}`;
   }
 
@@ -97,6 +100,14 @@ ${sections}`);
       if (name) sums.set(name, (sums.get(name) ?? 0) + Number(value));
     }
     return sums;
+  }
+
+  /** One counter's samples by the value of one of its labels. */
+  async samples(name, label) {
+    const text = await (await fetch(`${this.operations}/metrics`)).text();
+    const sample = new RegExp(`^${name}\\{.*${label}="([^"]*)".*\\} (\\S+)$`);
+    const found = text.split('\n').map((line) => sample.exec(line)).filter(Boolean);
+    return new Map(found.map(([, value, count]) => [value, Number(count)]));
   }
 
   /** Waits until calls hold nothing any more; `legs` are those of the agents' pages. */

@@ -55,10 +55,10 @@ class x extends g {
   #s;
   #o;
   #n = !1;
-  #h = !1;
+  #c = !1;
   #r;
-  #c;
-  #f = "";
+  #d;
+  #u = "";
   #a;
   #g;
   constructor(t = {}) {
@@ -85,7 +85,7 @@ class x extends g {
   }
   /** Speaks into another microphone from now on, in a talk too; `undefined` is the system's choice. */
   async useMicrophone(t) {
-    this.#t = { ...this.#t, deviceId: t === void 0 ? void 0 : { exact: t } }, await this.#d();
+    this.#t = { ...this.#t, deviceId: t === void 0 ? void 0 : { exact: t } }, await this.#m();
   }
   /** Hears the customer from another loudspeaker. */
   async useSpeaker(t) {
@@ -93,7 +93,7 @@ class x extends g {
   }
   /** Rings on another loudspeaker than the customer's voice: one that is heard with the headset on the table. */
   async useRinger(t) {
-    this.#f = t, await this.#c?.use(t);
+    this.#u = t, await this.#d?.use(t);
   }
   /** The microphone and the loudspeaker, as the gateway is told of them. */
   report() {
@@ -106,31 +106,31 @@ class x extends g {
   }
   /** Asks for the microphone, once however often it is called; the answer is in `microphone`, too. */
   openMicrophone() {
-    return this.#s ? Promise.resolve(this.#s) : (this.#r ??= this.#m().finally(() => this.#r = void 0), this.#r);
+    return this.#s ? Promise.resolve(this.#s) : (this.#r ??= this.#p().finally(() => this.#r = void 0), this.#r);
   }
   /** Local silence, for mute. The gateway stops forwarding as well; this takes effect first. */
   silence(t) {
-    this.#h = t, this.#s && (this.#s.enabled = !t);
+    this.#c = t, this.#s && (this.#s.enabled = !t);
   }
   /** Plays what the customer says. */
   play(t) {
-    this.#o = t, this.#i.srcObject = t, this.emit("remote", t), this.#p();
+    this.#o = t, this.#i.srcObject = t, this.emit("remote", t), this.#f();
   }
   /** To be called in a click or a key press: lets out the sound that the browser holds back. */
   unlock() {
-    this.#c?.resume(), this.#n && this.#p();
+    this.#d?.resume(), this.#n && this.#f();
   }
   startRinging() {
-    this.#c ??= new O(this.#f);
+    this.#d ??= new O(this.#u);
   }
   stopRinging() {
-    this.#c?.stop(), this.#c = void 0;
+    this.#d?.stop(), this.#d = void 0;
   }
   /** Lets go of the microphone, so that the browser's recording sign goes out. */
   close() {
-    this.stopRinging(), this.#l(), navigator.mediaDevices?.removeEventListener("devicechange", this.#k), this.#a && (this.#a.onchange = null), this.#a = void 0, this.#i.srcObject = null, this.#o = void 0, this.#u({ is: "off" });
+    this.stopRinging(), this.#h(), navigator.mediaDevices?.removeEventListener("devicechange", this.#v), this.#a && (this.#a.onchange = null), this.#a = void 0, this.#i.srcObject = null, this.#o = void 0, this.#l({ is: "off" });
   }
-  #p() {
+  #f() {
     this.#i.play().then(
       () => this.#b(!1),
       (t) => {
@@ -138,46 +138,46 @@ class x extends g {
       }
     );
   }
-  async #m() {
-    this.#u({ is: "asking" });
+  async #p() {
+    this.#l({ is: "asking" });
     try {
       if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
-      this.#y();
+      this.#k();
       const e = (await navigator.mediaDevices.getUserMedia({ audio: this.#t })).getAudioTracks()[0];
-      return this.#e.is === "off" ? void e.stop() : (e.enabled = !this.#h, e.onended = () => {
-        this.#v(e);
-      }, this.#s = e, this.#g = await w(), this.#u({ is: "on" }), this.emit("track", e), e);
+      return this.#e.is === "off" ? void e.stop() : (e.enabled = !this.#c, e.onended = () => {
+        this.#y(e);
+      }, this.#s = e, this.#g = await w(), this.#l({ is: "on" }), this.emit("track", e), e);
     } catch (t) {
-      this.#u({ is: "refused", ...C(t) });
+      this.#l({ is: "refused", ...C(t) });
       return;
     }
   }
   /** Unplugged, or its permission taken back: another one takes its place, if there is one and we may. */
-  async #v(t) {
+  async #y(t) {
     if (this.#s !== t) return;
     const e = t.label;
-    this.#l(), this.#u({ is: "refused", reason: "lost", detail: A }), this.#t = { ...this.#t, deviceId: void 0 };
+    this.#h(), this.#l({ is: "refused", reason: "lost", detail: A }), this.#t = { ...this.#t, deviceId: void 0 };
     const i = await this.openMicrophone();
     i && this.emit("switched", { because: "unplugged", detail: `${e || "The microphone"} was unplugged; ${v(i)} is used now.` });
   }
   /** Lets go of the present microphone and takes the one that the constraints ask for. */
-  async #d() {
-    return await this.#r, this.#l(), this.openMicrophone();
+  async #m() {
+    return await this.#r, this.#h(), this.openMicrophone();
   }
-  #l() {
+  #h() {
     this.#s && (this.#s.onended = null), this.#s?.stop(), this.#s = void 0;
   }
   /** A headset that comes, goes, or becomes the system's choice; a permission that is given or taken back. */
-  async #y() {
-    navigator.mediaDevices.addEventListener("devicechange", this.#k);
+  async #k() {
+    navigator.mediaDevices.addEventListener("devicechange", this.#v);
     const t = await navigator.permissions?.query({ name: "microphone" }).catch(() => {
     });
     !t || this.#a || this.#e.is === "off" || (this.#a = t, t.onchange = () => this.#w(t.state));
   }
   #w(t) {
-    t === "denied" ? (this.#l(), this.#u({ is: "refused", ...T })) : t === "granted" && this.#e.is === "refused" && this.openMicrophone();
+    t === "denied" ? (this.#h(), this.#l({ is: "refused", ...T })) : t === "granted" && this.#e.is === "refused" && this.openMicrophone();
   }
-  #k = async () => {
+  #v = async () => {
     const t = this.#e;
     if (t.is === "refused" && (t.reason === "absent" || t.reason === "lost")) {
       await this.openMicrophone();
@@ -187,13 +187,13 @@ class x extends g {
     if (!e) return;
     const { microphones: i } = await m(), n = e.getSettings().deviceId;
     if (this.#s !== e) return;
-    if (n && i.every(({ id: a }) => a !== n)) return this.#v(e);
+    if (n && i.every(({ id: a }) => a !== n)) return this.#y(e);
     const o = await w();
     if (this.#t.deviceId !== void 0 || o === this.#g || this.#s !== e) return;
-    const r = await this.#d();
+    const r = await this.#m();
     r && this.emit("switched", { because: "default-changed", detail: `The system's microphone is ${v(r)} now, and so is yours.` });
   };
-  #u(t) {
+  #l(t) {
     this.#e = t, this.emit("microphone", t);
   }
   #b(t) {
@@ -399,7 +399,7 @@ class U {
   #s = null;
   #o = [];
   #n = 0;
-  #h = !1;
+  #c = !1;
   #r;
   constructor(t) {
     this.#t = t;
@@ -409,7 +409,7 @@ class U {
   }
   /** Makes a new leg; the one before, if any, is closed. */
   open(t, e) {
-    this.#s = t, this.#o = e, this.#n = 0, this.#c();
+    this.#s = t, this.#o = e, this.#n = 0, this.#d();
   }
   /** Takes another microphone, without a new negotiation. */
   async replace(t) {
@@ -417,7 +417,7 @@ class U {
   }
   /** The gateway says that the leg is down. Chromium may believe in a leg long after the other end has closed it. */
   reportedDown() {
-    this.#i.is === "up" && this.#m("The gateway lost the audio connection.");
+    this.#i.is === "up" && this.#p("The gateway lost the audio connection.");
   }
   /** The way to the gateway may be another. A leg that still gets answers is left alone. */
   nudge() {
@@ -425,7 +425,7 @@ class U {
   }
   /** The network is another: ICE looks for the new way before the old one is missed. */
   networkChanged() {
-    (this.#i.is === "up" || this.#i.is === "restarting") && !this.#h && this.#f();
+    (this.#i.is === "up" || this.#i.is === "restarting") && !this.#c && this.#u();
   }
   /** Whether the gateway answers on the leg, as the browser sees it; nothing without a leg. */
   get path() {
@@ -444,23 +444,23 @@ class U {
     return this.#e?.getStats();
   }
   close() {
-    this.#d(), this.#l({ is: "off" });
+    this.#m(), this.#h({ is: "off" });
   }
-  #c() {
-    this.#d();
+  #d() {
+    this.#m();
     const t = new RTCPeerConnection({ iceServers: this.#o, bundlePolicy: "max-bundle" });
     this.#e = t, t.onconnectionstatechange = () => {
       this.#e === t && this.#g(t.connectionState);
     }, t.ontrack = ({ track: n }) => this.#t.heard(new MediaStream([n]));
     const e = this.#s ? [new MediaStream([this.#s])] : [];
-    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(W()), this.#l({ is: "connecting" }), this.#p(G), this.#a(t, "new leg");
+    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(W()), this.#h({ is: "connecting" }), this.#f(G), this.#a(t, "new leg");
   }
-  #f() {
+  #u() {
     const t = this.#e;
-    t && (this.#l({ is: "restarting" }), this.#p(H), t.restartIce(), this.#a(t, "ICE restart"));
+    t && (this.#h({ is: "restarting" }), this.#f(H), t.restartIce(), this.#a(t, "ICE restart"));
   }
   async #a(t, e) {
-    this.#h = !0;
+    this.#c = !0;
     try {
       await t.setLocalDescription();
       const i = await this.#t.negotiate(t.localDescription.sdp, e === "ICE restart");
@@ -468,21 +468,21 @@ class U {
       await t.setRemoteDescription({ type: "answer", sdp: i }), this.#g(t.connectionState);
     } catch (i) {
       if (this.#e !== t) return;
-      i instanceof h ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#v(i.message) : this.#m(i.message) : this.#m(`The browser refused the audio connection: ${i}`);
+      i instanceof h ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#y(i.message) : this.#p(i.message) : this.#p(`The browser refused the audio connection: ${i}`);
     } finally {
-      this.#e === t && (this.#h = !1);
+      this.#e === t && (this.#c = !1);
     }
   }
   #g(t) {
     switch (t) {
       case "connected":
-        clearTimeout(this.#r), this.#n = 0, this.#l({ is: "up" });
+        clearTimeout(this.#r), this.#n = 0, this.#h({ is: "up" });
         return;
       case "disconnected":
-        clearTimeout(this.#r), this.#r = setTimeout(() => this.#f(), J);
+        clearTimeout(this.#r), this.#r = setTimeout(() => this.#u(), J);
         return;
       case "failed":
-        this.#m("No network path for audio to the gateway was found.");
+        this.#p("No network path for audio to the gateway was found.");
         return;
       case "new":
       case "connecting":
@@ -490,20 +490,20 @@ class U {
         return;
     }
   }
-  #p(t) {
-    clearTimeout(this.#r), this.#r = setTimeout(() => this.#m("The audio connection took too long."), t);
+  #f(t) {
+    clearTimeout(this.#r), this.#r = setTimeout(() => this.#p("The audio connection took too long."), t);
   }
-  #m(t) {
-    this.#v(t), this.#r = setTimeout(() => this.#c(), D(this.#n, Math.random())), this.#n += 1;
+  #p(t) {
+    this.#y(t), this.#r = setTimeout(() => this.#d(), D(this.#n, Math.random())), this.#n += 1;
   }
   /** Down until somebody opens a new leg: after the next welcome, or when the microphone is tried again. */
-  #v(t) {
-    this.#d(), this.#l({ is: "down", detail: t });
+  #y(t) {
+    this.#m(), this.#h({ is: "down", detail: t });
   }
-  #d() {
-    clearTimeout(this.#r), this.#h = !1, this.#e?.close(), this.#e = void 0;
+  #m() {
+    clearTimeout(this.#r), this.#c = !1, this.#e?.close(), this.#e = void 0;
   }
-  #l(t) {
+  #h(t) {
     this.#i = t, this.#t.moved(t);
   }
 }
@@ -532,10 +532,10 @@ class F {
   #s = 1;
   #o = /* @__PURE__ */ new Map();
   #n = 0;
-  #h;
+  #c;
   #r = 0;
-  #c = 0;
-  #f;
+  #d = 0;
+  #u;
   #a;
   #g;
   constructor(t) {
@@ -546,47 +546,47 @@ class F {
   }
   /** Connects, unless that is under way already: two mounts of a component make one socket. */
   open() {
-    this.#i.is !== "off" && this.#i.is !== "ended" || (this.#n = 0, this.#p());
+    this.#i.is !== "off" && this.#i.is !== "ended" || (this.#n = 0, this.#f());
   }
   /** Closes for good, and says so to nobody but the gateway. */
   close(t) {
-    this.#k(), this.#u(t === "leaving" ? { is: "off" } : { is: "ended", because: t });
+    this.#v(), this.#l(t === "leaving" ? { is: "off" } : { is: "ended", because: t });
   }
   /** The network changed: don't wait for a pause to pass or for a silent socket to be noticed. */
   nudge() {
-    this.#i.is === "waiting" && this.#p(), this.#i.is === "open" && this.#l(X);
+    this.#i.is === "waiting" && this.#f(), this.#i.is === "open" && this.#h(X);
   }
   /** Tells the gateway at once how things stand on this side. */
   tell() {
-    this.#y("stats", { quality: this.#t.report() }).catch(() => {
+    this.#k("stats", { quality: this.#t.report() }).catch(() => {
     });
   }
-  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(h.offline()) : this.#y(t, e);
-  #p() {
-    clearTimeout(this.#f), this.#h = void 0;
+  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(h.offline()) : this.#k(t, e);
+  #f() {
+    clearTimeout(this.#u), this.#c = void 0;
     const t = new WebSocket(this.#t.url, P);
-    this.#e = t, this.#u({ is: "connecting", attempt: this.#n }), this.#a = setTimeout(() => this.#w(t), K), t.onopen = () => {
-      this.#m(t);
+    this.#e = t, this.#l({ is: "connecting", attempt: this.#n }), this.#a = setTimeout(() => this.#w(t), K), t.onopen = () => {
+      this.#p(t);
     }, t.onmessage = (e) => {
-      this.#e === t && this.#v(t, e.data);
+      this.#e === t && this.#y(t, e.data);
     }, t.onclose = () => this.#w(t);
   }
-  async #m(t) {
+  async #p(t) {
     try {
       const e = await this.#t.hello();
       if (this.#e !== t || t.readyState !== WebSocket.OPEN) return;
-      await this.#y("hello", e);
+      await this.#k("hello", e);
     } catch (e) {
       if (this.#e !== t) return;
       const { status: i, detail: n } = e instanceof h ? e.problem : { status: 0, detail: void 0 };
       if (i === 401 || i === 403) {
-        this.#k(), this.#u({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: n });
+        this.#v(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: n });
         return;
       }
       (i === 404 || i === 410) && this.#t.sessionUnknown(), this.#w(t);
     }
   }
-  #v(t, e) {
+  #y(t, e) {
     this.#r = Date.now();
     const i = V(e);
     if (i) {
@@ -595,22 +595,22 @@ class F {
         this.#o.delete(i.re), i.err ? n?.reject(new h(i.err)) : n?.resolve(i.ok);
         return;
       }
-      i.ev === "welcome" && this.#d(i.heartbeat_ms), i.ev === "bye" && (this.#h = i), this.#t.event(i), i.ev === "bye" && !i.reconnect && this.#w(t);
+      i.ev === "welcome" && this.#m(i.heartbeat_ms), i.ev === "bye" && (this.#c = i), this.#t.event(i), i.ev === "bye" && !i.reconnect && this.#w(t);
     }
   }
-  #d(t) {
-    clearTimeout(this.#a), this.#c = Date.now();
+  #m(t) {
+    clearTimeout(this.#a), this.#d = Date.now();
     const e = Math.max(t || 0, Q);
-    this.#g = setInterval(() => this.#l(2 * e), e), this.#u({ is: "open" }), this.tell();
+    this.#g = setInterval(() => this.#h(2 * e), e), this.#l({ is: "open" }), this.tell();
   }
   /** Asks for a sign of life, and gives the socket up when none comes within `patience`. */
-  #l(t) {
+  #h(t) {
     const e = this.#e, i = Date.now();
     this.tell(), setTimeout(() => {
       e && this.#e === e && this.#r < i && this.#w(e);
     }, t);
   }
-  #y(t, e) {
+  #k(t, e) {
     const i = this.#e;
     if (i?.readyState !== WebSocket.OPEN) return Promise.reject(h.offline());
     const n = this.#s++;
@@ -620,25 +620,25 @@ class F {
   }
   #w(t) {
     if (this.#e !== t) return;
-    const e = this.#h, i = this.#i.is === "open" && Date.now() - this.#c > Z;
-    if (this.#k(), e && !e.reconnect && e.code !== "shutdown") {
-      this.#u({ is: "ended", because: e.code });
+    const e = this.#c, i = this.#i.is === "open" && Date.now() - this.#d > Z;
+    if (this.#v(), e && !e.reconnect && e.code !== "shutdown") {
+      this.#l({ is: "ended", because: e.code });
       return;
     }
     i && (this.#n = 0);
     const n = D(this.#n, Math.random());
-    this.#n += 1, this.#f = setTimeout(() => this.#p(), n), this.#u({ is: "waiting", attempt: this.#n, until: Date.now() + n });
+    this.#n += 1, this.#u = setTimeout(() => this.#f(), n), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + n });
   }
   /** Lets go of the socket and of everything that hung on it. */
-  #k() {
-    clearTimeout(this.#f), clearTimeout(this.#a), clearInterval(this.#g);
+  #v() {
+    clearTimeout(this.#u), clearTimeout(this.#a), clearInterval(this.#g);
     const t = this.#e;
     this.#e = void 0, this.#s = 1;
     const e = this.#o;
     this.#o = /* @__PURE__ */ new Map(), t && (t.onopen = t.onmessage = t.onclose = null, t.close(1e3));
     for (const { reject: i } of e.values()) i(h.offline());
   }
-  #u(t) {
+  #l(t) {
     this.#i = t, this.#t.moved(t);
   }
 }
@@ -755,7 +755,7 @@ class st {
   }
   open() {
     this.#e ??= setInterval(() => {
-      this.#h();
+      this.#c();
     }, nt);
   }
   close() {
@@ -771,7 +771,7 @@ class st {
     const { levelDb: e, rttMs: i, jitterMs: n, lossPct: o, received: r, sent: a } = t;
     return { level_db: e, rtt_ms: i, jitter_ms: n, loss_pct: o, packets_received: r, packets_sent: a };
   }
-  async #h() {
+  async #c() {
     const t = await this.#t.stats();
     if (!t || this.#e === void 0) return;
     const e = this.#t.talk(), i = e?.id === this.#n ? this.#s : void 0;
@@ -806,29 +806,27 @@ class ht extends g {
   #s = /* @__PURE__ */ new Map();
   #o;
   #n = _;
-  #h = [];
-  #r = { ready: !1, because: "Not signed in." };
   #c = [];
-  #f;
+  #r = { ready: !1, because: "Not signed in." };
+  #d = [];
+  #u;
   #a;
   /** What the gateway was told of this side last. */
   #g = "";
   constructor(t) {
-    super(), this.#o = t.token, this.#t = t.storage ?? sessionStorage, this.audio = new x(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => {
-      this.#e.replace(e);
-    }), this.#e = new U({
-      negotiate: async (e, i) => (await this.#d("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
+    super(), this.#o = t.token, this.#t = t.storage ?? sessionStorage, this.audio = new x(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => this.#f(e)), this.#e = new U({
+      negotiate: async (e, i) => (await this.#h("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
       heard: (e) => this.audio.play(e),
       moved: (e) => {
         this.emit("media", e), this.#S();
       }
     }), this.#i = new F({
       url: t.url ?? `${location.origin.replace(/^http/, "ws")}/v1/agent`,
-      hello: () => this.#l(),
-      report: () => this.#v(),
+      hello: () => this.#k(),
+      report: () => this.#m(),
       sessionUnknown: () => this.#t.removeItem(l),
-      event: (e) => this.#k(e),
-      moved: (e) => this.#x(e)
+      event: (e) => this.#l(e),
+      moved: (e) => this.#A(e)
     }), this.#a = new st({
       stats: () => this.#e.stats(),
       talk: () => this.calls.find(({ state: e }) => e === "connected"),
@@ -859,13 +857,17 @@ class ht extends g {
   }
   /** Asks for the microphone and connects, both at once. Resolves when the browser has decided on the microphone. */
   async signIn() {
-    this.#C(), this.#a.open(), this.#i.open(), await this.retryAudio();
+    this.#_(), this.#a.open(), this.#i.open(), await this.retryAudio();
   }
   /** Tries the microphone and the audio connection again, after the reason why they failed is out of the way. */
   async retryAudio() {
     this.audio.unlock();
     const t = await this.audio.openMicrophone();
-    !t || this.connection.is !== "open" || (this.media.is === "off" || this.media.is === "down" ? this.#e.open(t, this.#h) : await this.#e.replace(t));
+    t && this.#f(t);
+  }
+  /** Without a connection yet, the leg follows the welcome. */
+  #f(t) {
+    this.connection.is === "open" && (this.media.is === "off" || this.media.is === "down" ? this.#e.open(t, this.#c) : this.#e.replace(t).catch(reportError));
   }
   /** Ends the session in this page. Calls that are up stay with the gateway for as long as its grace lasts. */
   signOut() {
@@ -877,11 +879,11 @@ class ht extends g {
   }
   /** Sends a fresh token on the living session, and uses it from now on. */
   async renewToken(t) {
-    this.#o = t, await this.#d("auth", { token: t });
+    this.#o = t, await this.#h("auth", { token: t });
   }
   /** Says how the agent stands: `available`, `break`, `offline`, or whatever else the gateway knows. */
   async setStatus(t, e) {
-    await this.#d("status", { name: t, reason: e });
+    await this.#h("status", { name: t, reason: e });
   }
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
   dial(t, e = {}) {
@@ -898,7 +900,7 @@ class ht extends g {
         muted: !1,
         recording: "off"
       })
-    ), this.#y({ call: n, to: t, ...e }), this.#s.get(n);
+    ), this.#w({ call: n, to: t, ...e }), this.#s.get(n);
   }
   /** Takes a call that is over off the list. */
   forget(t) {
@@ -910,26 +912,26 @@ class ht extends g {
   async #p() {
     if (typeof this.#o == "function")
       try {
-        await this.#d("auth", { token: await this.#o() });
+        await this.#h("auth", { token: await this.#o() });
       } catch (t) {
         reportError(t);
       }
   }
-  #m(t) {
-    this.#f || (this.#f = ot(`warmline.${t}`, () => this.emit("vacant", void 0)));
+  #y(t) {
+    this.#u || (this.#u = ot(`warmline.${t}`, () => this.emit("vacant", void 0)));
   }
-  #v() {
+  #m() {
     return { ...this.#a.report(), ...this.audio.report(), path: this.#e.path };
   }
-  #d = async (t, e) => {
+  #h = async (t, e) => {
     try {
       return await this.#i.ask(t, e);
     } catch (i) {
       const { call: n } = e;
-      throw n && t !== "dial" && i instanceof h && i.problem.status === 404 && this.#w(n, i), i;
+      throw n && t !== "dial" && i instanceof h && i.problem.status === 404 && this.#v(n, i), i;
     }
   };
-  async #l() {
+  async #k() {
     return {
       token: typeof this.#o == "function" ? await this.#o() : this.#o,
       sdk: rt,
@@ -937,24 +939,24 @@ class ht extends g {
       seq: this.#n.seq || void 0
     };
   }
-  async #y(t) {
+  async #w(t) {
     try {
-      await this.#d("dial", t);
+      await this.#h("dial", t);
     } catch (e) {
       if (!(e instanceof h)) throw e;
       if (e.isOffline && this.connection.is === "waiting") return;
-      this.#w(t.call, e);
+      this.#v(t.call, e);
     }
   }
-  #w(t, { message: e, problem: i }) {
+  #v(t, { message: e, problem: i }) {
     const n = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
     this.#T(R(this.#n, t, { by: "gateway", reason: n, detail: o }, Date.now()));
   }
-  #k(t) {
+  #l(t) {
     const e = this.view?.media;
     switch (this.#T(N(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#t.setItem(l, t.session), this.#h = t.ice ?? [], this.#m(t.agent.id), this.emit("agent", t.agent), this.#u(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#b();
+        this.#t.setItem(l, t.session), this.#c = t.ice ?? [], this.#y(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#O();
         return;
       case "agent":
         this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#e.reportedDown(), this.#S();
@@ -971,17 +973,17 @@ class ht extends g {
     }
   }
   /** Makes sure that there is a leg. One that the gateway has kept goes on, and a call on it hears nothing of the break. */
-  #u(t) {
+  #b(t) {
     const e = this.media.is === "up" || this.media.is === "restarting";
-    t === "kept" && e ? this.#e.nudge() : this.audio.track && this.#e.open(this.audio.track, this.#h), this.#S();
+    t === "kept" && e ? this.#e.nudge() : this.audio.track && this.#e.open(this.audio.track, this.#c), this.#S();
   }
-  #b() {
+  #O() {
     for (const t of this.#s.values())
       if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
-      else if (t.isEnding || Date.now() - t.view.started_at > at) this.#w(t.id, h.offline());
+      else if (t.isEnding || Date.now() - t.view.started_at > at) this.#v(t.id, h.offline());
       else {
         const { id: i, peer: n, via: o, context: r } = t.view;
-        this.#y({ call: i, to: n.number, via: o, context: r });
+        this.#w({ call: i, to: n.number, via: o, context: r });
       }
   }
   /** Adopts the next snapshot, and tells the calls that it changes. */
@@ -991,12 +993,12 @@ class ht extends g {
     const i = [...t.calls.values()].filter(({ view: n }) => e.calls.get(n.id)?.view !== n);
     for (const { view: n } of i) {
       const o = this.#s.get(n.id);
-      o ? o.take(n) : this.#O(n);
+      o ? o.take(n) : this.#x(n);
     }
     i.length && this.#M();
   }
-  #O(t) {
-    const e = new j(t, this.#d);
+  #x(t) {
+    const e = new j(t, this.#h);
     this.#s.set(t.id, e), e.on("change", () => {
       this.#M(), this.emit("call", e);
     }), this.emit("call", e);
@@ -1006,33 +1008,33 @@ class ht extends g {
     const t = this.calls.filter(({ view: e }) => M(e));
     this.audio.silence(t.some((e) => e.muted)), t.some((e) => e.state === "ringing-in" && !e.isEnding) ? this.audio.startRinging() : this.audio.stopRinging();
   }
-  #x(t) {
+  #A(t) {
     t.is === "ended" && (t.because === "replaced" || t.because === "taken-over" ? this.#t.removeItem(l) : this.#E(), this.#I()), this.emit("connection", t), this.#S();
   }
   #S() {
-    this.#A();
+    this.#C();
     const { connection: t, media: e, view: i } = this, { microphone: n, locked: o } = this.audio, r = Y({ connection: t, microphone: n, locked: o, media: e, agent: i });
     JSON.stringify(r) !== JSON.stringify(this.#r) && (this.#r = r, this.emit("readiness", r));
   }
   /** The gateway hears of a lost microphone at once, not with the next heartbeat. */
-  #A() {
+  #C() {
     const t = JSON.stringify({ ...this.audio.report(), path: this.#e.path });
     t !== this.#g && (this.#g = t, this.connection.is === "open" && this.#i.tell());
   }
   #E() {
-    this.#f?.(), this.#f = void 0;
+    this.#u?.(), this.#u = void 0;
   }
   #D(t) {
     this.#E(), this.#i.close(t), this.#I(), this.#S();
   }
   #I() {
-    for (const t of this.#c.splice(0)) t();
+    for (const t of this.#d.splice(0)) t();
     this.#a.close(), this.#e.close(), this.audio.close();
   }
-  #C() {
-    if (this.#c.length) return;
+  #_() {
+    if (this.#d.length) return;
     const t = (r, a, c) => {
-      r.addEventListener(a, c), this.#c.push(() => r.removeEventListener(a, c));
+      r.addEventListener(a, c), this.#d.push(() => r.removeEventListener(a, c));
     }, e = () => {
       this.#i.nudge(), this.#e.nudge();
     }, i = () => {
