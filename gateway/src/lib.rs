@@ -12,6 +12,7 @@ pub mod http;
 pub mod metrics;
 pub mod ozonetel;
 pub mod prompts;
+pub mod recorder;
 pub mod store;
 pub mod switchboard;
 pub mod transport;
