@@ -14,12 +14,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
 use crate::config::{self, Carrier, Codec, Config, Listen};
+use crate::events::webhook;
 use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, Standing, TokenAgent};
 use crate::prompts::Prompts;
-use crate::store::{Store, StoredKey};
+use crate::store::{Keep, Store, StoredKey};
 use crate::switchboard::{
     Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
 };
@@ -47,6 +48,7 @@ pub struct Gateway {
     stop_calls: oneshot::Sender<()>,
     calls: tokio::task::JoinHandle<()>,
     store: Store,
+    webhooks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Gateway {
@@ -65,8 +67,16 @@ impl Gateway {
         let metrics = Metrics::new();
         let store = match mode {
             Mode::Dev => Store::temporary(),
-            Mode::Serve => Store::open(&config.store.path, config.store.keep),
+            Mode::Serve => Store::open(
+                &config.store.path,
+                Keep {
+                    calls: config.store.keep,
+                    events: config.events.keep,
+                },
+            ),
         };
+        let events = &config.events;
+        let webhooks = webhook::start(&events.webhooks, &store, &metrics, events.keep);
         let keys = idempotency_keys(&store, now).await;
         let codecs = audio_codecs(&config.media);
         let engine = engine(&config.media, codecs.clone(), media_events)?;
@@ -125,6 +135,7 @@ impl Gateway {
             stop_calls,
             calls,
             store,
+            webhooks,
         })
     }
 
@@ -159,6 +170,11 @@ impl Gateway {
         // A part that is gone already needs no telling.
         let _ = self.stop_calls.send(());
         self.calls.await.context("the switchboard broke")?;
+        self.store.end_streams();
+        for webhook in self.webhooks {
+            // What it hasn't told yet it tells at the next start.
+            webhook.abort();
+        }
         let _ = self.stop_http.send(());
         let stopped = self.http.await.context("HTTP broke");
         // Last: until here calls may end and be given dispositions.

@@ -4,6 +4,7 @@
 
 mod agent;
 mod error;
+mod events;
 mod http;
 mod limits;
 mod meaning;
@@ -25,6 +26,7 @@ use std::path::Path;
 
 pub use self::agent::{Agent, AutoAnswer, OnLost};
 pub use self::error::ConfigError;
+pub use self::events::Events;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
 pub use self::media::{Codec, Media};
@@ -52,6 +54,7 @@ pub struct Config {
     pub routes: Vec<Route>,
     pub limits: Limits,
     pub store: Store,
+    pub events: Events,
 }
 
 /// The commented default configuration, as `warmline config default` prints it.
@@ -111,6 +114,7 @@ impl Config {
         );
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
+        let events = faults.keep(root.section("events", Events::KEYS).and_then(Events::read));
         let ozonetel = faults.keep(
             root.optional_section("ozonetel", Ozonetel::KEYS)
                 .and_then(|table| table.map(Ozonetel::read).transpose()),
@@ -119,7 +123,7 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, prompts, limits, store, ozonetel) {
+        match (http, auth, media, prompts, limits, store, events, ozonetel) {
             (
                 Some(http),
                 Some(auth),
@@ -127,6 +131,7 @@ impl Config {
                 Some(prompts),
                 Some(limits),
                 Some(store),
+                Some(events),
                 Some(ozonetel),
             ) if faults.is_empty() => {
                 meaning::check(
@@ -152,6 +157,7 @@ impl Config {
                     routes: routes.into_iter().map(|r| r.value).collect(),
                     limits,
                     store,
+                    events,
                 })
             }
             _ => Err(ConfigError::of(origin, faults.into_vec())),
@@ -161,5 +167,5 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store",
+    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store", "events",
 ];

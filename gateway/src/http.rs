@@ -16,6 +16,7 @@ use http::StatusCode;
 use http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -37,8 +38,9 @@ pub mod auth;
 mod calls;
 mod cursor;
 mod dial_rate;
+mod events;
 #[cfg(test)]
-mod fake_switchboard;
+pub(crate) mod fake_switchboard;
 mod idempotency;
 mod lines;
 mod listener;
@@ -109,6 +111,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(agents::routes())
         .merge(lines::routes())
         .merge(providers::routes())
+        .merge(events::routes())
         .merge(socket::routes())
         .merge(assets::routes())
         .merge(openapi::routes())
@@ -150,6 +153,8 @@ struct Public {
     /// Locked for a look-up only, never across an await.
     idempotency: Mutex<Idempotency>,
     dial_rate: Mutex<DialRate>,
+    /// Room for those who read events.
+    readers: Arc<Semaphore>,
 }
 
 impl Public {
@@ -167,6 +172,7 @@ impl Public {
             next_connection: AtomicU64::new(1),
             idempotency: Mutex::new(Idempotency::restored(state.keys, Moment::read())),
             dial_rate: Mutex::new(DialRate::new(state.dial_rate)),
+            readers: events::places(),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod call;
 pub mod clock;
 pub mod config;
 pub mod dev;
+pub mod events;
 pub mod explain;
 pub mod http;
 pub mod metrics;

@@ -1,6 +1,10 @@
 //! Recordings: both sides of a call, in step, from the media engine's taps to a finished recording in the spool.
 
+pub mod deletion;
 pub mod manifest;
+pub mod objects;
+pub mod publish;
+pub mod published;
 
 use std::path::PathBuf;
 

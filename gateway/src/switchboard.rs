@@ -19,6 +19,7 @@ mod ringing;
 mod sample;
 mod standing;
 mod task;
+mod telling;
 mod trunks;
 
 use tokio::sync::{mpsc, oneshot};

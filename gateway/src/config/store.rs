@@ -30,7 +30,7 @@ impl Store {
 }
 
 /// Longer than what anything else waits for.
-struct Days(Duration);
+pub(super) struct Days(pub Duration);
 
 impl Scalar for Days {
     const SHAPE: &'static str = "a time such as \"90d\" or \"12h\"";

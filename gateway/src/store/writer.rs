@@ -101,7 +101,15 @@ impl Writer {
     fn commit(&mut self, batch: &mut Batch) -> Result<Vec<Answer>, FileError> {
         let now = Moment::read().epoch_ms;
         let (keep, sweep_at) = (self.keep, self.sweep_at);
-        let transaction = self.opened()?.transaction()?;
+        let connection = self.opened()?;
+        let waited_for = |job: &Job| matches!(job, Job::Change { .. });
+        // Somebody deletes a file because this stands here: it must outlive a power cut, too.
+        let synchronous = match batch.jobs.iter().any(waited_for) {
+            true => "FULL",
+            false => "NORMAL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        let transaction = connection.transaction()?;
         for record in &batch.records {
             calls::write(&transaction, record)?;
         }

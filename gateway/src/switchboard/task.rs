@@ -13,7 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
 use super::ledger::Mark;
-use super::{ConnectionId, Input, TrunkWay};
+use super::telling::Telling;
+use super::{ConnectionId, Input, TrunkWay, telling};
 use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
@@ -107,6 +108,8 @@ pub struct Task {
     pub(super) started: Moment,
     /// New calls are refused.
     pub(super) stopping: bool,
+    /// What the world was told last.
+    pub(super) telling: Telling,
 }
 
 /// The order in which calls came.
@@ -338,6 +341,7 @@ impl Task {
             losses: Losses::default(),
             started: now,
             stopping: false,
+            telling: Telling::default(),
         }
     }
 
@@ -351,6 +355,7 @@ impl Task {
     ) {
         let now = Moment::read();
         self.start_trunks(now);
+        self.tell_of_start(now);
         self.settle(now);
         loop {
             let due = self.poll_timeout();
@@ -415,6 +420,7 @@ impl Task {
             self.sampled = now.instant;
             self.sample();
             self.sample_sockets();
+            self.tell_of_lines(now);
             for expectations in &mut self.expectations {
                 expectations.expire(now.instant);
             }
@@ -582,7 +588,7 @@ impl Task {
     /// Shows every call that changed, and logs what its story gained.
     fn publish(&mut self, now: Moment) {
         for age in std::mem::take(&mut self.touched) {
-            self.keep(age);
+            self.keep(now, age);
             let Some(placed) = self.calls.get_mut(&age) else {
                 continue;
             };
@@ -606,6 +612,9 @@ impl Task {
                 continue;
             }
             let before = placed.shown.replace(view.clone());
+            for event in telling::of_call(now, before.as_ref(), &view) {
+                self.store.tell(event);
+            }
             if let SetUp::Awaited(since) = placed.set_up
                 && is_set_up(&view)
             {
@@ -623,6 +632,7 @@ impl Task {
             }
         }
         for agent in std::mem::take(&mut self.stirred) {
+            self.tell_of_agent(now, agent);
             let session = self.agents[agent].session.as_ref();
             let at = session.and_then(crate::agent::session::Session::poll_timeout);
             self.session_deadlines.set(agent, at);
@@ -668,6 +678,7 @@ impl Task {
             .collect();
         tracing::info!(calls = live.len(), "the gateway stops; what is up is ended");
         self.stopping = true;
+        self.tell_of_draining(now);
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
         }
