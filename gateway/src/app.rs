@@ -102,6 +102,7 @@ impl Gateway {
                 .ozonetel
                 .as_ref()
                 .and_then(|o| o.events_secret.clone()),
+            objects: None,
         };
         let parts = Parts {
             config,

@@ -167,5 +167,6 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store", "events",
+    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store",
+    "events",
 ];

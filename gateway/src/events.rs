@@ -17,8 +17,8 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-pub use self::types::{NotAType, Types};
 pub use self::destination::Reach;
+pub use self::types::{NotAType, Types};
 pub use self::webhook::{SigningKey, Webhook};
 
 /// Something that happened, as it leaves the gateway.
@@ -171,7 +171,8 @@ struct CloudEvent<'a> {
 pub fn rfc3339(epoch_ms: u64) -> String {
     let nanos = i128::from(epoch_ms) * 1_000_000;
     // Past the year 9999, which no clock of ours shows.
-    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let time =
+        OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (year, month, day) = time.to_calendar_date();
     let (hour, minute, second, milli) = time.to_hms_milli();
     let month = u8::from(month);

@@ -25,6 +25,7 @@ use crate::call::CallId;
 use crate::clock::Moment;
 use crate::config::Secret;
 use crate::metrics::Metrics;
+use crate::recorder::objects::Objects;
 use crate::store::{Store, StoredKey};
 use crate::switchboard::{ConnectionId, Switchboard};
 use dial_rate::{DialRate, TooFast};
@@ -48,6 +49,8 @@ mod openapi;
 mod operations;
 pub mod problem;
 mod providers;
+mod range;
+mod recordings;
 mod records;
 mod request;
 mod socket;
@@ -68,6 +71,8 @@ pub struct HttpState {
     pub mode: Mode,
     /// Names the provider's webhook; `None`: it isn't taken.
     pub provider_secret: Option<Secret>,
+    /// Where published recordings lie; `None`: nothing was ever recorded.
+    pub objects: Option<Objects>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -112,6 +117,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(lines::routes())
         .merge(providers::routes())
         .merge(events::routes())
+        .merge(recordings::routes())
         .merge(socket::routes())
         .merge(assets::routes())
         .merge(openapi::routes())
@@ -153,6 +159,7 @@ struct Public {
     /// Locked for a look-up only, never across an await.
     idempotency: Mutex<Idempotency>,
     dial_rate: Mutex<DialRate>,
+    objects: Option<Objects>,
     /// Room for those who read events.
     readers: Arc<Semaphore>,
 }
@@ -172,6 +179,7 @@ impl Public {
             next_connection: AtomicU64::new(1),
             idempotency: Mutex::new(Idempotency::restored(state.keys, Moment::read())),
             dial_rate: Mutex::new(DialRate::new(state.dial_rate)),
+            objects: state.objects,
             readers: events::places(),
         }
     }

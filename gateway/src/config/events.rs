@@ -51,9 +51,12 @@ impl Default for Events {
 
 fn webhook(table: Table<'_>) -> Result<Webhook, Fault> {
     let url: String = table.required("url")?;
-    let url: reqwest::Url = url
-        .parse()
-        .map_err(|_| table.fault("url", "must be a URL such as \"https://example.com/events\""))?;
+    let url: reqwest::Url = url.parse().map_err(|_| {
+        table.fault(
+            "url",
+            "must be a URL such as \"https://example.com/events\"",
+        )
+    })?;
     let reach = match table.or("allow_private", false)? {
         true => Reach::Anywhere,
         false => Reach::Public,

@@ -47,9 +47,7 @@ pub async fn addresses(
     }
     let private = found.iter().find(|address| !is_public(address.ip()));
     match (reach, private) {
-        (Reach::Public, Some(private)) => {
-            Err(Unreachable::Private(host.to_owned(), private.ip()))
-        }
+        (Reach::Public, Some(private)) => Err(Unreachable::Private(host.to_owned(), private.ip())),
         (Reach::Public, None) | (Reach::Anywhere, _) => Ok(found),
     }
 }

@@ -84,7 +84,15 @@ mod tests {
 
     #[test]
     fn what_no_event_is_called_is_refused() {
-        for word in ["", "call", "call*", "calls.*", "call.finished", "io.warmline.", ".*"] {
+        for word in [
+            "",
+            "call",
+            "call*",
+            "calls.*",
+            "call.finished",
+            "io.warmline.",
+            ".*",
+        ] {
             assert!(Types::parse([word]).is_err(), "{word}");
         }
     }

@@ -79,7 +79,10 @@ impl Sink {
         let mut cursor = self.known().await;
         loop {
             if let SinkState::DisabledAt(_) = cursor.state {
-                tracing::warn!(sink = self.name, "this webhook's receiver has answered 410 Gone: nothing is sent there; another name would enable it");
+                tracing::warn!(
+                    sink = self.name,
+                    "this webhook's receiver has answered 410 Gone: nothing is sent there; another name would enable it"
+                );
                 self.metrics.outbox(&self.name, 0, Duration::ZERO);
                 return;
             }

@@ -14,8 +14,8 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, HeaderName};
 use http::HeaderMap;
+use http::header::{CACHE_CONTROL, HeaderName};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -55,8 +55,8 @@ async fn follow(
             .map_err(|wrong| Problem::bad_request(format!("The query: {wrong}.")))?,
     };
     let place = public.readers.clone().try_acquire_owned();
-    let place =
-        place.map_err(|_| Problem::unavailable("Too many read events already; try again later."))?;
+    let place = place
+        .map_err(|_| Problem::unavailable("Too many read events already; try again later."))?;
     let store = public.records.store.clone();
     let head = store.head();
     let last = headers

@@ -47,6 +47,7 @@ fn desk_with((switchboard, heard): (Switchboard, mpsc::Receiver<Heard>), dial_ra
         dial_rate,
         mode: Mode::Serve,
         provider_secret: None,
+        objects: None,
     });
     Desk {
         public,
@@ -670,6 +671,7 @@ async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
         dial_rate: 1,
         mode: Mode::Dev,
         provider_secret: None,
+        objects: None,
     };
     let bind = async || TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let (public, operations) = (bind().await, bind().await);

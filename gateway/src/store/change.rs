@@ -3,9 +3,9 @@
 use rusqlite::Transaction;
 
 use super::calls::{self, FileError};
+use super::outbox;
 use super::record::Disposition;
 use super::recordings::{self, Hold, KeptRecording};
-use super::outbox;
 use crate::call::CallId;
 use crate::events::Event;
 
@@ -28,9 +28,14 @@ pub enum Change {
         hold: Hold,
     },
     /// Nobody sees the recording any more, and its objects may be deleted; not under legal hold.
-    Condemn { recording: String },
+    Condemn {
+        recording: String,
+    },
     /// Its objects are gone.
-    Bury { recording: String, event: Event },
+    Bury {
+        recording: String,
+        event: Event,
+    },
 }
 
 /// What a change did.
@@ -48,9 +53,7 @@ pub(super) fn carry_out(to: &Transaction<'_>, change: &Change) -> Result<Changed
             disposition,
             at,
         } => (calls::dispose(to, call, disposition, *at)?, None),
-        Change::Publish { recording, event } => {
-            (recordings::insert(to, recording)?, Some(event))
-        }
+        Change::Publish { recording, event } => (recordings::insert(to, recording)?, Some(event)),
         Change::Hold { recording, hold } => (recordings::hold(to, recording, *hold)?, None),
         Change::Condemn { recording } => (recordings::condemn(to, recording)?, None),
         Change::Bury { recording, event } => (recordings::bury(to, recording)?, Some(event)),

@@ -158,14 +158,18 @@ pub(super) fn last(connection: &Connection) -> Result<u64, rusqlite::Error> {
 pub(super) fn forget_before(to: &Transaction<'_>, at: u64) -> Result<(), rusqlite::Error> {
     to.execute("DELETE FROM events WHERE at < ?1", [at.cast_signed()])?;
     let kept_from = last(to)?.saturating_sub(EVENTS_AT_MOST);
-    to.execute("DELETE FROM events WHERE seq <= ?1", [kept_from.cast_signed()])?;
+    to.execute(
+        "DELETE FROM events WHERE seq <= ?1",
+        [kept_from.cast_signed()],
+    )?;
     Ok(())
 }
 
 fn after(connection: &Connection, seq: u64, limit: usize) -> Result<Page, rusqlite::Error> {
     // One read transaction: what is swept between two statements would look like a gap that nobody told of.
     let transaction = connection.unchecked_transaction()?;
-    let sql = "SELECT seq, id, kind, agent, at, body FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    let sql =
+        "SELECT seq, id, kind, agent, at, body FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let mut statement = transaction.prepare_cached(sql)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = statement.query_map([seq.cast_signed(), limit], |row| {

@@ -40,7 +40,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
 }
 
 /// A step is never changed once it was released.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE calls (
         id          TEXT PRIMARY KEY,
         agent       TEXT NOT NULL,
@@ -85,7 +86,8 @@ const STEPS: &[&str] = &["
         PRIMARY KEY (caller, key)
     ) STRICT;
     CREATE INDEX idempotency_by_age ON idempotency (at);
-", "
+",
+    "
     CREATE TABLE events (
         seq   INTEGER PRIMARY KEY AUTOINCREMENT,
         id    TEXT NOT NULL UNIQUE,
@@ -118,4 +120,5 @@ const STEPS: &[&str] = &["
     CREATE INDEX recordings_by_call ON recordings (call, started_at, id);
     CREATE INDEX recordings_by_agent ON recordings (agent, started_at, id);
     CREATE INDEX recordings_deleting ON recordings (id) WHERE deleting <> 0;
-"];
+",
+];

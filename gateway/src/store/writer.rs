@@ -167,7 +167,9 @@ impl Writer {
                 }
                 self.orphans = ended;
                 let last = outbox::last(&connection)?;
-                self.pending.head.send_modify(|head: &mut Head| head.last = last);
+                self.pending
+                    .head
+                    .send_modify(|head: &mut Head| head.last = last);
             }
             self.file = File::Open(connection);
         }

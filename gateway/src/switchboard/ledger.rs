@@ -1,9 +1,9 @@
 //! What is kept of every call: handed to the store as the call changes, and read back for questions.
 
 use super::CallFilter;
-use super::telling;
 use super::dialling::Asker;
 use super::task::{Age, Placed, Task};
+use super::telling;
 use crate::agent::wire::{CallState, CallView, Dial, Direction, Peer, Recording};
 use crate::call::state::{Input, OZONETEL};
 use crate::call::termination::Termination;

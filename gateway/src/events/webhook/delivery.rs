@@ -202,10 +202,7 @@ mod tests {
     #[test]
     fn pauses_grow_to_five_minutes() {
         let pauses: Vec<u64> = (1..=12).map(|attempt| pause(attempt).as_secs()).collect();
-        assert_eq!(
-            pauses,
-            [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
-        );
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
         assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
     }
 

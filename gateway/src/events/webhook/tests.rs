@@ -135,7 +135,10 @@ async fn a_receiver_that_fails_gets_the_same_event_again_and_then_the_rest() {
     store.tell(event(Kind::CallEnded, "two"));
     receiver.has_heard(1).await;
     let text = metrics.render(None);
-    assert!(text.contains(r#"warmline_outbox_pending{sink="crm"}"#), "{text}");
+    assert!(
+        text.contains(r#"warmline_outbox_pending{sink="crm"}"#),
+        "{text}"
+    );
     receiver.answer.store(200, Ordering::SeqCst);
     receiver.has_heard(3).await;
     assert_eq!(receiver.subjects(), ["one", "one", "two"]);
@@ -176,6 +179,9 @@ async fn a_private_address_is_not_asked() {
     let attempted = delivery
         .attempt(&event(Kind::CallEnded, "one"), Moment::read())
         .await;
-    assert!(attempted.to_string().contains("isn't public"), "{attempted}");
+    assert!(
+        attempted.to_string().contains("isn't public"),
+        "{attempted}"
+    );
     assert!(receiver.heard().is_empty());
 }

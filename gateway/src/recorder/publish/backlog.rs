@@ -37,7 +37,7 @@ impl Backlog {
             Way::Open => self.running.len() < AT_A_TIME,
             Way::Closed { until, .. } => self.running.is_empty() && now >= until,
         };
-        let next = self.waiting.pop_front_if(|_| may)?;
+        let next = may.then(|| self.waiting.pop_front())??;
         self.running.insert(next.clone());
         Some(next)
     }
