@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use media::{AudioCodec, Engine, EngineConfig};
@@ -10,6 +11,7 @@ use signaling::{Endpoint, EndpointConfig, LineConfig, Profile, SocketId, Transpo
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
@@ -20,6 +22,9 @@ use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, Standing, TokenAgent};
 use crate::prompts::Prompts;
+use crate::recorder::Outcome;
+use crate::recorder::objects::Objects;
+use crate::recorder::publish::Publisher;
 use crate::store::{Keep, Store, StoredKey};
 use crate::switchboard::{
     Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
@@ -49,6 +54,9 @@ pub struct Gateway {
     calls: tokio::task::JoinHandle<()>,
     store: Store,
     webhooks: Vec<tokio::task::JoinHandle<()>>,
+    /// Whoever records tells here what became of it.
+    outcomes: mpsc::Sender<Outcome>,
+    publisher: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Gateway {
@@ -77,6 +85,8 @@ impl Gateway {
         };
         let events = &config.events;
         let webhooks = webhook::start(&events.webhooks, &store, &metrics, events.keep);
+        let objects = published_in(&config.recording)?;
+        let (outcomes, publisher) = publisher(&config.recording, &objects, &store, &metrics);
         let keys = idempotency_keys(&store, now).await;
         let codecs = audio_codecs(&config.media);
         let engine = engine(&config.media, codecs.clone(), media_events)?;
@@ -102,7 +112,7 @@ impl Gateway {
                 .ozonetel
                 .as_ref()
                 .and_then(|o| o.events_secret.clone()),
-            objects: None,
+            objects,
         };
         let parts = Parts {
             config,
@@ -137,6 +147,8 @@ impl Gateway {
             calls,
             store,
             webhooks,
+            outcomes,
+            publisher,
         })
     }
 
@@ -171,6 +183,13 @@ impl Gateway {
         // A part that is gone already needs no telling.
         let _ = self.stop_calls.send(());
         self.calls.await.context("the switchboard broke")?;
+        drop(self.outcomes);
+        if let Some(mut publisher) = self.publisher {
+            // What isn't out by then is found in the spool at the next start.
+            if timeout(PUBLISHED_WITHIN, &mut publisher).await.is_err() {
+                publisher.abort();
+            }
+        }
         self.store.end_streams();
         for webhook in self.webhooks {
             // What it hasn't told yet it tells at the next start.
@@ -206,6 +225,36 @@ async fn idempotency_keys(store: &Store, now: Moment) -> Vec<StoredKey> {
         tracing::error!(%error, "requests from before the start can't be recognised when they are repeated");
         Vec::new()
     })
+}
+
+/// Where recordings are published, also when none are made any more; `None` where none ever were.
+fn published_in(config: &config::Recording) -> anyhow::Result<Option<Objects>> {
+    match (&config.store, config.mode) {
+        (None, config::Mode::Off) if !config.dir.exists() => Ok(None),
+        (None, _) => Ok(Some(Objects::directory(&config.dir)?)),
+        (Some(store), _) => Ok(Some(Objects::open(store)?)),
+    }
+}
+
+/// Where outcomes of recordings go, and who publishes them.
+fn publisher(
+    config: &config::Recording,
+    objects: &Option<Objects>,
+    store: &Store,
+    metrics: &Metrics,
+) -> (mpsc::Sender<Outcome>, Option<tokio::task::JoinHandle<()>>) {
+    let (outcomes, queue) = mpsc::channel(OUTCOMES);
+    let publisher = objects.as_ref().map(|objects| {
+        let publisher = Publisher {
+            directory: config.dir.clone(),
+            objects: objects.clone(),
+            store: store.clone(),
+            metrics: metrics.clone(),
+            keep: config.keep,
+        };
+        publisher.start(queue)
+    });
+    (outcomes, publisher)
 }
 
 async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
@@ -409,6 +458,12 @@ fn agents(
     }
     Ok(agents)
 }
+
+/// Recordings that end in the same moment; more are found in the spool.
+const OUTCOMES: usize = 1_024;
+
+/// The recordings of the calls that a stop has ended.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long an `Idempotency-Key` is good for.
 const A_DAY_MS: u64 = 24 * 3_600 * 1_000;

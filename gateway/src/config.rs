@@ -11,6 +11,7 @@ mod meaning;
 mod media;
 mod ozonetel;
 mod prompts;
+mod recording;
 mod route;
 mod scalar;
 mod secret;
@@ -32,6 +33,7 @@ pub use self::limits::Limits;
 pub use self::media::{Codec, Media};
 pub use self::ozonetel::{Commands, HoldBy, Ozonetel, Profile, Template, TransferBy};
 pub use self::prompts::{Prompts, Saying};
+pub use self::recording::{Format, Mode, Recipient, Recording};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::store::Store;
@@ -54,6 +56,7 @@ pub struct Config {
     pub routes: Vec<Route>,
     pub limits: Limits,
     pub store: Store,
+    pub recording: Recording,
     pub events: Events,
 }
 
@@ -114,6 +117,10 @@ impl Config {
         );
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
+        let recording = faults.keep(
+            root.section("recording", Recording::KEYS)
+                .and_then(Recording::read),
+        );
         let events = faults.keep(root.section("events", Events::KEYS).and_then(Events::read));
         let ozonetel = faults.keep(
             root.optional_section("ozonetel", Ozonetel::KEYS)
@@ -123,7 +130,9 @@ impl Config {
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
-        match (http, auth, media, prompts, limits, store, events, ozonetel) {
+        match (
+            http, auth, media, prompts, limits, store, recording, events, ozonetel,
+        ) {
             (
                 Some(http),
                 Some(auth),
@@ -131,6 +140,7 @@ impl Config {
                 Some(prompts),
                 Some(limits),
                 Some(store),
+                Some(recording),
                 Some(events),
                 Some(ozonetel),
             ) if faults.is_empty() => {
@@ -157,6 +167,7 @@ impl Config {
                     routes: routes.into_iter().map(|r| r.value).collect(),
                     limits,
                     store,
+                    recording,
                     events,
                 })
             }
@@ -167,6 +178,16 @@ impl Config {
 
 /// Every section that this version builds; the others are refused rather than ignored.
 const SECTIONS: &[&str] = &[
-    "http", "auth", "media", "prompts", "ozonetel", "trunk", "agent", "route", "limits", "store",
+    "http",
+    "auth",
+    "media",
+    "prompts",
+    "ozonetel",
+    "trunk",
+    "agent",
+    "route",
+    "limits",
+    "store",
+    "recording",
     "events",
 ];

@@ -1,10 +1,12 @@
 //! Recordings: both sides of a call, in step, from the media engine's taps to a finished recording in the spool.
 
+pub mod decode;
 pub mod deletion;
 pub mod manifest;
 pub mod objects;
 pub mod publish;
 pub mod published;
+pub mod timeline;
 
 use std::path::PathBuf;
 

@@ -40,6 +40,7 @@ use crate::leg::meter::{Level, Passed};
 use crate::prompt::{Prompt, Repeat};
 use crate::quality::Mos;
 use crate::sdp::{Direction, SdpError};
+use crate::tap::Tap;
 use crate::tones::Tones;
 
 /// One worker thread.
@@ -483,6 +484,26 @@ impl Engine {
     /// [`Full`]
     pub fn stop_playing(&self, leg: LegId) -> Result<(), Full> {
         self.send(leg, Command::StopPlaying { leg })
+    }
+
+    /// Copies the audio that the leg receives to the tap's ring, which is to be its worker's. One tap at a time: a new
+    /// one replaces the old.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn tap(&self, leg: LegId, tap: Tap) -> Result<(), Full> {
+        let tap = Box::new(tap);
+        self.send(leg, Command::Tap { leg, tap })
+    }
+
+    /// Ends the copying for this recording; a tap of another one stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn untap(&self, leg: LegId, recording: u64) -> Result<(), Full> {
+        self.send(leg, Command::Untap { leg, recording })
     }
 
     /// Says BYE by RTCP and ends the leg. Closing twice is no error.

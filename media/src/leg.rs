@@ -26,6 +26,7 @@ use crate::sdp::crypto::{MasterKey, Suite};
 use crate::sdp::negotiate::Agreed;
 use crate::srtp::keys::KeyingMaterial;
 use crate::srtp::{Receiver, Refused, Sender};
+use crate::tap::Tap;
 use description::Session;
 use digits::Digits;
 use keypad::Keypad;
@@ -157,6 +158,8 @@ pub struct Leg {
     pub kind: LegKind,
     pub path: Path,
     pub bridged: Option<LegId>,
+    /// A recorder's; what is muted isn't copied.
+    pub tap: Option<Box<Tap>>,
     /// Room for what one packet can cause; the owner empties it after each.
     pub notices: Vec<Notice>,
     security: Security,
@@ -243,6 +246,7 @@ impl Leg {
         Self {
             kind,
             bridged: None,
+            tap: None,
             notices: Vec::with_capacity(8),
             security: match path {
                 Path::WebRtc(_) => Security::AwaitingKeys,
@@ -323,6 +327,11 @@ impl Leg {
         {
             let level = self.ingress.display.show(power, now);
             self.notices.extend(level.map(Notice::Level));
+        }
+        if let (Some(tap), Encoding::Audio(codec), Mute::Off) =
+            (&mut self.tap, encoding, self.ingress.mute)
+        {
+            tap.copy(&header, codec, content, now);
         }
         Ok(Opened {
             header,

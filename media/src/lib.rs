@@ -17,6 +17,7 @@ pub mod rtp;
 pub mod sdp;
 mod srtp;
 mod stun;
+mod tap;
 mod tones;
 
 pub use codec::AudioCodec;
@@ -28,4 +29,5 @@ pub use leg::meter::{Level, Passed};
 pub use prompt::{Prompt, PromptError, Repeat};
 pub use quality::Mos;
 pub use sdp::{Direction, SdpError};
+pub use tap::{Tap, TapRing, Tapped};
 pub use tones::{Tones, TonesError};

@@ -23,6 +23,8 @@ pub struct Route {
     pub greeting: Saying,
     /// Said when nobody answers.
     pub fallback: Saying,
+    /// Whether its calls are recorded where that is on demand.
+    pub record: bool,
 }
 
 /// A called number: exact, or with a `*` at one end, or `*` for all.
@@ -44,6 +46,7 @@ impl Route {
         "ring_timeout",
         "greeting",
         "fallback",
+        "record",
     ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
@@ -56,6 +59,7 @@ impl Route {
             ring_timeout: table.or("ring_timeout", RING_TIMEOUT)?,
             greeting: Saying::read(&table, "greeting", Saying::Nothing)?,
             fallback: Saying::read(&table, "fallback", Saying::Usual)?,
+            record: table.or("record", false)?,
         })
     }
 }

@@ -29,7 +29,7 @@ impl Store {
     }
 }
 
-/// Longer than what anything else waits for.
+/// Longer than what anything else waits for: how long something is kept.
 pub(super) struct Days(pub Duration);
 
 impl Scalar for Days {

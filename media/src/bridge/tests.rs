@@ -2,6 +2,7 @@
 
 mod cost;
 mod prompt;
+mod tapped;
 
 use std::time::{Duration, Instant};
 

@@ -18,6 +18,7 @@ use crate::prompt::{Prompt, Repeat};
 use crate::rtcp::Farewell;
 use crate::sdp::crypto::MasterKey;
 use crate::sdp::{Description, Direction, SdpError, Security};
+use crate::tap::Tap;
 use crate::tones::Tones;
 
 /// One command of the ring.
@@ -70,6 +71,14 @@ pub enum Command {
     },
     StopPlaying {
         leg: LegId,
+    },
+    Tap {
+        leg: LegId,
+        tap: Box<Tap>,
+    },
+    Untap {
+        leg: LegId,
+        recording: u64,
     },
     Close {
         leg: LegId,
@@ -145,6 +154,17 @@ impl Worker {
             Command::StopPlaying { leg } => {
                 if let Some(entry) = self.legs.get_mut(&leg) {
                     entry.leg.stop_playing();
+                }
+            }
+            Command::Tap { leg, tap } => {
+                if let Some(entry) = self.legs.get_mut(&leg) {
+                    entry.leg.tap = Some(tap);
+                }
+            }
+            Command::Untap { leg, recording } => {
+                if let Some(entry) = self.legs.get_mut(&leg) {
+                    let own = |tap: &mut Box<Tap>| tap.recording() == recording;
+                    entry.leg.tap.take_if(own);
                 }
             }
             Command::Close { leg } => self.close(leg, now),
