@@ -6,6 +6,7 @@ pub mod app;
 pub mod call;
 pub mod clock;
 pub mod config;
+pub mod consume;
 pub mod dev;
 pub mod events;
 pub mod explain;

@@ -221,3 +221,6 @@ const READERS_AT_MOST: usize = 256;
 
 /// Events read at a time.
 const BATCH: usize = 200;
+
+#[cfg(test)]
+mod tests;
