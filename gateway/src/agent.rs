@@ -144,6 +144,11 @@ impl MediaLeg {
 }
 
 impl Agent {
+    /// What customers see of the agent's line; empty where calls go over trunks only.
+    pub fn number(&self) -> String {
+        self.config.extension.clone().unwrap_or_default()
+    }
+
     pub fn new(config: config::Agent, now: Moment) -> Self {
         Self {
             config,

@@ -22,9 +22,9 @@ use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, Standing, TokenAgent};
 use crate::prompts::Prompts;
-use crate::recorder::Outcome;
 use crate::recorder::objects::Objects;
 use crate::recorder::publish::Publisher;
+use crate::recorder::{Outcome, Recorder, Threads};
 use crate::store::{Keep, Store, StoredKey};
 use crate::switchboard::{
     Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
@@ -53,10 +53,9 @@ pub struct Gateway {
     stop_calls: oneshot::Sender<()>,
     calls: tokio::task::JoinHandle<()>,
     store: Store,
-    webhooks: Vec<tokio::task::JoinHandle<()>>,
-    /// Whoever records tells here what became of it.
-    outcomes: mpsc::Sender<Outcome>,
+    recording: Option<Threads>,
     publisher: Option<tokio::task::JoinHandle<()>>,
+    webhooks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Gateway {
@@ -91,6 +90,7 @@ impl Gateway {
         let codecs = audio_codecs(&config.media);
         let engine = engine(&config.media, codecs.clone(), media_events)?;
         let (prompts, route_prompts) = Prompts::configured(&config)?;
+        let (recorder, recording) = recorder(&config.recording, &engine, &metrics, outcomes)?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
         let (arrivals, arrival_queue) = Transports::arrivals();
         let rate = config.limits.sip_rate_per_source;
@@ -126,6 +126,7 @@ impl Gateway {
             codecs,
             prompts,
             route_prompts,
+            recorder,
         };
         let (stop_calls, calls_stopped) = oneshot::channel();
         let task = Task::new(parts, now);
@@ -146,9 +147,9 @@ impl Gateway {
             stop_calls,
             calls,
             store,
-            webhooks,
-            outcomes,
+            recording,
             publisher,
+            webhooks,
         })
     }
 
@@ -183,7 +184,13 @@ impl Gateway {
         // A part that is gone already needs no telling.
         let _ = self.stop_calls.send(());
         self.calls.await.context("the switchboard broke")?;
-        drop(self.outcomes);
+        if let Some(threads) = self.recording {
+            // What isn't finished by then is finished at the next start.
+            let join = tokio::task::spawn_blocking(|| threads.join());
+            if timeout(LAST_RECORDINGS, join).await.is_err() {
+                tracing::warn!("some recordings are finished at the next start");
+            }
+        }
         if let Some(mut publisher) = self.publisher {
             // What isn't out by then is found in the spool at the next start.
             if timeout(PUBLISHED_WITHIN, &mut publisher).await.is_err() {
@@ -300,6 +307,22 @@ fn engine(
         }
     };
     Engine::start(engine, Box::new(sink)).context("the media engine")
+}
+
+/// The recorder, where anything is to be recorded, and its threads.
+fn recorder(
+    config: &config::Recording,
+    engine: &Engine,
+    metrics: &Metrics,
+    outcomes: mpsc::Sender<Outcome>,
+) -> anyhow::Result<(Option<Recorder>, Option<Threads>)> {
+    if config.mode == config::Mode::Off {
+        return Ok((None, None));
+    }
+    let workers = engine.counters().len();
+    let (recorder, threads) = Recorder::start(config, workers, metrics.clone(), outcomes)
+        .with_context(|| format!("recording.dir: {}", config.dir.display()))?;
+    Ok((Some(recorder), Some(threads)))
 }
 
 /// One socket for each place that trunks listen at; they may share it.
@@ -459,14 +482,17 @@ fn agents(
     Ok(agents)
 }
 
-/// Recordings that end in the same moment; more are found in the spool.
-const OUTCOMES: usize = 1_024;
-
 /// The recordings of the calls that a stop has ended.
 const PUBLISHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long an `Idempotency-Key` is good for.
 const A_DAY_MS: u64 = 24 * 3_600 * 1_000;
+
+/// How long a stop waits for recordings to be finished.
+const LAST_RECORDINGS: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Outcomes of recordings that may wait: the threads that bring them can.
+const OUTCOMES: usize = 1_024;
 
 /// Inputs that may wait: a burst of pushes and INVITEs for a thousand agents.
 const INPUTS: usize = 8_192;

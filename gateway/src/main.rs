@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::config::{self, Config};
 use gateway::consume::{self, CommandLine};
 use gateway::http::auth::{Auth, Scope};
 use gateway::prompts::Prompts;
+use gateway::recorder::{self, manifest::Manifest};
 use tracing_subscriber::EnvFilter;
 
 /// A SIP-to-WebRTC gateway for contact-centre agents.
@@ -49,6 +50,9 @@ enum Command {
     /// Shows configurations
     #[command(subcommand)]
     Config(Shown),
+    /// Checks recordings and makes encrypted ones playable
+    #[command(subcommand)]
+    Recording(Recording),
     /// Tokens for agents and back ends
     #[command(subcommand)]
     Token(Token),
@@ -62,6 +66,27 @@ enum Shown {
     Default,
     /// What a file and the environment amount to; secrets are hidden
     Print(InFile),
+}
+
+#[derive(Debug, Subcommand)]
+enum Recording {
+    /// Says whether recordings are what was recorded: exit 0 all are, 1 one isn't
+    Verify {
+        /// Directories of recordings, or their manifests
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Writes the audio of an encrypted recording as a file that players open
+    Decrypt {
+        /// The recording's directory
+        recording: PathBuf,
+        /// A file with the secret key of one of the recipients, as age-keygen writes it
+        #[arg(short, long, value_name = "FILE")]
+        identity: PathBuf,
+        /// Where to; "audio.wav" or "audio.ogg" beside the encrypted file when absent
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,6 +173,12 @@ fn main() -> ExitCode {
             println!("{config:#?}");
         })),
         Command::Token(Token::Mint(minting)) => ended(mint(&minting)),
+        Command::Recording(Recording::Verify { paths }) => verify(&paths),
+        Command::Recording(Recording::Decrypt {
+            recording,
+            identity,
+            output,
+        }) => ended(decrypt(&recording, &identity, output)),
         Command::Consume(consuming) => {
             match log(LogFormat::Text).and_then(|()| consuming.options()) {
                 Ok(options) => run(consume(options)),
@@ -155,6 +186,40 @@ fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// Each recording's line goes to stdout, each doubt to stderr.
+fn verify(paths: &[PathBuf]) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for path in paths {
+        match recorder::verify(path) {
+            Ok(checked) => println!(
+                "{}: {} is whole, {} seconds",
+                path.display(),
+                checked.manifest.id,
+                checked.seconds
+            ),
+            Err(doubts) => {
+                for doubt in doubts {
+                    eprintln!("{}: {doubt}", path.display());
+                }
+                code = WRONG.into();
+            }
+        }
+    }
+    code
+}
+
+fn decrypt(recording: &Path, identity: &Path, output: Option<PathBuf>) -> anyhow::Result<()> {
+    let identities = recorder::identities(identity)
+        .with_context(|| format!("{} can't be used", identity.display()))?;
+    let manifest = Manifest::read(recording)
+        .with_context(|| format!("{} holds no recording", recording.display()))?;
+    let playable = manifest.audio.file.trim_end_matches(".sealed");
+    let output = output.unwrap_or_else(|| recording.join(playable));
+    recorder::decrypt(recording, &identities, &output)?;
+    println!("{}", output.display());
+    Ok(())
 }
 
 /// Drives the whole program to its end.
@@ -332,7 +397,7 @@ const LOG_FILTER: &str =
 /// Ended otherwise than asked.
 const FAILED: u8 = 1;
 
-/// Exit codes of `check`.
+/// Exit codes of `check`, and of `recording verify`.
 const WRONG: u8 = 1;
 const UNREADABLE: u8 = 2;
 

@@ -3,6 +3,8 @@
 //! What happens is counted as it happens; what *is* (agents, lines, draining) is asked for at each scrape, so that it
 //! can't drift. Labels are bounded: ways out are configured, the rest are words of ours; never a call, an agent or a number.
 
+mod recordings;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+pub use self::recordings::Recorded;
+use self::recordings::Recordings;
 use crate::agent::wire::{AgentView, Direction};
 use crate::explain::Cause;
 use crate::store::Standing;
@@ -95,6 +99,8 @@ struct Registered {
     store_errors_total: IntCounter,
     /// Call records that were given up, because too many waited for the disk.
     store_dropped_total: IntCounter,
+
+    recordings: Recordings,
 
     /// Events that a `sink` (a webhook's name) doesn't have yet.
     outbox_pending: IntGaugeVec,
@@ -298,6 +304,7 @@ impl Metrics {
                 "warmline_store_dropped_total",
                 "Call records that were given up, because too many waited for the disk.",
             ),
+            recordings: Recordings::new(&registry),
             rendering: Mutex::new(()),
             outbox_pending: gauges(
                 &registry,
@@ -702,6 +709,7 @@ mod tests {
                 line_up: true,
                 draining: true,
                 calls: 0,
+                spool_is_full: false,
                 usage: Usage {
                     dialogs: 4,
                     ..Usage::default()

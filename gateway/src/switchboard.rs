@@ -15,6 +15,7 @@ mod legs;
 mod lines;
 mod platform;
 mod provider;
+mod recording;
 mod ringing;
 mod sample;
 mod standing;
@@ -151,6 +152,10 @@ pub enum Action {
         tones: String,
     },
     Dispose(Disposition),
+    /// Records the call, or pauses its recording.
+    Record {
+        on: bool,
+    },
     /// Gives the customer to a number.
     Transfer {
         to: String,
@@ -200,6 +205,9 @@ pub struct Health {
     pub line_up: bool,
     pub draining: bool,
     pub calls: usize,
+    /// No recording begins any more.
+    #[serde(skip)]
+    pub spool_is_full: bool,
     #[serde(skip)]
     pub usage: Usage,
 }

@@ -26,6 +26,8 @@ pub struct AgentsConfig {
     pub tokens: Vec<String>,
     /// Where the agents' media is.
     pub media: IpAddr,
+    /// What each of them says.
+    pub voice: Voice,
 }
 
 /// Agents who are signed in, each with a leg that is up.
@@ -91,7 +93,7 @@ impl Agent {
         phone.handle_answer(answer).await?;
         phone.connected().await?;
         // A microphone that was never heard counts as muted.
-        phone.say(Voice::Tone { hz: VOICE_HZ });
+        phone.say(config.voice);
         Ok(Self {
             socket,
             _phone: phone,
@@ -163,5 +165,5 @@ const AT_ONCE: usize = 8;
 /// For everything from the connection to the leg.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What every agent says.
-const VOICE_HZ: f32 = 440.0;
+/// What every agent says who isn't told otherwise.
+pub const VOICE_HZ: f32 = 440.0;

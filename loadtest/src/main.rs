@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
-use loadtest::agents::{Agents, AgentsConfig};
+use loadtest::agents::{Agents, AgentsConfig, VOICE_HZ};
+use loadtest::provider::customer::voice::Voice;
 use loadtest::provider::{Extensions, IdStyle, NewCallOrder, Provider, ProviderConfig};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -44,6 +45,17 @@ struct AgentsArguments {
     /// The address of the agents' media.
     #[arg(long, default_value = "127.0.0.1")]
     media: IpAddr,
+    /// What the agents say.
+    #[arg(long, value_enum, default_value_t = AgentVoice::Tone)]
+    voice: AgentVoice,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum AgentVoice {
+    /// 440 Hz.
+    Tone,
+    /// Words, over and over.
+    Greeting,
 }
 
 #[derive(Debug, clap::Args)]
@@ -123,6 +135,10 @@ async fn run_agents(arguments: AgentsArguments) -> Result<()> {
         gateway: arguments.gateway,
         tokens,
         media: arguments.media,
+        voice: match arguments.voice {
+            AgentVoice::Tone => Voice::Tone { hz: VOICE_HZ },
+            AgentVoice::Greeting => Voice::Greeting,
+        },
     };
     let agents = Agents::sign_in(&config).await?;
     print_line(&json!({ "event": "ready", "agents": agents.count() }))?;

@@ -114,13 +114,7 @@ impl Tap {
     }
 
     /// Copies one packet. Never waits.
-    pub(crate) fn copy(
-        &mut self,
-        header: &Header,
-        codec: AudioCodec,
-        content: &[u8],
-        now: Instant,
-    ) {
+    pub fn copy(&mut self, header: &Header, codec: AudioCodec, content: &[u8], now: Instant) {
         let tapped = Tapped::new((self.recording, self.channel), header, codec, content, now);
         let missed = std::mem::take(&mut self.missed);
         let sent = tapped.map(|tapped| self.ring.ring.try_send(Tapped { missed, ..tapped }));

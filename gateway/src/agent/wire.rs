@@ -155,6 +155,9 @@ pub struct Dial {
     /// How long the agent may be rung after the customer has answered; `customer-first` only.
     #[serde(default)]
     pub ring_timeout_s: Option<u32>,
+    /// Whether it is to be recorded where that is on demand.
+    #[serde(default)]
+    pub record: bool,
 }
 
 /// Who is called first.

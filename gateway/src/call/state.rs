@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use super::termination::{Reason, Termination};
 use super::{CallId, Told};
-use crate::agent::wire::{Direction, EndedBy, Order, Peer, Progress};
+use crate::agent::wire::{Direction, EndedBy, Order, Peer, Progress, Recording};
 use crate::clock::Moment;
 
 /// One call of one agent.
@@ -45,6 +45,8 @@ pub struct Call {
     pub started_at: u64,
     pub answered_at: Option<u64>,
     pub muted: bool,
+    /// What the recorder does with it.
+    pub recording: Recording,
     /// Answered without the agent's click.
     pub auto_answered: bool,
     pub(super) transfer: Transfer,
@@ -418,6 +420,7 @@ impl Call {
             started_at: now.epoch_ms,
             answered_at: None,
             muted: false,
+            recording: Recording::Off,
             auto_answered: false,
             transfer: Transfer::None,
             state,

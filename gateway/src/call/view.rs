@@ -1,7 +1,7 @@
 //! What others see of a call: a whole snapshot, derived from the machine's state.
 
 use super::state::{AfterAnswer, Before, Call, Command, Hold, State};
-use crate::agent::wire::{CallState, CallView, Direction, EndedView, Progress, Recording};
+use crate::agent::wire::{CallState, CallView, Direction, EndedView, Progress};
 
 impl Call {
     /// The snapshot that goes to the desk, the API and the events.
@@ -19,7 +19,7 @@ impl Call {
             answered_at: self.answered_at,
             ended_at: self.ended.as_ref().map(|ended| ended.at),
             muted: self.muted,
-            recording: Recording::Off,
+            recording: self.recording,
             auto_answered: self.auto_answered.then_some(true),
             context: self.context.clone(),
             ucid: self.ucid.clone(),

@@ -47,8 +47,8 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 2: http.lisen: unknown key; did you mean \"listen\"?",
         ),
         (
-            "[recording]\nmode = \"all\"",
-            "line 1: recording: unknown key; known are http, auth,",
+            "[cluster]\nnats = \"nats://127.0.0.1\"",
+            "line 1: cluster: unknown key; known are http, auth,",
         ),
         (
             "[[agnt]]\nid = \"a\"",
@@ -322,6 +322,14 @@ fn what_is_wrong_is_told_with_line_and_key() {
                 "{trunk}{agent}[[route]]\ntrunk = \"carrier\"\ncalled = \"*\"\nagent = \"agent7\"\nstrategy = \"random\""
             ),
             "line 10: route[1].strategy: must be one of",
+        ),
+        (
+            "[recording]\nmode = \"all\"",
+            "line 2: recording.mode: must be one of",
+        ),
+        (
+            "[recording]\nrecipients = [\"age1x\"]",
+            "line 2: recording.recipients: must be a list, and each of it an age recipient",
         ),
         (
             "[prompts]\ngreetings = \"a.wav\"",

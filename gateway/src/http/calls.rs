@@ -37,6 +37,7 @@ pub(super) fn routes() -> Router<Arc<Public>> {
         .route("/v1/calls/{call}/resume", post(resume))
         .route("/v1/calls/{call}/mute", post(mute))
         .route("/v1/calls/{call}/unmute", post(unmute))
+        .route("/v1/calls/{call}/record", post(record))
         .route("/v1/calls/{call}/digits", post(digits))
         .route("/v1/calls/{call}/transfer", post(transfer))
         .route("/v1/calls/{call}/disposition", put(dispose))
@@ -59,15 +60,6 @@ struct Placing {
 }
 
 impl Placing {
-    fn refuse_what_is_not_built(&self) -> Result<(), Problem> {
-        if self.record == Some(true) {
-            return Err(Problem::not_available(
-                "Recording isn't available in this version.",
-            ));
-        }
-        Ok(())
-    }
-
     fn into_dial(self, call: CallId) -> (String, Dial) {
         let dial = Dial {
             call,
@@ -77,6 +69,7 @@ impl Placing {
             context: self.context.map(Value::Object),
             order: self.order,
             ring_timeout_s: self.ring_timeout_s,
+            record: self.record == Some(true),
         };
         (self.agent, dial)
     }
@@ -93,7 +86,6 @@ async fn place(
             "An agent's token dials for that agent only.",
         ));
     }
-    placing.refuse_what_is_not_built()?;
     let name = idempotency_key(&headers)?.map(|key| Name {
         caller: caller.subject.clone(),
         key,
@@ -318,6 +310,13 @@ struct Dialled {
     tones: String,
 }
 
+/// The body of `POST …/record`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recording {
+    on: bool,
+}
+
 /// The body of `POST …/transfer`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -387,6 +386,15 @@ async fn unmute(
     Json(Nothing {}): Json<Nothing>,
 ) -> Result<axum::Json<CallView>, Problem> {
     act(&public, &caller, &call, Action::Mute { on: false }).await
+}
+
+async fn record(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Recording { on }): Json<Recording>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Record { on }).await
 }
 
 async fn digits(

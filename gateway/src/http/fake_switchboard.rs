@@ -142,6 +142,7 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
                 line_up: true,
                 draining: false,
                 calls: calls.len(),
+                spool_is_full: false,
                 usage: Usage::default(),
             };
             let _ = reply.send(health);

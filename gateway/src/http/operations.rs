@@ -103,6 +103,11 @@ impl Readiness {
             checks.insert("line", check(health.line_up, "no configured line is up"));
             let accepting = check(!health.draining, "the gateway is draining");
             checks.insert("accepting", accepting);
+            let spool = check(
+                !health.spool_is_full,
+                "the spool of recordings is over its limit",
+            );
+            checks.insert("recordings", spool);
         }
         let ready = checks.values().all(|said| said == OK);
         let records = match &store.trouble {

@@ -142,7 +142,10 @@ impl Desk {
                 recording,
                 call,
                 reason,
-            } => self.tell_failed(&recording, &call, &reason),
+            } => {
+                tracing::error!(recording, call, reason, "there is no recording of a call");
+                self.tell_failed(&recording, &call, &reason);
+            }
         }
     }
 

@@ -175,6 +175,8 @@ impl Task {
             Some((age, placed)) => (Some(age), placed.leg, placed.call.muted),
             None => (None, None, false),
         };
+        // The recording follows the legs.
+        self.touched.extend(age);
         let bridged = customer.map_or(Ok(()), |customer| self.engine.bridge(customer, leg));
         let mute = if muted { Mute::On } else { Mute::Off };
         let result = bridged.and(self.engine.mute(leg, mute));

@@ -116,6 +116,10 @@ impl Task {
                 .values()
                 .filter(|placed| placed.call.is_up())
                 .count(),
+            spool_is_full: self
+                .recorder
+                .as_ref()
+                .is_some_and(|recorder| recorder.spooled().is_full()),
             usage: self.usage(),
         }
     }

@@ -247,7 +247,9 @@ impl Task {
                 acted(self.act_for(now, agent, &call, Action::Transfer { to, mode }))
             }
             Operation::Complete { .. } => Some(Err(not_built(CONSULTING))),
-            Operation::Record { .. } => Some(Err(not_built("Recording"))),
+            Operation::Record { call, on } => {
+                acted(self.act_for(now, agent, &call, Action::Record { on }))
+            }
             // The socket answers these itself.
             Operation::Hello { .. } | Operation::Auth { .. } => Some(Err(Problem::bad_request(
                 "Hello is the first frame, and the only one.",
@@ -435,6 +437,7 @@ impl Task {
                 })?;
                 return self.view(age);
             }
+            Action::Record { on } => return self.ask_to_record(now, age, on),
             Action::Dispose(disposition) => return self.dispose(now, age, disposition),
             Action::Transfer { to, mode } => return self.transfer(now, age, &to, mode),
         };

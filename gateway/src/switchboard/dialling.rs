@@ -45,6 +45,9 @@ impl Task {
             ));
         }
         let ring = ring_timeout(&dial)?;
+        if dial.record {
+            self.can_record()?;
+        }
         self.may_dial(now, agent, dial.order)?;
         let via = dial
             .via
@@ -97,6 +100,9 @@ impl Task {
             prompts: self.prompts.clone(),
         };
         let age = self.place(now, entry, call, actions);
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.recorded.asked = dial.record;
+        }
         self.view(age)
     }
 
@@ -275,6 +281,7 @@ mod tests {
                 context: None,
                 order,
                 ring_timeout_s: seconds,
+                record: false,
             };
             assert_eq!(ring_timeout(&dial).ok(), expected, "{order:?} {seconds:?}");
         }

@@ -152,7 +152,13 @@ impl Task {
         };
         let windows = self.windows(route.ring_timeout);
         match refusal {
-            None => self.ring(now, entry, manner, windows, invite),
+            None => {
+                self.ring(now, entry, manner, windows, invite);
+                let rings = self.dialogs.get(&dialog);
+                if let Some(placed) = rings.and_then(|age| self.calls.get_mut(age)) {
+                    placed.recorded.asked = route.record;
+                }
+            }
             Some(refusal) => self.turn_away(now, entry, manner, windows, invite, refusal),
         }
     }
@@ -237,6 +243,7 @@ impl Task {
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.dialog = Some(dialog);
             placed.invited = Some(now.instant);
+            placed.recorded.sip_call_id = Some(invite.call_id());
         }
         let offer = offer_of(invite);
         self.feed(now, age, Input::Expected { offer });
@@ -261,7 +268,11 @@ impl Task {
                 token.socket.set_in_call(true);
             }
         }
-        self.place(now, entry, call, actions);
+        let age = self.place(now, entry, call, actions);
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.recorded.sip_call_id = Some(invite.call_id());
+            placed.recorded.called = Some(invite.called_user()).filter(|user| !user.is_empty());
+        }
     }
 
     /// Who calls, and with what offer; one that can't be answered is refused.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
 use super::ledger::Mark;
+use super::recording::Recorded;
 use super::telling::Telling;
 use super::{ConnectionId, Input, TrunkWay, telling};
 use crate::agent::Agent;
@@ -28,6 +29,7 @@ use crate::config::{Config, HoldBy};
 use crate::metrics::{Metrics, Side};
 use crate::ozonetel::Act;
 use crate::prompts::Prompts;
+use crate::recorder::Recorder;
 use crate::store::{Disposition, Store};
 use crate::transport::{Losses, Transports};
 
@@ -47,6 +49,8 @@ pub struct Parts {
     pub prompts: Prompts,
     /// What each route says, in the order of the routes.
     pub route_prompts: Vec<Prompts>,
+    /// `None` where nothing is to be recorded.
+    pub recorder: Option<Recorder>,
 }
 
 /// The owner of calls, agents, lines and trunks.
@@ -63,6 +67,7 @@ pub struct Task {
     pub(super) codecs: Vec<AudioCodec>,
     pub(super) prompts: Prompts,
     pub(super) route_prompts: Vec<Prompts>,
+    pub(super) recorder: Option<Recorder>,
     /// Each agent's place in the list.
     places: HashMap<String, usize>,
     /// What is expected on each agent's line, in the order of the agents.
@@ -159,6 +164,7 @@ pub(super) struct Placed {
     pub disposition: Option<Disposition>,
     /// What the store has of it.
     pub marked: Option<Mark>,
+    pub recorded: Recorded,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -312,6 +318,7 @@ impl Task {
             codecs: parts.codecs,
             prompts: parts.prompts,
             route_prompts: parts.route_prompts,
+            recorder: parts.recorder,
             places,
             expectations,
             calls: BTreeMap::new(),
@@ -524,6 +531,7 @@ impl Task {
             asked: None,
             disposition: None,
             marked: None,
+            recorded: Recorded::default(),
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
@@ -588,6 +596,7 @@ impl Task {
     /// Shows every call that changed, and logs what its story gained.
     fn publish(&mut self, now: Moment) {
         for age in std::mem::take(&mut self.touched) {
+            self.record(now, age);
             self.keep(now, age);
             let Some(placed) = self.calls.get_mut(&age) else {
                 continue;

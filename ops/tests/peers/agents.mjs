@@ -4,11 +4,11 @@ import { binary } from './gateway.mjs';
 const SIGN_IN_MS = 60_000;
 
 export class Agents {
-  /** Signs these agents in and waits until all their legs are up. */
-  static async signIn(stage, gateway, names) {
+  /** Signs these agents in and waits until all their legs are up; what they say is a tone of 440 Hz, or a greeting. */
+  static async signIn(stage, gateway, names, { voice = 'tone' } = {}) {
     const tokens = new Map(await gateway.tokens(names));
     const file = await stage.write('agents.tokens', [...tokens.values()].join('\n'));
-    const program = stage.process('agents', binary('warmline-loadtest'), ['agents', '--gateway', gateway.url, '--tokens', file]);
+    const program = stage.process('agents', binary('warmline-loadtest'), ['agents', '--gateway', gateway.url, '--tokens', file, '--voice', voice]);
     await program.line(/^\{.*"ready"/, { within: SIGN_IN_MS });
     return new Agents(program, tokens);
   }

@@ -28,11 +28,11 @@ export class Sipp {
     return sipp;
   }
 
-  /** Goes by a ladder, a call of its own making or one that it gets; `target` is whom it calls. */
-  static async plays(stage, ladder, { target, called = '-', domain = target ?? '-', caller = '+919000000001', hz, transport = 'u1', ports }) {
+  /** Goes by a ladder, a call of its own making or one that it gets; `target` is whom it calls. `echo`: what comes to its media port goes straight back. */
+  static async plays(stage, ladder, { target, called = '-', domain = target ?? '-', caller = '+919000000001', hz, transport = 'u1', ports, echo = false }) {
     const name = `SIPp that ${ladder.role}`;
     const scenario = await stage.write(`ladder-${(ladders += 1)}.xml`, ladder.scenario());
-    const sipp = await Sipp.#start(stage, name, scenario, { domain, caller, hz, ports }, ['-t', transport, ...(target ? [target, '-s', called] : [])]);
+    const sipp = await Sipp.#start(stage, name, scenario, { domain, caller, hz, ports }, ['-t', transport, ...(echo ? ['-rtp_echo'] : []), ...(target ? [target, '-s', called] : [])]);
     sipp.target = target;
     if (!target) await until('SIPp listens', () => isBound(sipp.port));
     return sipp;

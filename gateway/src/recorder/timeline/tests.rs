@@ -129,16 +129,19 @@ impl Phone {
     }
 }
 
-/// Where loud sound begins, in samples, one for each burst.
+/// Where loud sound of 20 ms begins, in samples. A burst that lost one of its two packets isn't counted.
 fn bursts(samples: &[i16]) -> Vec<usize> {
-    let mut found: Vec<usize> = Vec::new();
+    let mut found: Vec<(usize, usize)> = Vec::new();
     for (place, sample) in samples.iter().enumerate() {
-        let far = found.last().is_none_or(|last| place > last + 4_000);
-        if sample.unsigned_abs() > 3_000 && far {
-            found.push(place);
+        if sample.unsigned_abs() > 3_000 {
+            match found.last_mut() {
+                Some((first, last)) if place < *first + 4_000 => *last = place,
+                Some(_) | None => found.push((place, place)),
+            }
         }
     }
-    found
+    let whole = found.iter().filter(|(first, last)| last - first > 150);
+    whole.map(|(first, _)| *first).collect()
 }
 
 #[test]
@@ -236,7 +239,7 @@ fn an_hour_of_everything_stays_in_step_and_tells_each_gap() {
     // Each burst was said at a whole second of ours and took 40 ms at least to come.
     for channel in 0..2 {
         let found = bursts(&session.samples[channel]);
-        assert!(found.len() > 3_300, "{} bursts on {channel}", found.len());
+        assert!(found.len() > 3_000, "{} bursts on {channel}", found.len());
         for place in found {
             let late = (place as f64 / 8.0) % 1_000.0;
             assert!(
@@ -246,14 +249,17 @@ fn an_hour_of_everything_stays_in_step_and_tells_each_gap() {
         }
     }
     let [customer, agent] = session.samples.each_ref().map(|samples| bursts(samples));
-    let mut compared = 0;
+    let (mut compared, mut furthest) = (0, 0);
     for place in customer {
         if let Some(other) = agent.iter().find(|other| other.abs_diff(place) < 2_000) {
-            assert!(other.abs_diff(place) <= 160, "{place} and {other}");
+            assert!(other.abs_diff(place) <= 40, "{place} and {other}");
             compared += 1;
+            furthest = furthest.max(other.abs_diff(place));
         }
     }
-    assert!(compared > 3_200, "{compared} compared");
+    // 20 ms are allowed; what is left is what the jitter leaves unknown, and a slow clock's lag.
+    println!("channels {furthest} samples apart at most");
+    assert!(compared > 2_700, "{compared} compared");
 
     for (channel, lost) in lost.iter().enumerate() {
         let gaps = session.gaps_of(channel as u8);
@@ -267,7 +273,7 @@ fn an_hour_of_everything_stays_in_step_and_tells_each_gap() {
             silent.abs_diff(expected) <= expected / 50 + 40,
             "{silent} ms of {expected} on {channel}"
         );
-        for done in lost {
+        for done in lost.iter().filter(|done| **done < HOUR * 1_000 - 60) {
             // It would have begun 20 ms before it was done, and come 40 ms later.
             let middle = done + 30;
             let covered = gaps

@@ -1,0 +1,194 @@
+//! The thread that finishes recordings, tells what became of them, and knows how full the spool is.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::Outcome;
+use super::finish::{Trust, finish};
+use super::manifest::{FILE, Status};
+use super::spool::{JOURNAL, Journal};
+use crate::metrics::{Metrics, Recorded};
+
+/// What the finisher is to do.
+#[derive(Debug)]
+pub enum Job {
+    Finish {
+        directory: PathBuf,
+        id: String,
+        call: String,
+    },
+    Fail {
+        id: String,
+        call: String,
+        reason: String,
+    },
+}
+
+/// Finishes, retries, tells.
+#[derive(Debug)]
+pub struct Finisher {
+    pub jobs: Receiver<Job>,
+    pub outcomes: mpsc::Sender<Outcome>,
+    pub metrics: Metrics,
+    pub root: PathBuf,
+    /// Octets in the spool.
+    pub size: Arc<AtomicU64>,
+    /// Recordings that an earlier process left.
+    pub found: Vec<PathBuf>,
+}
+
+/// One that the disk didn't take at once.
+#[derive(Debug)]
+struct Late {
+    call: String,
+    directory: PathBuf,
+    since: Instant,
+}
+
+impl Finisher {
+    /// Runs until nobody has a job for it any more.
+    pub fn run(mut self) {
+        self.recover();
+        let mut late: HashMap<String, Late> = HashMap::new();
+        let mut measured = Instant::now();
+        self.measure();
+        loop {
+            match self.jobs.recv_timeout(BETWEEN) {
+                Ok(Job::Finish {
+                    directory,
+                    id,
+                    call,
+                }) => {
+                    let since = Instant::now();
+                    let new = Late {
+                        call,
+                        directory,
+                        since,
+                    };
+                    if !self.finish(&id, &new) {
+                        late.insert(id, new);
+                    }
+                }
+                Ok(Job::Fail { id, call, reason }) => self.fail(id, call, reason),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if measured.elapsed() >= BETWEEN {
+                late.retain(|id, late| !self.finish(id, late));
+                self.measure();
+                measured = Instant::now();
+            }
+        }
+    }
+
+    /// Whether there is nothing more to do about it.
+    fn finish(&self, id: &str, late: &Late) -> bool {
+        match finish(&late.directory, Trust::Written) {
+            Ok(manifest) => {
+                self.tell_finished(id, &late.directory, manifest.status);
+                true
+            }
+            Err(error) if late.since.elapsed() < PATIENCE => {
+                tracing::warn!(recording = id, %error, "a recording can't be finished yet");
+                false
+            }
+            Err(error) => {
+                let reason = format!("It could not be finished: {error}.");
+                self.fail(id.to_owned(), late.call.clone(), reason);
+                true
+            }
+        }
+    }
+
+    /// What a process that didn't come to its end left behind.
+    fn recover(&mut self) {
+        for directory in std::mem::take(&mut self.found) {
+            let id = name(&directory);
+            if directory.join(FILE).exists() {
+                // It had only to be tidied up.
+                let _ = std::fs::remove_file(directory.join(JOURNAL));
+                continue;
+            }
+            match finish(&directory, Trust::Found) {
+                Ok(manifest) => {
+                    tracing::info!(
+                        recording = id,
+                        call = manifest.call,
+                        duration_ms = manifest.duration_ms,
+                        "a recording was recovered"
+                    );
+                    self.tell_finished(&id, &directory, manifest.status);
+                }
+                Err(error) => {
+                    let call = Journal::read(&directory).map(|journal| journal.begin.call);
+                    let reason = format!("It could not be recovered: {error}.");
+                    self.fail(id, call.unwrap_or_default(), reason);
+                }
+            }
+        }
+    }
+
+    fn tell_finished(&self, id: &str, directory: &Path, status: Status) {
+        self.metrics.recording_ended(match status {
+            Status::Completed => Recorded::Completed,
+            Status::Truncated => Recorded::Truncated,
+        });
+        self.tell(Outcome::Finished {
+            recording: id.to_owned(),
+            dir: directory.to_owned(),
+        });
+    }
+
+    fn fail(&self, recording: String, call: String, reason: String) {
+        tracing::error!(recording, call, reason, "a recording failed");
+        self.metrics.recording_ended(Recorded::Failed);
+        self.tell(Outcome::Failed {
+            recording,
+            call,
+            reason,
+        });
+    }
+
+    /// Waits for room: nothing else waits for this thread. Nobody who listens is no error.
+    fn tell(&self, outcome: Outcome) {
+        let _ = self.outcomes.blocking_send(outcome);
+    }
+
+    fn measure(&self) {
+        let octets = size(&self.root);
+        self.size.store(octets, Ordering::Relaxed);
+        self.metrics.recording_spool(octets);
+    }
+}
+
+/// The recordings in the spool.
+pub fn recordings(root: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let recordings = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("r_"));
+    recordings.map(|entry| entry.path()).collect()
+}
+
+fn size(root: &Path) -> u64 {
+    let files = |directory: PathBuf| std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let files = recordings(root).into_iter().flat_map(files);
+    files
+        .filter_map(|file| Some(file.metadata().ok()?.len()))
+        .sum()
+}
+
+fn name(directory: &Path) -> String {
+    let name = directory.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Between two looks at the spool, and two attempts.
+const BETWEEN: Duration = Duration::from_secs(2);
+
+/// How long a disk that takes no manifest is asked again.
+const PATIENCE: Duration = Duration::from_secs(60);
