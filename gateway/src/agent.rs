@@ -1,9 +1,11 @@
-//! An agent: who answers. [`session`] is the browser's side of it, [`readiness`] says why a call
-//! can't come, [`microphone`] what is heard of the agent, [`wire`] is what the browser sees.
+//! An agent: who answers. [`session`] is the browser's side of it, [`page`] what the browser says of itself,
+//! [`microphone`] what is heard of the agent, [`readiness`] why a call can't come, [`wire`] what the browser sees.
 
 pub mod microphone;
+pub mod page;
 pub mod readiness;
 pub mod session;
+pub mod turn;
 pub mod wire;
 
 use std::time::Instant;
@@ -28,6 +30,8 @@ pub struct Agent {
     pub token: Option<Token>,
     pub session: Option<Session>,
     pub media: MediaLeg,
+    /// A supervisor's own words for the present status, which the desk shows with a name behind them.
+    pub supervisors_reason: Option<String>,
     /// The platform's name for the incoming call that it announced and whose INVITE is awaited.
     pub announced: Option<String>,
     /// All legs of an agent's calls are in one worker, so that any of them can be bridged.
@@ -161,6 +165,7 @@ impl Agent {
             token: None,
             session: None,
             media: MediaLeg::default(),
+            supervisors_reason: None,
             announced: None,
             worker: None,
         }

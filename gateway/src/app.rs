@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use media::{AudioCodec, Engine, EngineConfig};
+use media::{Engine, EngineConfig};
 use signaling::{Endpoint, EndpointConfig, LineConfig, Profile, SocketId, Transport};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
-use crate::config::{self, Carrier, Codec, Config, Listen};
+use crate::config::{self, Carrier, Config, Listen, Pinning};
+use crate::crm::Crm;
 use crate::events::webhook;
 use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
@@ -26,6 +27,7 @@ use crate::recorder::objects::Objects;
 use crate::recorder::publish::Publisher;
 use crate::recorder::{Outcome, Recorder, Threads};
 use crate::store::{Keep, Store, StoredKey};
+use crate::switchboard::codecs::{audio_codecs, usual};
 use crate::switchboard::{
     Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
 };
@@ -38,9 +40,46 @@ use crate::transport::{LineTarget, Security, Transports, client_config, server_c
 /// Something of the configuration can't be had: an address, a file, a port.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let auth = Auth::configured(&config.auth)?;
+    let within = config.limits.drain_timeout;
+    let mut signals = Signals::listen()?;
     let mut gateway = Gateway::start(config, auth, Mode::Serve).await?;
-    gateway.until(stopped()).await?;
+    match gateway.until(signals.next()).await? {
+        Ending::Gently => gateway.drain(within, signals.next()).await?,
+        Ending::AtOnce => {}
+    }
     gateway.stop().await
+}
+
+/// How the operator wants it to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// SIGTERM: no new calls, and the present ones to their own end.
+    Gently,
+    /// SIGINT, from the keyboard.
+    AtOnce,
+}
+
+/// The signals that end the program.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> anyhow::Result<Ending> {
+        tokio::select! {
+            _ = self.terminate.recv() => Ok(Ending::Gently),
+            _ = self.interrupt.recv() => Ok(Ending::AtOnce),
+        }
+    }
 }
 
 /// A running gateway.
@@ -52,6 +91,7 @@ pub struct Gateway {
     http: tokio::task::JoinHandle<()>,
     stop_calls: oneshot::Sender<()>,
     calls: tokio::task::JoinHandle<()>,
+    switchboard: Switchboard,
     store: Store,
     recording: Option<Threads>,
     publisher: Option<tokio::task::JoinHandle<()>>,
@@ -87,8 +127,7 @@ impl Gateway {
         let objects = published_in(&config.recording)?;
         let (outcomes, publisher) = publisher(&config.recording, &objects, &store, &metrics);
         let keys = idempotency_keys(&store, now).await;
-        let codecs = audio_codecs(&config.media);
-        let engine = engine(&config.media, codecs.clone(), media_events)?;
+        let engine = engine(&config.media, media_events)?;
         let (prompts, route_prompts) = Prompts::configured(&config)?;
         let (recorder, recording) = recorder(&config.recording, &engine, &metrics, outcomes)?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
@@ -99,8 +138,9 @@ impl Gateway {
         let agents = agents(&config, &transports, &mut endpoint, &inputs, now)?;
         let public_address = public.local_addr()?;
         let operations_address = operations.local_addr()?;
+        let switchboard = Switchboard::new(inputs);
         let state = HttpState {
-            switchboard: Switchboard::new(inputs),
+            switchboard: switchboard.clone(),
             auth,
             metrics: metrics.clone(),
             store: store.clone(),
@@ -108,6 +148,7 @@ impl Gateway {
             allowed_origins: config.http.allowed_origins.clone(),
             dial_rate: config.http.dial_rate,
             mode,
+            crm: Crm::configured(&config.crm)?,
             provider_secret: config
                 .ozonetel
                 .as_ref()
@@ -123,7 +164,6 @@ impl Gateway {
             engine,
             agents,
             trunks,
-            codecs,
             prompts,
             route_prompts,
             recorder,
@@ -146,6 +186,7 @@ impl Gateway {
             http,
             stop_calls,
             calls,
+            switchboard,
             store,
             recording,
             publisher,
@@ -158,10 +199,10 @@ impl Gateway {
     /// # Errors
     ///
     /// A part ended by itself, and why.
-    pub async fn until(
+    pub async fn until<T>(
         &mut self,
-        stop: impl Future<Output = anyhow::Result<()>>,
-    ) -> anyhow::Result<()> {
+        stop: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
         tokio::select! {
             stopped = stop => stopped,
             ended = &mut self.calls => {
@@ -173,6 +214,39 @@ impl Gateway {
                 anyhow::bail!("HTTP ended")
             }
         }
+    }
+
+    /// Takes no new calls, and waits until the present ones have ended: `within` a time, or until a second signal.
+    ///
+    /// # Errors
+    ///
+    /// A part ended by itself, and why.
+    async fn drain(
+        &mut self,
+        within: Duration,
+        sooner: impl Future<Output = anyhow::Result<Ending>>,
+    ) -> anyhow::Result<()> {
+        let switchboard = self.switchboard.clone();
+        let drained = async move {
+            let calls = switchboard.drain().await;
+            tracing::info!(?calls, ?within, "the gateway drains");
+            // A switchboard that can't answer has nothing to wait for: it is stopped.
+            let _ = switchboard.drained().await;
+        };
+        self.until(async {
+            tokio::select! {
+                () = drained => tracing::info!("drained: every call has ended"),
+                () = tokio::time::sleep(within) => {
+                    tracing::warn!("not drained in time: the calls that are left are ended");
+                }
+                signal = sooner => {
+                    signal?;
+                    tracing::warn!("a second signal: the calls that are left are ended");
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Ends the calls, then the listeners.
@@ -270,34 +344,19 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("{key}: {address} can't be bound"))
 }
 
-/// What the engine can talk in, in the configured order.
-fn audio_codecs(config: &config::Media) -> Vec<AudioCodec> {
-    config
-        .codecs
-        .iter()
-        .filter_map(|codec| match codec {
-            Codec::Pcma => Some(AudioCodec::Pcma),
-            Codec::Pcmu => Some(AudioCodec::Pcmu),
-            Codec::Opus => {
-                tracing::warn!("media.codecs: opus needs transcoding, which this version doesn't do; it is left out");
-                None
-            }
-        })
-        .collect()
-}
-
-fn engine(
-    config: &config::Media,
-    codecs: Vec<AudioCodec>,
-    events: mpsc::Sender<media::Event>,
-) -> anyhow::Result<Engine> {
+fn engine(config: &config::Media, events: mpsc::Sender<media::Event>) -> anyhow::Result<Engine> {
     let engine = EngineConfig {
         public_ip: config.public_ip,
         bind_ip: config.bind_ip.unwrap_or(config.public_ip),
         webrtc_port: config.webrtc_port,
+        ice_tcp: config.ice_tcp,
         rtp_ports: config.rtp_ports.clone(),
         workers: config.workers,
-        codecs,
+        pinning: match config.pinning {
+            Pinning::Cores => media::Pinning::Cores,
+            Pinning::Off => media::Pinning::Off,
+        },
+        codecs: config.codecs.as_deref().map_or_else(usual, audio_codecs),
         seed: rand::random(),
     };
     let sink = move |event| {
@@ -460,6 +519,8 @@ fn agents(
                 agent_id: agent.config.agent_id.clone(),
                 agent_unique_id: agent.config.agent_unique_id,
                 campaign: agent.config.campaign.clone(),
+                campaign_name: agent.config.campaign_name.clone(),
+                login_password: agent.config.login_password.clone(),
                 extension,
                 mode: agent.config.mode.clone(),
             };

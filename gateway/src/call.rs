@@ -1,11 +1,14 @@
 //! A call: what it is and may do.
 
+pub mod auto_answer;
+pub mod doctor;
 pub mod expectation;
 pub mod number;
 pub mod platform;
 pub mod ringing;
 pub mod state;
 pub mod termination;
+pub mod transfer;
 pub mod view;
 
 use std::fmt;
@@ -14,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 /// A call's name, made by whoever asks for the call: `c_` and a UUIDv7.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CallId(String);
 
 impl CallId {

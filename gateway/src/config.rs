@@ -3,6 +3,7 @@
 //! Defaults, then the file, then the environment (`WARMLINE__SECTION__KEY`). Read once and handed down; nothing is global.
 
 mod agent;
+mod crm;
 mod error;
 mod events;
 mod http;
@@ -18,6 +19,7 @@ mod secret;
 mod store;
 mod table;
 mod trunk;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -25,19 +27,23 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use self::agent::{Agent, AutoAnswer, OnLost};
+pub use self::agent::{Agent, AutoAnswer, AutoAnswerHeaders, OnLost};
+pub use self::crm::{Crm, NUMBER as CRM_NUMBER, Origin, Url as CrmUrl};
 pub use self::error::ConfigError;
 pub use self::events::Events;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
-pub use self::media::{Codec, Media};
-pub use self::ozonetel::{Commands, HoldBy, Ozonetel, Profile, Template, TransferBy};
+pub use self::media::{Codec, Media, Pinning};
+pub use self::ozonetel::{
+    Commands, DialVia, HoldBy, Ozonetel, Profile, PublicApi, Template, TransferBy,
+};
 pub use self::prompts::{Prompts, Saying};
 pub use self::recording::{Format, Mode, Recipient, Recording};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::store::Store;
-pub use self::trunk::{Carrier, Certificate, Listen, Trunk, TrunkPeer};
+pub use self::trunk::{Carrier, Certificate, Listen, Srtp, Trunk, TrunkPeer};
+pub use self::turn::Turn;
 
 use self::error::Faults;
 use self::table::{Source, Table};
@@ -54,6 +60,7 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     pub agents: Vec<Agent>,
     pub routes: Vec<Route>,
+    pub crm: Crm,
     pub limits: Limits,
     pub store: Store,
     pub recording: Recording,
@@ -115,6 +122,7 @@ impl Config {
             root.section("prompts", Prompts::KEYS)
                 .and_then(Prompts::read),
         );
+        let crm = faults.keep(root.section("crm", Crm::KEYS).and_then(Crm::read));
         let limits = faults.keep(root.section("limits", Limits::KEYS).and_then(Limits::read));
         let store = faults.keep(root.section("store", Store::KEYS).and_then(Store::read));
         let recording = faults.keep(
@@ -131,13 +139,14 @@ impl Config {
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
         match (
-            http, auth, media, prompts, limits, store, recording, events, ozonetel,
+            http, auth, media, prompts, crm, limits, store, recording, events, ozonetel,
         ) {
             (
                 Some(http),
                 Some(auth),
                 Some(media),
                 Some(prompts),
+                Some(crm),
                 Some(limits),
                 Some(store),
                 Some(recording),
@@ -165,6 +174,7 @@ impl Config {
                     trunks: trunks.into_iter().map(|t| t.value).collect(),
                     agents: agents.into_iter().map(|a| a.value).collect(),
                     routes: routes.into_iter().map(|r| r.value).collect(),
+                    crm,
                     limits,
                     store,
                     recording,
@@ -186,6 +196,7 @@ const SECTIONS: &[&str] = &[
     "trunk",
     "agent",
     "route",
+    "crm",
     "limits",
     "store",
     "recording",

@@ -1,6 +1,8 @@
 //! `warmline dev`: everything on one machine, with a simulated provider, so that the first call
 //! takes one command and one click.
 
+mod contacts;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
@@ -29,7 +31,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         .await
         .context("the simulated provider")?;
     let trust = TrustAnchor::write(provider.ca_pem())?;
-    let text = configuration(&options, &provider, &trust);
+    let book = contacts::serve().await.context("the demo contact book")?;
+    let text = configuration(&options, &provider, &trust, book);
     let config = Config::parse(&text, "dev").context("the built-in configuration")?;
     let auth = Auth::generated();
     let minted = |subject: &str, scopes: &[Scope]| {
@@ -43,8 +46,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     println!("Desk:      http://{at}/desk#token={agent}");
     println!("API:       http://{at}/v1/calls   Authorization: Bearer {back_end}");
     println!("Metrics:   http://{}/metrics", gateway.operations);
-    println!("Customers: the number's last two digits say what they do, such as");
-    println!("           +919000000001 talks · +919000000020 echoes · +919000000030 is busy");
+    println!("Customers: the number's last two digits say what they do. In the contact book:");
+    for contact in contacts::BOOK {
+        println!(
+            "           {}  {} {}",
+            contact.number, contact.name, contact.does
+        );
+    }
     gateway.until(app::stopped()).await?;
     gateway.stop().await?;
     provider.shutdown().await;
@@ -52,7 +60,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 /// One demo agent at the simulated provider.
-fn configuration(options: &Options, provider: &Provider, trust: &TrustAnchor) -> String {
+fn configuration(
+    options: &Options,
+    provider: &Provider,
+    trust: &TrustAnchor,
+    book: SocketAddr,
+) -> String {
     let Options { listen, operations } = options;
     let (token, registrar) = (provider.token_url(), provider.registrar_url());
     let (domain, ca) = (provider.domain(), trust.path.display());
@@ -66,6 +79,7 @@ operations = "{operations}"
 [media]
 public_ip = "{ip}"
 webrtc_port = 0
+pinning = "off"
 
 [ozonetel]
 customer = "acme_clinic"
@@ -73,6 +87,11 @@ websocket = "{token}"
 registrar = "{registrar}"
 domain = "{domain}"
 tls_ca = "{ca}"
+
+[crm]
+lookup_url = "http://{book}/contacts?number={{number}}"
+frames = ["http://{book}"]
+dispositions = ["Resolved", "Call back", "Sale", "No interest", "Wrong number"]
 
 [[agent]]
 id = "{AGENT}"

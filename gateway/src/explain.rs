@@ -6,7 +6,7 @@
 
 mod borrowed;
 
-pub use borrowed::of_drop;
+pub use borrowed::{of_drop, of_refusal};
 
 use serde::Serialize;
 
@@ -67,7 +67,7 @@ causes! {
         "The agent, or a back end in the agent's name, ended a connected call.";
     Transferred, "transferred", Agent, FailsAgain,
         "The agent transferred the call.",
-        "The platform took the transfer; the customer's call goes on there without the agent.";
+        "The customer's call goes on without the agent: at the platform, or by us with whom it was given to.";
     CustomerHungUp, "customer-hung-up", Customer, FailsAgain,
         "The customer hung up.",
         "A BYE came in a connected call, or the platform pushed its release.";

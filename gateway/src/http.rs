@@ -24,6 +24,7 @@ use crate::agent::wire;
 use crate::call::CallId;
 use crate::clock::Moment;
 use crate::config::Secret;
+use crate::crm::Crm;
 use crate::metrics::Metrics;
 use crate::recorder::objects::Objects;
 use crate::store::{Store, StoredKey};
@@ -37,6 +38,7 @@ pub mod agents;
 mod assets;
 pub mod auth;
 mod calls;
+mod context;
 mod cursor;
 mod dial_rate;
 mod events;
@@ -46,7 +48,7 @@ mod idempotency;
 mod lines;
 mod listener;
 mod openapi;
-mod operations;
+pub mod operations;
 pub mod problem;
 mod providers;
 mod range;
@@ -69,6 +71,7 @@ pub struct HttpState {
     /// Dials a second and caller.
     pub dial_rate: u32,
     pub mode: Mode,
+    pub crm: Crm,
     /// Names the provider's webhook; `None`: it isn't taken.
     pub provider_secret: Option<Secret>,
     /// Where published recordings lie; `None`: nothing was ever recorded.
@@ -115,6 +118,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(calls::routes())
         .merge(agents::routes())
         .merge(lines::routes())
+        .merge(context::routes())
         .merge(providers::routes())
         .merge(events::routes())
         .merge(recordings::routes())
@@ -162,6 +166,7 @@ struct Public {
     objects: Option<Objects>,
     /// Room for those who read events.
     readers: Arc<Semaphore>,
+    contexts: context::Contexts,
 }
 
 impl Public {
@@ -181,6 +186,7 @@ impl Public {
             dial_rate: Mutex::new(DialRate::new(state.dial_rate)),
             objects: state.objects,
             readers: events::places(),
+            contexts: context::Contexts::new(state.crm),
         }
     }
 

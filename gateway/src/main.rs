@@ -58,6 +58,14 @@ enum Command {
     Token(Token),
     /// Runs a command on each recording that a gateway publishes
     Consume(Consuming),
+    /// Asks a running gateway to take no new calls, and waits until the present ones have ended: exit 0 they have, 1 not
+    Drain {
+        #[command(flatten)]
+        file: InFile,
+        /// How long to wait; as long as "limits.drain_timeout" says when absent
+        #[arg(long, value_parser = span)]
+        within: Option<Duration>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -185,6 +193,10 @@ fn main() -> ExitCode {
                 Err(error) => complain(&error, UNUSABLE),
             }
         }
+        Command::Drain { file, within } => match file.read() {
+            Ok(config) => run(gateway::drain::run(config, within)),
+            Err(error) => complain(&error, UNUSABLE),
+        },
     }
 }
 

@@ -3,19 +3,23 @@
 //! What happens is counted as it happens; what *is* (agents, lines, draining) is asked for at each scrape, so that it
 //! can't drift. Labels are bounded: ways out are configured, the rest are words of ours; never a call, an agent or a number.
 
+mod media;
 mod recordings;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::media::WorkerCounters;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use self::media::MediaMetrics;
 pub use self::recordings::Recorded;
 use self::recordings::Recordings;
 use crate::agent::wire::{AgentView, Direction};
+use crate::call::doctor::Step;
 use crate::explain::Cause;
 use crate::store::Standing;
 use crate::switchboard::{Health, LineKind, LineView};
@@ -66,11 +70,17 @@ struct Registered {
     agents: IntGaugeVec,
     /// Agents who could take a call now.
     agents_ready: IntGauge,
+    /// Agents' pages that came back. `kind` (socket: its connection had broken, page: it was reloaded, elsewhere: another
+    /// tab or device took the place).
+    agent_reconnects_total: IntCounterVec,
 
     /// RTP packets. `leg` (agent, customer), `dir` (in: received, out: sent).
     rtp_packets_total: IntCounterVec,
     /// RTP packets received and not passed on. `cause`.
     rtp_dropped_packets_total: IntCounterVec,
+    media_doctor_total: IntCounterVec,
+
+    media: MediaMetrics,
 
     /// Messages of the provider that this version doesn't know.
     provider_unknown_messages_total: IntCounter,
@@ -127,6 +137,17 @@ pub enum Side {
 pub enum Way {
     In,
     Out,
+}
+
+/// How an agent's page came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reconnect {
+    /// Its connection had broken.
+    Socket,
+    /// It was reloaded.
+    Page,
+    /// Another tab or device took the place.
+    Elsewhere,
 }
 
 /// What is at the moment of a scrape.
@@ -235,11 +256,23 @@ impl Metrics {
                 "warmline_agents_ready",
                 "Agents who could take a call now.",
             ),
+            agent_reconnects_total: counters(
+                &registry,
+                "warmline_agent_reconnects_total",
+                "Agents' pages that came back.",
+                &["kind"],
+            ),
             rtp_packets_total: counters(
                 &registry,
                 "warmline_rtp_packets_total",
                 "RTP packets received and sent.",
                 &["leg", "dir"],
+            ),
+            media_doctor_total: counters(
+                &registry,
+                "warmline_media_doctor_total",
+                "What was done because nothing came from a customer, by step.",
+                &["step"],
             ),
             rtp_dropped_packets_total: counters(
                 &registry,
@@ -272,6 +305,7 @@ impl Metrics {
                 "warmline_expectations_open",
                 "Dials whose INVITE is awaited.",
             ),
+            media: MediaMetrics::new(&registry),
             legs: gauge(&registry, "warmline_legs", "Media legs."),
             rtp_ports_leased: gauge(
                 &registry,
@@ -429,6 +463,18 @@ impl Metrics {
             .inc();
     }
 
+    pub fn agent_reconnected(&self, kind: Reconnect) {
+        let kind = match kind {
+            Reconnect::Socket => "socket",
+            Reconnect::Page => "page",
+            Reconnect::Elsewhere => "elsewhere",
+        };
+        self.0
+            .agent_reconnects_total
+            .with_label_values(&[kind])
+            .inc();
+    }
+
     pub fn call_shed(&self, via: &str) {
         self.0.calls_shed_total.with_label_values(&[via]).inc();
     }
@@ -483,6 +529,18 @@ impl Metrics {
 
     pub fn publish_failed(&self) {
         self.0.recording_publish_errors_total.inc();
+    }
+
+    /// Takes over what the media workers have counted since the start.
+    pub fn media(&self, workers: &[WorkerCounters]) {
+        self.0.media.set(workers);
+    }
+
+    pub fn doctored(&self, step: Step) {
+        self.0
+            .media_doctor_total
+            .with_label_values(&[step.label()])
+            .inc();
     }
 
     /// The exposition text. Without `now` the gauges of agents and lines are left out, not guessed.

@@ -8,6 +8,7 @@
 mod choice;
 pub(crate) mod command;
 mod identity;
+mod login;
 mod push;
 mod reply;
 mod report;
@@ -22,6 +23,7 @@ pub use self::socket::{DialRefused, TokenSocket, connect};
 pub use self::token::Standing;
 
 use crate::call::CallId;
+use crate::config::Secret;
 
 /// The agent that a token socket speaks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,10 @@ pub struct TokenAgent {
     /// The provider's number for the agent.
     pub agent_unique_id: u64,
     pub campaign: String,
+    /// The public API's word for the campaign.
+    pub campaign_name: String,
+    /// For the login page only.
+    pub login_password: Secret,
     pub extension: String,
     pub mode: String,
 }
@@ -66,6 +72,12 @@ pub enum What {
     Dial {
         call: CallId,
         outcome: DialOutcome,
+    },
+    /// What the platform says of a dial that it was asked about; nothing comes where it can't be asked.
+    Checked {
+        call: CallId,
+        /// `None`: it goes on, or nothing is known of it.
+        words: Option<String>,
     },
     /// What became of a disposition; exactly one for every one that was given.
     Disposed {

@@ -6,21 +6,27 @@ mod acts;
 mod agenda;
 mod announcing;
 mod api;
+pub mod codecs;
 mod desk;
 mod dialling;
+mod doctoring;
+mod draining;
 mod hearing;
 mod invites;
 mod ledger;
 mod legs;
 mod lines;
+mod page;
 mod platform;
 mod provider;
+mod quality;
 mod recording;
 mod ringing;
 mod sample;
 mod standing;
 mod task;
 mod telling;
+mod transfer;
 mod trunks;
 
 use tokio::sync::{mpsc, oneshot};
@@ -124,6 +130,14 @@ pub enum Api {
         report: Report,
         reply: oneshot::Sender<()>,
     },
+    /// No new calls from now on; answered with how many are still open.
+    Drain {
+        reply: oneshot::Sender<usize>,
+    },
+    /// Answered when new calls are refused and none is open.
+    Drained {
+        reply: oneshot::Sender<()>,
+    },
     Lines {
         reply: oneshot::Sender<Vec<LineView>>,
     },
@@ -161,6 +175,8 @@ pub enum Action {
         to: String,
         mode: TransferMode,
     },
+    /// Finishes a transfer that asked first.
+    Complete,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -288,6 +304,24 @@ impl Switchboard {
     /// The gateway is stopping, or has too much to do.
     pub async fn reported(&self, report: Report) -> Result<(), Problem> {
         self.ask(|reply| Api::Reported { report, reply }).await
+    }
+
+    /// Takes no new calls from now on; how many are still open.
+    ///
+    /// # Errors
+    ///
+    /// The gateway is stopping, or has too much to do.
+    pub async fn drain(&self) -> Result<usize, Problem> {
+        self.ask(|reply| Api::Drain { reply }).await
+    }
+
+    /// Waits until a gateway that takes no new calls has none open.
+    ///
+    /// # Errors
+    ///
+    /// The gateway is stopping, or has too much to do.
+    pub async fn drained(&self) -> Result<(), Problem> {
+        self.ask(|reply| Api::Drained { reply }).await
     }
 
     pub async fn lines(&self) -> Result<Vec<LineView>, Problem> {

@@ -6,3 +6,5 @@
 pub mod agents;
 #[cfg(feature = "provider")]
 pub mod provider;
+#[cfg(feature = "provider")]
+pub mod relay;

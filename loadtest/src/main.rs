@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use loadtest::agents::{Agents, AgentsConfig, VOICE_HZ};
 use loadtest::provider::customer::voice::Voice;
 use loadtest::provider::{Extensions, IdStyle, NewCallOrder, Provider, ProviderConfig};
+use loadtest::relay::{self, Attention, RelayConfig};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -26,9 +28,32 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the simulated provider; prints one JSON line with its URLs, then one a milestone.
-    Provider(ProviderArguments),
+    Provider(Box<ProviderArguments>),
     /// Signs in headless agents, each with a warm media leg; prints one JSON line once all are there, and fails when one is lost.
     Agents(AgentsArguments),
+    /// Loads a media relay that speaks rtpengine's ng protocol with RTP-to-SRTP calls; prints a report as one JSON line.
+    Relay(RelayArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct RelayArguments {
+    /// Where the relay takes its commands.
+    #[arg(long)]
+    ng: SocketAddr,
+    /// The relay's process, whose processor time is measured.
+    #[arg(long)]
+    process: u32,
+    /// The address of both sides' media.
+    #[arg(long, default_value = "127.0.0.1")]
+    media: IpAddr,
+    #[arg(long)]
+    calls: usize,
+    /// Seconds.
+    #[arg(long, default_value_t = 10)]
+    talk: u64,
+    /// Wake up for each packet, so that the latencies mean something.
+    #[arg(long)]
+    latency: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -90,6 +115,15 @@ struct ProviderArguments {
     /// Put the ucid into this header of the INVITE.
     #[arg(long)]
     ucid_header: Option<String>,
+    /// Seconds that the platform leaves agents after a talk.
+    #[arg(long, default_value_t = 30)]
+    wrap_up: u64,
+    /// What the public API's header `apiKey` has to be.
+    #[arg(long)]
+    api_key: Option<String>,
+    /// The password of the login page, whose cookie a token socket needs then.
+    #[arg(long)]
+    login_password: Option<String>,
     /// Write the registrar's trust anchor there.
     #[arg(long)]
     ca_out: Option<PathBuf>,
@@ -111,12 +145,13 @@ fn main() -> Result<()> {
         .build()?;
     match command {
         Command::Provider(arguments) => {
-            let ended = runtime.block_on(run_provider(arguments));
+            let ended = runtime.block_on(run_provider(*arguments));
             // A read of standard input can't be cancelled and must not hold the program up.
             runtime.shutdown_background();
             ended
         }
         Command::Agents(arguments) => runtime.block_on(run_agents(arguments)),
+        Command::Relay(arguments) => run_relay(&arguments),
     }
 }
 
@@ -143,6 +178,21 @@ async fn run_agents(arguments: AgentsArguments) -> Result<()> {
     let agents = Agents::sign_in(&config).await?;
     print_line(&json!({ "event": "ready", "agents": agents.count() }))?;
     Err(agents.stay().await)
+}
+
+fn run_relay(arguments: &RelayArguments) -> Result<()> {
+    let report = relay::run(&RelayConfig {
+        ng: arguments.ng,
+        process: arguments.process,
+        address: arguments.media,
+        calls: arguments.calls,
+        talk: Duration::from_secs(arguments.talk),
+        attention: match arguments.latency {
+            true => Attention::EachPacket,
+            false => Attention::Batches,
+        },
+    })?;
+    Ok(print_line(&serde_json::to_value(report)?)?)
 }
 
 async fn run_provider(arguments: ProviderArguments) -> Result<()> {
@@ -204,6 +254,9 @@ impl From<ProviderArguments> for ProviderConfig {
             ids: arguments.ids,
             new_call: arguments.new_call,
             ucid_header: arguments.ucid_header,
+            wrap_up: Duration::from_secs(arguments.wrap_up),
+            api_key: arguments.api_key,
+            login_password: arguments.login_password,
             ..Self::default()
         }
     }

@@ -13,6 +13,7 @@ mod digest;
 mod fault;
 mod offer_fault;
 mod platform;
+mod public_api;
 mod push;
 mod record;
 mod registrar;
@@ -65,6 +66,12 @@ pub struct ProviderConfig {
     /// Names a header that carries the ucid in the INVITE; none by default, since the real platform may have none.
     pub ucid_header: Option<String>,
     pub patience: Patience,
+    /// The time that the platform leaves agents after a talk, told in whole seconds.
+    pub wrap_up: Duration,
+    /// What the public API's header `apiKey` has to be.
+    pub api_key: Option<String>,
+    /// The login page's one password; with it, a token socket needs a cookie of the page's.
+    pub login_password: Option<String>,
 }
 
 /// Who may register.
@@ -221,6 +228,9 @@ impl Default for ProviderConfig {
             new_call: NewCallOrder::default(),
             ucid_header: None,
             patience: Patience::default(),
+            wrap_up: Duration::from_secs(30),
+            api_key: None,
+            login_password: None,
         }
     }
 }

@@ -8,12 +8,15 @@ use crate::engine::Mute;
 use crate::leg::{Discard, Leg};
 
 #[cfg(test)]
-mod allocations;
+pub(crate) mod allocations;
 #[cfg(test)]
 mod tests;
 
-/// Relays one received packet in its slot: opened, renumbered, transcoded and sealed in place,
-/// without allocating. Returns what of the slot to send, and where.
+/// Relays one received packet in its slot: opened, renumbered, turned into the other law and sealed
+/// in place, without allocating. Returns what of the slot to send, and where.
+///
+/// Where the codecs can't meet it is [`Discard::Recoded`]: [`Leg::poll_recoded`] of the other leg has
+/// it when its time has come.
 ///
 /// # Errors
 ///
@@ -29,9 +32,6 @@ pub fn relay(
     let opened = from.open(slot, length, source, now)?;
     match from.mute() {
         Mute::Off => to.seal(slot, &opened, now),
-        Mute::On => {
-            to.skip();
-            Err(Discard::Muted)
-        }
+        Mute::On => to.hush(slot, &opened, now),
     }
 }

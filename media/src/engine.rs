@@ -4,15 +4,20 @@
 //! [`Event`]s. Nothing here waits: a command returns at once, and the sink is called from the
 //! worker threads, which it must not hold up.
 
+mod affinity;
 mod counters;
 mod deadlines;
 mod demux;
+mod early;
 mod handshakes;
+mod pace;
 mod ports;
 mod random;
+mod relay_times;
 mod slab;
 #[allow(unsafe_code, reason = "the batched system calls")]
 mod socket;
+mod tcp;
 mod worker;
 
 #[cfg(test)]
@@ -26,15 +31,17 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub use affinity::Pinning;
 use counters::Counters;
 pub use counters::{Traffic, WorkerCounters};
 #[cfg(any(test, fuzzing))]
 pub(crate) use demux::Protocol;
+pub use relay_times::Delays;
 pub(crate) use socket::SocketKey;
 use socket::Wake;
 use worker::{Command, Worker};
 
-use crate::codec::AudioCodec;
+use crate::codec::{AudioCodec, CodecPolicy};
 use crate::dtls;
 use crate::leg::meter::{Level, Passed};
 use crate::prompt::{Prompt, Repeat};
@@ -98,6 +105,15 @@ pub enum Mute {
     Off,
 }
 
+/// Whether browsers may bring their media by TCP where UDP doesn't get through (RFC 6544).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IceTcp {
+    /// Each worker listens on its WebRTC port's number, and candidates say so.
+    Passive,
+    /// UDP alone.
+    Off,
+}
+
 /// How to run the engine. Read once.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -107,10 +123,14 @@ pub struct EngineConfig {
     pub bind_ip: IpAddr,
     /// All WebRTC legs of worker n are on this port + n; 0 lets the OS choose each.
     pub webrtc_port: u16,
+    /// Whether TCP on the same numbers is taken, too.
+    pub ice_tcp: IceTcp,
     /// Ports of plain legs, two for each.
     pub rtp_ports: RangeInclusive<u16>,
     /// 0 means one a core.
     pub workers: usize,
+    /// Whether each has a processor of its own.
+    pub pinning: Pinning,
     /// Enabled codecs, the preferred one first.
     pub codecs: Vec<AudioCodec>,
     /// The root of ICE passwords, SSRCs and sequence numbers: from the system's generator
@@ -139,6 +159,13 @@ pub enum Event {
     /// The leg doesn't work any more, perhaps not for good. It stays until closed.
     #[allow(missing_docs)]
     Lost { leg: LegId, cause: LegLost },
+    /// A bridged leg that isn't on hold sends no audio any more, or never began to; its path may
+    /// well be up. Not told of a pause that comfort noise announced.
+    #[allow(missing_docs)]
+    Stopped { leg: LegId, silent: Duration },
+    /// The first packet after [`Event::Stopped`].
+    #[allow(missing_docs)]
+    Resumed { leg: LegId },
     /// It works again after [`Event::Lost`].
     #[allow(missing_docs)]
     Recovered { leg: LegId },
@@ -308,8 +335,9 @@ impl Engine {
             workers: count,
             ..config
         });
+        let processors = config.pinning.processors(count);
         let workers = (0..count)
-            .map(|n| Handle::start(n as u16, &config, &sink))
+            .map(|n| Handle::start(n as u16, processors.get(n).copied(), &config, &sink))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             workers,
@@ -333,6 +361,16 @@ impl Engine {
             worker,
             number: self.next_leg.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// What a leg is to speak, in place of [`EngineConfig::codecs`]: before its first description.
+    /// It lasts until the leg is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn prefer(&self, leg: LegId, policy: CodecPolicy) -> Result<(), Full> {
+        self.send(leg, Command::Prefer { leg, policy })
     }
 
     /// Takes a browser's offer: the first makes the leg (ICE-lite, DTLS server), later ones
@@ -418,6 +456,26 @@ impl Engine {
                 answer,
             },
         )
+    }
+
+    /// Makes an offer that restarts ICE (RFC 8839 §4.4.1.1.1) to a SIP peer that was described.
+    /// Media goes on by the old path until the answer is accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn restart_ice(&self, leg: LegId, request: RequestId) -> Result<(), Full> {
+        self.send(leg, Command::RestartIce { leg, request })
+    }
+
+    /// Lets a plain peer that may have moved be heard from wherever it is now; the first that
+    /// speaks is learnt as at the beginning. Legs with ICE follow their peer by themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn relearn(&self, leg: LegId) -> Result<(), Full> {
+        self.send(leg, Command::Relearn { leg })
     }
 
     /// Relays between two legs, both ways. A leg that is bridged already leaves its old bridge.
@@ -550,6 +608,7 @@ impl Drop for Engine {
 impl Handle {
     fn start(
         number: u16,
+        processor: Option<usize>,
         config: &Arc<EngineConfig>,
         sink: &Arc<dyn Fn(Event) + Send + Sync>,
     ) -> Result<Self, EngineError> {
@@ -565,7 +624,12 @@ impl Handle {
         let wake = worker.wake();
         let thread = std::thread::Builder::new()
             .name(format!("media-{number}"))
-            .spawn(move || worker.run())
+            .spawn(move || {
+                if let Some(processor) = processor {
+                    affinity::pin(processor);
+                }
+                worker.run();
+            })
             .map_err(|source| EngineError::Io {
                 what: "starting a media worker".into(),
                 source,

@@ -14,6 +14,7 @@ use crate::leg::path::{Path, Plain, SourceLock};
 use crate::leg::{Drawn, Leg, Notice};
 use crate::prompt::Prompt;
 use crate::rtcp::{self, Ntp};
+use crate::rtp::framing::Frames;
 use crate::rtp::{self, Header};
 use crate::sdp::crypto::MasterKey;
 use crate::sdp::negotiate::examine_offer;
@@ -94,6 +95,40 @@ pub fn stun(input: &[u8]) {
     }
 }
 
+/// A stream of framed packets: the first octet says how it is cut into pieces, which changes nothing.
+pub fn framing(input: &[u8]) {
+    let Some((&cut, stream)) = input.split_first() else {
+        return;
+    };
+    let (whole, pieces) = (
+        framed(stream, usize::MAX),
+        framed(stream, usize::from(cut) + 1),
+    );
+    assert_eq!(whole, pieces);
+    let octets: usize = whole.iter().map(|packet| packet.len() + 2).sum();
+    assert!(octets <= stream.len());
+}
+
+fn framed(mut stream: &[u8], cut: usize) -> Vec<Vec<u8>> {
+    let (mut frames, mut packets) = (Frames::default(), Vec::new());
+    while !stream.is_empty() {
+        let room = frames.room();
+        let fits = cut.min(stream.len()).min(room.len());
+        assert!(fits > 0, "whole frames were taken, so there is room");
+        room[..fits].copy_from_slice(&stream[..fits]);
+        frames.advance(fits);
+        stream = &stream[fits..];
+        loop {
+            match frames.take() {
+                Ok(Some(packet)) => packets.push(packet.to_vec()),
+                Ok(None) => break,
+                Err(_) => return packets,
+            }
+        }
+    }
+    packets
+}
+
 /// Telephone-events, six octets each: how far the timestamp moved, then the payload. There are no
 /// more digits than events, and in the end each has been told.
 pub fn event(input: &[u8]) {
@@ -167,6 +202,7 @@ fn leg(now: Instant) -> Leg {
         rtcp: SocketKey(3),
         port: 40_000,
         source: SourceLock::Open,
+        former: None,
         remote: None,
         remote_rtcp: None,
     });

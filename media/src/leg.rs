@@ -3,14 +3,17 @@
 //! Pure: packets, descriptions and `now` go in; what is to be sent and told comes out. The worker
 //! that owns the leg has the sockets and the clock.
 
+mod comfort;
 pub mod description;
 mod digits;
 pub mod keypad;
 pub mod meter;
 pub mod path;
 mod player;
+mod recode;
 mod report;
 mod sdes;
+mod watch;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -18,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::codec::g711;
 use crate::engine::{Failure, LegId, LegLost, Mute};
+use crate::rtp::clock::ClockRate;
 use crate::rtp::numbering::{Numbered, Numbering};
 use crate::rtp::reception::Reception;
 use crate::rtp::{self, Header, PayloadType, Ssrc};
@@ -33,8 +37,10 @@ use keypad::Keypad;
 use meter::{Display, Level, Meter, Passed};
 use path::Path;
 use player::Player;
+use recode::Recoding;
 use report::Reports;
 use sdes::Sdes;
+use watch::{Other, Watch};
 
 /// What kind of peer a leg has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +75,19 @@ pub enum Discard {
     DuringDigit,
     DuringPrompt,
     SendFailed,
-    /// More handshakes wait than can be kept; the peer repeats itself.
+    /// More handshakes or connections wait than can be kept; the peer repeats itself.
     TooBusy,
+    /// A handshake, or what isn't ICE at all on a new connection, from where no check was answered.
+    Unchecked,
+    /// The port's last call, whose sender hasn't stopped.
+    Former,
+    /// It waits to be coded anew: not lost, so not counted among those that are.
+    Recoded,
 }
 
 impl Discard {
-    pub const ALL: [Self; 16] = [
+    /// Those that are losses.
+    pub const ALL: [Self; 18] = [
         Self::Malformed,
         Self::UnknownSource,
         Self::NoKeys,
@@ -91,6 +104,8 @@ impl Discard {
         Self::DuringPrompt,
         Self::SendFailed,
         Self::TooBusy,
+        Self::Unchecked,
+        Self::Former,
     ];
 
     /// The metric's label.
@@ -112,6 +127,9 @@ impl Discard {
             Self::DuringPrompt => "during_prompt",
             Self::SendFailed => "send_failed",
             Self::TooBusy => "too_busy",
+            Self::Unchecked => "unchecked",
+            Self::Former => "former",
+            Self::Recoded => "recoded",
         }
     }
 }
@@ -138,6 +156,8 @@ pub enum Notice {
     Heard,
     Lost(LegLost),
     Recovered,
+    Stopped(Duration),
+    Resumed,
     Digit { digit: char, duration: Duration },
     Level(Level),
     Played,
@@ -168,6 +188,7 @@ pub struct Leg {
     sdes: Sdes,
     keypad: Keypad,
     player: Player,
+    recoding: Recoding,
     reports: Reports,
     session: Session,
     liveness: Liveness,
@@ -203,6 +224,7 @@ struct Ingress {
     display: Display,
     mute: Mute,
     heard: Heard,
+    watch: Watch,
 }
 
 /// Whether RTP came since the leg was made or bridged.
@@ -218,6 +240,8 @@ struct Egress {
     numbering: Numbering,
     meter: Meter,
     agreed: Option<Agreed>,
+    /// When the peer was told last how the silence sounds.
+    hushed: Option<Instant>,
     /// Since the leg was made, for sender reports.
     packets: u32,
     octets: u32,
@@ -261,6 +285,7 @@ impl Leg {
                 display: Display::default(),
                 mute: Mute::Off,
                 heard: Heard::NotYet,
+                watch: Watch::default(),
             },
             egress: Egress {
                 ssrc: Ssrc(drawn.ssrc),
@@ -269,12 +294,14 @@ impl Leg {
                 numbering: Numbering::new(drawn.sequence & 0x7fff, drawn.timestamp),
                 meter: Meter::default(),
                 agreed: None,
+                hushed: None,
                 packets: 0,
                 octets: 0,
             },
             sdes: Sdes::new(drawn.masters),
             keypad: Keypad::default(),
             player: Player::default(),
+            recoding: Recoding::default(),
             reports: Reports::new(now, drawn.report_phase),
             session: Session::new(drawn.session),
             liveness: Liveness {
@@ -306,6 +333,9 @@ impl Leg {
         let payload = rtp::payload(&packet[..length])?;
         let encoding = self.ingress.encodings[usize::from(header.payload_type.value())]
             .ok_or(Discard::UnknownPayloadType)?;
+        if self.path.is_former(from, header.ssrc) {
+            return Err(Discard::Former);
+        }
         if self.path.latch(from, now) == path::Latch::Refused {
             return Err(Discard::UnknownSource);
         }
@@ -314,12 +344,23 @@ impl Leg {
             self.ingress.heard = Heard::Yes;
             self.notices.push(Notice::Heard);
         }
-        self.ingress.reception.count(&header, now);
+        if self.ingress.watch.resumes(now) {
+            self.notices.push(Notice::Resumed);
+        }
+        self.ingress
+            .reception
+            .count(&header, encoding.timed_by(), now);
         let content = &packet[payload.clone()];
+        match encoding {
+            Encoding::Audio(_) => {}
+            Encoding::TelephoneEvent => self.ingress.watch.note(Other::Digit, now),
+            Encoding::ComfortNoise => self.ingress.watch.note(Other::Noise, now),
+        }
         let digits = &mut self.ingress.digits;
         self.notices.extend(match encoding {
-            Encoding::Audio(_) | Encoding::ComfortNoise => digits.handle_audio(&header),
-            Encoding::TelephoneEvent => digits.handle_event(&header, content, now),
+            Encoding::Audio(codec) => digits.handle_audio(&header, codec.clock()),
+            Encoding::ComfortNoise => digits.handle_audio(&header, ClockRate::Khz8),
+            Encoding::TelephoneEvent(clock) => digits.handle_event(&header, content, clock, now),
         });
         if let Encoding::Audio(codec) = encoding
             && let Some(power) = self.ingress.meter.count(codec, content, now)
@@ -363,19 +404,25 @@ impl Leg {
                 g711::transcode(&mut slot[opened.payload.clone()], codec, agreed.codec);
                 agreed.payload_type
             }
-            Encoding::TelephoneEvent => agreed.events.ok_or(Discard::NotNegotiated)?,
-            // The peer fills its silence itself. Speech after it is a talkspurt.
-            Encoding::ComfortNoise => {
-                self.egress.numbering.resume();
-                return Err(Discard::NotNegotiated);
+            Encoding::TelephoneEvent(_) => {
+                let events = agreed.events.ok_or(Discard::NotNegotiated)?;
+                events.payload_type
             }
+            Encoding::ComfortNoise => match agreed.comfort {
+                Some(payload_type) if !self.recoding.is_active() => payload_type,
+                // The peer fills its silence itself. Speech after it is a talkspurt.
+                Some(_) | None => {
+                    self.egress.numbering.resume();
+                    return Err(Discard::NotNegotiated);
+                }
+            },
         };
         if matches!(self.security, Security::AwaitingKeys) {
             return Err(Discard::NoKeys);
         }
         let event = match opened.encoding {
             Encoding::Audio(_) | Encoding::ComfortNoise => None,
-            Encoding::TelephoneEvent => Some(opened.header.timestamp),
+            Encoding::TelephoneEvent(_) => Some(opened.header.timestamp),
         };
         if self.keypad.withholds(event) {
             self.egress.numbering.resume();
@@ -385,12 +432,14 @@ impl Leg {
             self.egress.numbering.resume();
             return Err(Discard::DuringPrompt);
         }
-        let placed = self
-            .egress
-            .numbering
-            .place(&opened.header, now)
-            .map_err(|_| Discard::Stale)?;
-        if event.is_none() {
+        if let Encoding::Audio(codec) = opened.encoding
+            && !codec.meets(agreed.codec)
+        {
+            let payload = &slot[opened.payload.clone()];
+            return Err(self.take_in(codec, &opened.header, payload, now));
+        }
+        let placed = self.place(slot, opened, &agreed, now)?;
+        if let Encoding::Audio(_) = opened.encoding {
             let payload = &slot[opened.payload.clone()];
             self.egress.meter.count(agreed.codec, payload, now);
         }
@@ -399,6 +448,31 @@ impl Leg {
         let length = opened.payload.end - start;
         let sealed = self.finish(&mut slot[start..], length, payload_type, placed)?;
         Ok((start..start + sealed, to))
+    }
+
+    /// Where a packet that needn't be coded anew stands in our line.
+    fn place(
+        &mut self,
+        slot: &mut [u8],
+        opened: &Opened,
+        agreed: &Agreed,
+        now: Instant,
+    ) -> Result<Numbered, Discard> {
+        match (opened.encoding, agreed.events) {
+            (Encoding::TelephoneEvent(clock), Some(events))
+                if self.recoding.is_active() || clock != events.clock =>
+            {
+                let payload = &mut slot[opened.payload.clone()];
+                return self.place_event(&opened.header, payload, clock, events, now);
+            }
+            // The codecs meet after all: another one was agreed, or the peer changed its mind.
+            (Encoding::Audio(_), _) if self.recoding.is_active() => self.recoding.forget_source(),
+            (Encoding::Audio(_) | Encoding::TelephoneEvent(_) | Encoding::ComfortNoise, _) => {}
+        }
+        self.egress
+            .numbering
+            .place(&opened.header, now)
+            .map_err(|_| Discard::Stale)
     }
 
     /// Writes our header over a packet's first octets, counts and protects it. Returns its length
@@ -422,7 +496,11 @@ impl Leg {
         header.write(fixed);
         let sealed = match &self.security {
             Security::Clear | Security::AwaitingKeys => length,
-            Security::Keyed(keys) => keys.1.seal_rtp(packet, length, placed.index),
+            Security::Keyed(keys) => keys
+                .1
+                .seal_rtp(packet, length, placed.index)
+                // A key that is used up is none.
+                .map_err(|_| Discard::NoKeys)?,
         };
         self.egress.packets = self.egress.packets.wrapping_add(1);
         self.egress.octets = self
@@ -435,6 +513,7 @@ impl Leg {
     /// What the peer sends was withheld: it leaves no gap in this leg's line.
     pub fn skip(&mut self) {
         self.egress.numbering.resume();
+        self.recoding.stop();
     }
 
     pub fn mute(&self) -> Mute {
@@ -449,8 +528,22 @@ impl Leg {
     /// anew.
     pub fn set_bridge(&mut self, other: Option<LegId>) {
         self.bridged = other;
+        if other.is_none() {
+            self.ingress.watch.end();
+        }
         self.egress.numbering.resume();
+        self.recoding.forget_source();
         self.ingress.heard = Heard::NotYet;
+    }
+
+    /// What a plain leg hears: from where, and whose numbering.
+    pub fn heard_stream(&self) -> Option<path::Stream> {
+        let from = match &self.path {
+            Path::WebRtc(_) => None,
+            Path::Plain(path) => path.source.source(),
+        }?;
+        let ssrc = self.ingress.reception.ssrc()?;
+        Some(path::Stream { from, ssrc })
     }
 
     /// What was received and what was sent since the last call; `None` before there is anything
@@ -464,6 +557,11 @@ impl Leg {
     pub fn set_keys(&mut self, keys: &KeyingMaterial, now: Instant) {
         self.security = Security::Keyed(Box::new((Receiver::new(keys), Sender::new(keys))));
         self.alive(now);
+    }
+
+    /// Whether the leg is to be protected and has no keys yet.
+    pub fn awaits_keys(&self) -> bool {
+        matches!(self.security, Security::AwaitingKeys)
     }
 
     /// Something authentic came.
@@ -513,6 +611,11 @@ impl Leg {
     /// Checks what time alone can end: the setup, the silence, a digit.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.notices.extend(self.ingress.digits.handle_timeout(now));
+        if self.stop_deadline().is_some_and(|at| now >= at) {
+            let last = self.ingress.meter.last();
+            let stopped = self.ingress.watch.handle_timeout(last, now);
+            self.notices.extend(stopped.map(Notice::Stopped));
+        }
         if let Some(until) = self.path.setup_deadline()
             && now >= until
         {
@@ -529,13 +632,14 @@ impl Leg {
         }
     }
 
-    /// When [`Leg::handle_timeout`], [`Leg::poll_event`], [`Leg::poll_prompt`], the path or a
-    /// report is due.
+    /// When [`Leg::handle_timeout`], [`Leg::poll_event`], [`Leg::poll_prompt`],
+    /// [`Leg::poll_recoded`], the path or a report is due.
     pub fn deadline(&self) -> Instant {
         [
             self.path.peer_deadline(),
             self.path.setup_deadline(),
             self.silence_deadline(),
+            self.stop_deadline(),
             self.frame_due(),
             self.digit_due(),
         ]
@@ -550,12 +654,25 @@ impl Leg {
         self.ingress.digits.due()
     }
 
-    /// When a packet of our own is due: a digit's or a prompt's.
+    /// When a packet of our own is due: a digit's, a prompt's, or one that was coded anew.
     pub fn frame_due(&self) -> Option<Instant> {
-        [self.keypad.due(), self.player.due()]
+        [self.keypad.due(), self.player.due(), self.recoding.due()]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// When audio will have stopped that is owed: somebody listens, and no hold excuses it.
+    fn stop_deadline(&self) -> Option<Instant> {
+        self.egress
+            .agreed
+            .filter(|agreed| agreed.direction.receives())?;
+        self.ingress.watch.deadline(self.ingress.meter.last())
+    }
+
+    /// Somebody listens to this leg from now on.
+    pub fn watch(&mut self, now: Instant) {
+        self.ingress.watch.begin(now);
     }
 
     /// `None` while the peer isn't to send: before a description, on hold, or once lost.

@@ -2,6 +2,8 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+#[doc(hidden)]
+pub mod bench;
 mod bridge;
 pub mod codec;
 mod dtls;
@@ -10,6 +12,7 @@ mod engine;
 pub mod fuzz;
 mod leg;
 mod peer;
+mod playout;
 pub mod prompt;
 pub mod quality;
 mod rtcp;
@@ -19,11 +22,12 @@ mod srtp;
 mod stun;
 mod tap;
 mod tones;
+mod transcode;
 
-pub use codec::AudioCodec;
+pub use codec::{AudioCodec, CodecPolicy};
 pub use engine::{
-    Engine, EngineConfig, EngineError, Event, Failure, Full, LegId, LegLost, Mute, PeerKind,
-    RequestId, Traffic, WorkerCounters, WorkerId,
+    Delays, Engine, EngineConfig, EngineError, Event, Failure, Full, IceTcp, LegId, LegLost, Mute,
+    PeerKind, Pinning, RequestId, Traffic, WorkerCounters, WorkerId,
 };
 pub use leg::meter::{Level, Passed};
 pub use prompt::{Prompt, PromptError, Repeat};

@@ -10,12 +10,13 @@ use str0m::change::SdpOffer;
 use str0m::config::Fingerprint as StackFingerprint;
 use str0m::format::{Codec, FormatParams};
 use str0m::media::Frequency;
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::ExtensionMap;
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig};
 
 use crate::codec::AudioCodec;
 use crate::dtls::{self, Backend, KeySlot};
+use crate::engine::IceTcp;
 use crate::sdp::browser::fit_answer;
 use crate::sdp::{Dtls, Fingerprint, Ice, IceImplementation, SdpError};
 use crate::srtp::keys::{DtlsRole, KeyingMaterial};
@@ -23,16 +24,34 @@ use crate::stun::{Nomination, Stun};
 
 /// ICE and DTLS towards one peer.
 pub struct Peer {
-    rtc: Rtc,
+    /// Ten kilobytes that no packet needs: apart, so that what packets do need lies together.
+    rtc: Box<Rtc>,
     keys: KeySlot,
     local: SocketAddr,
     deadline: Instant,
     /// Where a nominating check of the peer came from that wasn't answered yet.
-    asked: Option<SocketAddr>,
+    asked: Option<(Via, SocketAddr)>,
     /// Where our own nominating check went.
-    nominating: Option<SocketAddr>,
+    nominating: Option<(Via, SocketAddr)>,
     /// From where it was answered, to be told with the next outputs.
-    reached: Option<SocketAddr>,
+    reached: Option<(Via, SocketAddr)>,
+}
+
+/// What carries a packet: an address and port of the one is another than of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    Udp,
+    /// A connection that the peer opened (RFC 6544).
+    Tcp,
+}
+
+impl From<Via> for Protocol {
+    fn from(via: Via) -> Self {
+        match via {
+            Via::Udp => Self::Udp,
+            Via::Tcp => Self::Tcp,
+        }
+    }
 }
 
 /// Our ICE user fragment and password.
@@ -53,15 +72,16 @@ pub enum IceRole {
 #[derive(Debug)]
 pub enum PeerOutput {
     Transmit {
+        via: Via,
         to: SocketAddr,
         datagram: Vec<u8>,
     },
     /// The agent answers this address: whatever comes from there is for this leg.
-    Confirmed(SocketAddr),
+    Confirmed(Via, SocketAddr),
     /// The agent tries this address.
-    Trying(SocketAddr),
+    Trying(Via, SocketAddr),
     /// Media goes here, until something authentic comes from elsewhere.
-    Nominated(SocketAddr),
+    Nominated(Via, SocketAddr),
     Keys(KeyingMaterial),
     IceConnected,
     IceDisconnected,
@@ -72,8 +92,10 @@ pub enum PeerOutput {
 
 impl Peer {
     /// The agent's side: ICE-lite, DTLS server, the browser's SDP by [`Peer::accept_offer`].
+    /// With `tcp` the port takes connections, too.
     pub fn agent(
         local: SocketAddr,
+        tcp: IceTcp,
         credentials: Credentials,
         codecs: &[AudioCodec],
         now: Instant,
@@ -93,22 +115,50 @@ impl Peer {
                 config = match codec {
                     AudioCodec::Pcma => config.enable_pcma(true, false),
                     AudioCodec::Pcmu => config.enable_pcmu(true, false),
+                    AudioCodec::G722 => config.enable_g722(true, false),
+                    AudioCodec::Opus => config.enable_opus(true, false),
                 };
             }
-            config.codec_config().add_config(
-                126.into(),
-                None,
-                Codec::Tele,
-                Frequency::EIGHT_KHZ,
-                None,
-                FormatParams {
-                    telephone_event_max: Some(16),
-                    ..Default::default()
-                },
-            );
+            // Opus has digits at a clock rate of its own (RFC 7587 §4.1).
+            let opus = codecs.contains(&AudioCodec::Opus);
+            let clocks = [
+                (126, Frequency::EIGHT_KHZ, true),
+                (110, Frequency::FORTY_EIGHT_KHZ, opus),
+            ];
+            for (number, clock, _) in clocks.into_iter().filter(|(_, _, needed)| *needed) {
+                config.codec_config().add_config(
+                    number.into(),
+                    None,
+                    Codec::Tele,
+                    clock,
+                    None,
+                    FormatParams {
+                        telephone_event_max: Some(16),
+                        ..Default::default()
+                    },
+                );
+            }
             config.build(now)
         });
-        Self::new(rtc, keys, local, now)
+        let mut peer = Self::new(rtc, keys, local, now);
+        match tcp {
+            IceTcp::Passive => peer.listen_too(),
+            IceTcp::Off => {}
+        }
+        peer
+    }
+
+    /// Adds the passive candidate. Its priority is below UDP's, so it is the way of those who have
+    /// no other.
+    fn listen_too(&mut self) {
+        let candidate = Candidate::builder()
+            .tcp()
+            .host(self.local)
+            .tcptype(TcpType::Passive)
+            .build();
+        if let Ok(candidate) = candidate {
+            self.rtc.add_local_candidate(candidate);
+        }
     }
 
     /// A SIP peer's side: full ICE, OpenSSL, SDP of our own.
@@ -130,7 +180,7 @@ impl Peer {
             rtc.add_local_candidate(candidate);
         }
         Self {
-            rtc,
+            rtc: Box::new(rtc),
             keys,
             local,
             deadline: now,
@@ -207,13 +257,15 @@ impl Peer {
     }
 
     /// Takes a STUN or DTLS datagram.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    pub fn handle_datagram(&mut self, now: Instant, via: Via, from: SocketAddr, datagram: &[u8]) {
         match Stun::of(datagram) {
-            Stun::Request(Nomination::UseCandidate) => self.asked = Some(from),
-            Stun::Success if self.nominating == Some(from) => self.reached = Some(from),
+            Stun::Request(Nomination::UseCandidate) => self.asked = Some((via, from)),
+            Stun::Success if self.nominating == Some((via, from)) => {
+                self.reached = Some((via, from));
+            }
             Stun::Request(Nomination::Check) | Stun::Success | Stun::Other => {}
         }
-        if let Ok(receive) = Receive::new(Protocol::Udp, from, self.local, datagram) {
+        if let Ok(receive) = Receive::new(via.into(), from, self.local, datagram) {
             // What the stack refuses of a single datagram it has also forgotten.
             let _ = self.rtc.handle_input(Input::Receive(now, receive));
         }
@@ -236,7 +288,8 @@ impl Peer {
 
     /// Takes everything that is to be done out of the stack.
     pub fn drain(&mut self, out: &mut Vec<PeerOutput>) {
-        out.extend(self.reached.take().map(PeerOutput::Nominated));
+        let reached = self.reached.take();
+        out.extend(reached.map(|(via, from)| PeerOutput::Nominated(via, from)));
         let mut ended = false;
         // A bound, should the stack ever go round in circles: a leg produces a handful.
         for _ in 0..MAX_OUTPUTS {
@@ -246,7 +299,11 @@ impl Peer {
                     break;
                 }
                 Ok(Output::Transmit(transmit)) => {
-                    self.transmit(transmit.destination, transmit.contents.into(), out);
+                    let via = match transmit.proto {
+                        Protocol::Udp => Via::Udp,
+                        Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => Via::Tcp,
+                    };
+                    self.transmit(via, transmit.destination, transmit.contents.into(), out);
                 }
                 Ok(Output::Event(event)) => {
                     ended |= matches!(event, Event::Closed);
@@ -266,26 +323,26 @@ impl Peer {
         }
     }
 
-    fn transmit(&mut self, to: SocketAddr, datagram: Vec<u8>, out: &mut Vec<PeerOutput>) {
+    fn transmit(&mut self, via: Via, to: SocketAddr, datagram: Vec<u8>, out: &mut Vec<PeerOutput>) {
         match (Stun::of(&datagram), datagram.first()) {
             (Stun::Success, _) => {
-                out.push(PeerOutput::Confirmed(to));
-                if self.asked == Some(to) {
+                out.push(PeerOutput::Confirmed(via, to));
+                if self.asked == Some((via, to)) {
                     self.asked = None;
-                    out.push(PeerOutput::Nominated(to));
+                    out.push(PeerOutput::Nominated(via, to));
                 }
             }
             (Stun::Request(nomination), _) => {
                 if nomination == Nomination::UseCandidate {
-                    self.nominating = Some(to);
+                    self.nominating = Some((via, to));
                 }
-                out.push(PeerOutput::Trying(to));
+                out.push(PeerOutput::Trying(via, to));
             }
             // DTLS goes over the nominated pair.
-            (Stun::Other, Some(20..=63)) => out.push(PeerOutput::Nominated(to)),
+            (Stun::Other, Some(20..=63)) => out.push(PeerOutput::Nominated(via, to)),
             (Stun::Other, _) => {}
         }
-        out.push(PeerOutput::Transmit { to, datagram });
+        out.push(PeerOutput::Transmit { via, to, datagram });
     }
 
     fn noteworthy(event: &Event) -> Option<PeerOutput> {

@@ -119,8 +119,9 @@ impl Prompt {
         repeat: Repeat,
     ) {
         let (coded, silence) = match codec {
-            AudioCodec::Pcma => (&self.0.alaw, ALAW_SILENCE),
             AudioCodec::Pcmu => (&self.0.ulaw, ULAW_SILENCE),
+            // What is neither is coded from one of them.
+            AudioCodec::Pcma | AudioCodec::G722 | AudioCodec::Opus => (&self.0.alaw, ALAW_SILENCE),
         };
         match repeat {
             Repeat::Once => {

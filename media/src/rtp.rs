@@ -1,5 +1,7 @@
 //! The RTP header (RFC 3550 §5.1): read before and after decryption, written in place.
 
+pub mod clock;
+pub mod framing;
 pub mod numbering;
 pub mod reception;
 

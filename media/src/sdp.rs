@@ -14,6 +14,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::codec::AudioCodec;
+use crate::rtp::clock::ClockRate;
 use crate::rtp::{PayloadType, Ssrc};
 use crypto::Crypto;
 pub(crate) use write::CNAME;
@@ -126,10 +127,12 @@ impl Protocol {
 
 /// How a transport is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Security {
+    /// `RTP/AVP`.
     None,
+    /// `RTP/SAVP` with the keys in the description (RFC 4568).
     Sdes,
+    /// DTLS-SRTP (RFC 5764).
     Dtls,
 }
 
@@ -142,15 +145,26 @@ pub struct Format {
     pub encoding: Encoding,
 }
 
-/// What we can relay, all of it at 8 kHz.
+/// What we can relay or transcode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// Speech.
     Audio(AudioCodec),
-    /// Digits (RFC 4733).
-    TelephoneEvent,
-    /// What silence sounds like (RFC 3389): understood, neither agreed to nor passed on.
+    /// Digits (RFC 4733), at the clock rate of the audio that they come between.
+    TelephoneEvent(ClockRate),
+    /// What silence sounds like (RFC 3389), at 8 kHz.
     ComfortNoise,
+}
+
+impl Encoding {
+    /// What its timestamps tell the time by; those of events stand still.
+    pub(crate) fn timed_by(self) -> Option<ClockRate> {
+        match self {
+            Self::Audio(codec) => Some(codec.clock()),
+            Self::TelephoneEvent(_) => None,
+            Self::ComfortNoise => Some(ClockRate::Khz8),
+        }
+    }
 }
 
 /// `a=sendrecv` and its siblings (RFC 8866 §6.7).

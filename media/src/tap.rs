@@ -117,8 +117,8 @@ impl Tap {
     pub fn copy(&mut self, header: &Header, codec: AudioCodec, content: &[u8], now: Instant) {
         let tapped = Tapped::new((self.recording, self.channel), header, codec, content, now);
         let missed = std::mem::take(&mut self.missed);
-        let sent = tapped.map(|tapped| self.ring.ring.try_send(Tapped { missed, ..tapped }));
-        if !matches!(sent, Some(Ok(()))) {
+        let put = |tapped| self.ring.ring.try_send(Tapped { missed, ..tapped }).is_ok();
+        if !tapped.is_some_and(put) {
             self.missed = missed.saturating_add(1);
             self.ring.dropped.fetch_add(1, Ordering::Relaxed);
         }

@@ -57,6 +57,18 @@ export function firstTone(customer, hz, since) {
   return customer.capture.arrivals.find(({ at, samples }) => at >= since && share(samples, hz) > 0.7)?.at;
 }
 
+const PAUSE_PACKETS = 6; // longer than any pause of a tone with pauses
+
+/** When the customer ceased to hear the tone after `since` and heard it again, and what came between; nothing before both have happened. */
+export function toneAgain(customer, hz, since) {
+  const packets = customer.capture.arrivals.filter(({ at }) => at >= since).map(({ at, samples }) => ({ at, samples, isTone: share(samples, hz) > 0.7 }));
+  const left = packets.findIndex((_, n) => n + PAUSE_PACKETS <= packets.length && packets.slice(n, n + PAUSE_PACKETS).every(({ isTone }) => !isTone));
+  if (left < 0) return undefined;
+  const back = packets.findIndex(({ isTone }, n) => n > left && isTone);
+  if (back < 0) return undefined;
+  return { left: packets[left].at, back: packets[back].at, between: packets.slice(left, back).flatMap(({ samples }) => samples) };
+}
+
 function share(samples, hz) {
   const [real, imaginary] = [0, Math.PI / 2].map((phase) =>
     samples.reduce((sum, sample, n) => sum + sample * Math.cos((2 * Math.PI * hz * n) / TELEPHONE_RATE - phase), 0));

@@ -11,8 +11,8 @@ import { Process } from './process.mjs';
 const TEST_DEADLINE_MS = 180_000;
 
 /** A test with a stage; everything on it ends with it, in the reverse order of its coming. What it tests within itself may run at once. */
-export function staged(name, play) {
-  test(name, { timeout: TEST_DEADLINE_MS, concurrency: true }, (context) => onStage(play, context));
+export function staged(name, play, { within = TEST_DEADLINE_MS } = {}) {
+  test(name, { timeout: within, concurrency: true }, (context) => onStage(play, context, within));
 }
 
 /** A part of a test, on a stage of its own. */
@@ -20,12 +20,12 @@ export function stagedWithin(context, name, play) {
   return context.test(name, (inner) => onStage(play, inner));
 }
 
-async function onStage(play, context) {
+async function onStage(play, context, within = TEST_DEADLINE_MS) {
   const stage = await Stage.open();
   // The runner's own deadline leaves no time to tell anything, so an earlier one of ours fails the play.
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the test took too long')), TEST_DEADLINE_MS - 20_000);
+    timer = setTimeout(() => reject(new Error('the test took too long')), within - 20_000);
   });
   try {
     await Promise.race([play(stage, context), late]);

@@ -71,8 +71,9 @@ impl Proof {
     }
 }
 
-/// Longer than any loss on a path that still works. Reports come every 5 s, so that it is known within ten.
-const NO_PACKETS: Duration = Duration::from_secs(5);
+/// Longer than any loss on a path that still works, an ICE restart's too. Reports come every 5 s, so that it is
+/// known within nine.
+const NO_PACKETS: Duration = Duration::from_secs(4);
 
 /// How long a room may be still before the agent is asked for a word.
 const NO_SOUND: Duration = Duration::from_secs(10);
@@ -132,7 +133,7 @@ mod tests {
             (
                 "young, no packet",
                 Proof::Owed,
-                4,
+                3,
                 passed(None, None),
                 Microphone::Works,
             ),
@@ -154,7 +155,7 @@ mod tests {
                 "a gap",
                 Proof::Given,
                 99,
-                passed(Some(s(4)), None),
+                passed(Some(s(3)), None),
                 Microphone::Works,
             ),
         ] {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::ConnectionId;
+use super::page::{Page, PageReport, PageTrouble};
 use super::wire::{ByeCode, Event, Frame, NoticeKind};
 use crate::clock::Moment;
 
@@ -31,6 +32,7 @@ struct Attached {
     connection: ConnectionId,
     frames: mpsc::Sender<Frame>,
     token: TokenLife,
+    page: Page,
 }
 
 /// How the connection's token stands.
@@ -43,6 +45,10 @@ enum TokenLife {
     },
     Warned {
         end: Instant,
+    },
+    /// Living calls go on; whether there still are any is looked at again at `look`.
+    Expired {
+        look: Instant,
     },
 }
 
@@ -61,6 +67,10 @@ pub enum Due {
     Nothing,
     /// The grace is over.
     Lost,
+    /// The page has gone silent.
+    Asleep,
+    /// The token has ended, now or some time ago.
+    Expired,
 }
 
 impl Session {
@@ -82,6 +92,41 @@ impl Session {
     pub fn connection(&self) -> Option<ConnectionId> {
         match &self.link {
             Link::Attached(attached) => Some(attached.connection),
+            Link::Detached { .. } => None,
+        }
+    }
+
+    /// The page tells of its side; whether that changes what keeps it from taking calls.
+    pub fn handle_report(&mut self, now: Moment, report: PageReport) -> bool {
+        self.of_page(|page| page.handle_report(now.instant, report))
+    }
+
+    /// The page asked for something, and so it is awake; whether it wasn't before.
+    pub fn handle_sign(&mut self, now: Moment) -> bool {
+        self.of_page(|page| page.handle_sign(now.instant))
+    }
+
+    fn of_page(&mut self, change: impl FnOnce(&mut Page)) -> bool {
+        let Link::Attached(attached) = &mut self.link else {
+            return false;
+        };
+        let before = attached.page.trouble();
+        change(&mut attached.page);
+        attached.page.trouble() != before
+    }
+
+    /// What the page says of its side.
+    pub fn report(&self) -> Option<&PageReport> {
+        match &self.link {
+            Link::Attached(attached) => attached.page.report(),
+            Link::Detached { .. } => None,
+        }
+    }
+
+    /// What keeps the page from taking calls, by its own word.
+    pub fn page_trouble(&self) -> Option<PageTrouble> {
+        match &self.link {
+            Link::Attached(attached) => attached.page.trouble(),
             Link::Detached { .. } => None,
         }
     }
@@ -129,45 +174,68 @@ impl Session {
     /// An expired token never ends a living call; it blocks new ones.
     pub fn may_dial(&self, now: Moment) -> bool {
         match &self.link {
-            Link::Attached(attached) => {
-                let (TokenLife::Valid { end, .. } | TokenLife::Warned { end }) = attached.token;
-                now.instant < end
-            }
+            Link::Attached(attached) => match attached.token {
+                TokenLife::Valid { end, .. } | TokenLife::Warned { end } => now.instant < end,
+                TokenLife::Expired { .. } => false,
+            },
             // A back end dials in the agent's name while the page reloads.
             Link::Detached { .. } => true,
         }
     }
 
+    /// The token has ended, and no fresh one has come.
+    pub fn is_expired(&self) -> bool {
+        match &self.link {
+            Link::Attached(attached) => matches!(attached.token, TokenLife::Expired { .. }),
+            Link::Detached { .. } => false,
+        }
+    }
+
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.link {
-            Link::Attached(attached) => match attached.token {
-                TokenLife::Valid { warn, .. } => Some(warn),
-                TokenLife::Warned { .. } => None,
-            },
+            Link::Attached(attached) => {
+                let token = attached.token.poll_timeout();
+                Some(attached.page.poll_timeout().unwrap_or(token).min(token))
+            }
             Link::Detached { until } => Some(*until),
         }
     }
 
+    /// One thing that is due at a time; whatever else is due stays so.
     pub fn handle_timeout(&mut self, now: Moment, grace: Duration) -> Due {
-        match &mut self.link {
+        let attached = match &mut self.link {
             Link::Detached { until } if now.instant >= *until => return Due::Lost,
-            Link::Detached { .. } => {}
-            Link::Attached(attached) => {
-                if let TokenLife::Valid { warn, end } = attached.token
-                    && now.instant >= warn
-                {
-                    attached.token = TokenLife::Warned { end };
-                    let left = end.saturating_duration_since(now.instant);
-                    let notice = Event::Notice {
-                        kind: NoticeKind::TokenExpiring,
-                        in_ms: u64::try_from(left.as_millis()).ok(),
-                        detail: None,
-                    };
-                    self.send(now, grace, notice);
-                }
+            Link::Detached { .. } => return Due::Nothing,
+            Link::Attached(attached) => attached,
+        };
+        let before = attached.page.trouble();
+        attached.page.handle_timeout(now.instant);
+        if attached.page.trouble() != before {
+            return Due::Asleep;
+        }
+        match attached.token {
+            TokenLife::Valid { warn, end } if now.instant >= warn => {
+                attached.token = TokenLife::Warned { end };
+                let left = end.saturating_duration_since(now.instant);
+                let notice = Event::Notice {
+                    kind: NoticeKind::TokenExpiring,
+                    in_ms: u64::try_from(left.as_millis()).ok(),
+                    detail: None,
+                };
+                self.send(now, grace, notice);
+                Due::Nothing
+            }
+            TokenLife::Warned { end: due } | TokenLife::Expired { look: due }
+                if now.instant >= due =>
+            {
+                let look = now.instant + LOOK_AGAIN;
+                attached.token = TokenLife::Expired { look };
+                Due::Expired
+            }
+            TokenLife::Valid { .. } | TokenLife::Warned { .. } | TokenLife::Expired { .. } => {
+                Due::Nothing
             }
         }
-        Due::Nothing
     }
 
     fn deliver(&mut self, now: Moment, grace: Duration, frame: Frame) {
@@ -189,6 +257,7 @@ impl Attached {
             connection: arrival.connection,
             frames: arrival.frames,
             token: TokenLife::of(now, arrival.token_expires),
+            page: Page::default(),
         }
     }
 }
@@ -197,13 +266,25 @@ impl TokenLife {
     fn of(now: Moment, expires: u64) -> Self {
         let left = Duration::from_secs(expires.saturating_sub(now.epoch_ms / 1000)).min(A_YEAR);
         let end = now.instant + left;
-        let warn = now.instant + left.saturating_sub(WARNING);
+        // A short life is half over first: its successor mustn't be asked for at once, again and again.
+        let warn = now.instant + left - WARNING.min(left / 2);
         Self::Valid { warn, end }
+    }
+
+    fn poll_timeout(self) -> Instant {
+        match self {
+            Self::Valid { warn, .. } => warn,
+            Self::Warned { end } => end,
+            Self::Expired { look } => look,
+        }
     }
 }
 
 /// How long before its token's end a page is asked for a fresh one.
 const WARNING: Duration = Duration::from_secs(60);
+
+/// How soon after its calls a page with an expired token is let go.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Later than any deadline of a running program; keeps the sum in range.
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -273,7 +354,7 @@ mod tests {
         let now = Moment::read();
         let (first, mut received) = arrival(now, 1, 100);
         let mut session = Session::new(now, first);
-        let later = now + Duration::from_secs(41);
+        let later = now + Duration::from_secs(51);
         assert_eq!(session.handle_timeout(later, GRACE), Due::Nothing);
         assert!(matches!(
             received.try_recv(),
@@ -285,9 +366,35 @@ mod tests {
                 ..
             })
         ));
-        assert_eq!(session.poll_timeout(), None, "warned once");
+        assert_eq!(session.handle_timeout(later, GRACE), Due::Nothing);
+        assert!(received.try_recv().is_err(), "warned once");
         assert!(session.may_dial(later));
-        assert!(!session.may_dial(now + Duration::from_secs(101)));
+        let over = now + Duration::from_secs(101);
+        assert!(!session.may_dial(over));
+        assert_eq!(session.handle_timeout(over, GRACE), Due::Expired);
+        assert_eq!(session.handle_timeout(over, GRACE), Due::Nothing);
+        let again = over + LOOK_AGAIN;
+        assert_eq!(session.poll_timeout(), Some(again.instant));
+        assert_eq!(session.handle_timeout(again, GRACE), Due::Expired);
+        session.renew(again, ConnectionId(1), again.epoch_ms / 1000 + 3600);
+        assert!(session.may_dial(again), "a fresh token opens the way again");
+    }
+
+    #[test]
+    fn a_page_that_falls_asleep_is_noticed_once_and_so_is_its_waking() {
+        let now = Moment::read();
+        let (first, _kept) = arrival(now, 1, 3600);
+        let mut session = Session::new(now, first);
+        assert!(!session.handle_report(now, PageReport::default()));
+        let due = session.poll_timeout().expect("silence is noticed");
+        let asleep = now + (due - now.instant);
+        assert_eq!(session.handle_timeout(now, GRACE), Due::Nothing);
+        assert_eq!(session.handle_timeout(asleep, GRACE), Due::Asleep);
+        assert_eq!(session.page_trouble(), Some(PageTrouble::Asleep));
+        assert_eq!(session.handle_timeout(asleep, GRACE), Due::Nothing);
+        assert!(session.handle_sign(asleep));
+        assert!(!session.handle_sign(asleep));
+        assert_eq!(session.page_trouble(), None);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! `warmline.agent.v1`: the frames between an agent's browser and the gateway.
 //!
-//! One source for both sides: the SDK's types follow these.
+//! One source for both sides: the SDK's types are written from these by the tests. What the SDK has a name of its own for
+//! is renamed on the way.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::page::PageReport;
 use crate::call::CallId;
 use crate::http::problem::Problem;
 
@@ -56,6 +58,7 @@ impl Request {
 
 /// What a browser asks for; the frame around it carries `id`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(tag = "op", rename_all = "lowercase")]
 pub enum Operation {
     /// First frame of a connection.
@@ -75,6 +78,7 @@ pub enum Operation {
     /// The browser's SDP offer for the one media leg.
     Media {
         sdp: String,
+        #[cfg_attr(test, ts(optional, as = "Option<_>"))]
         #[serde(default)]
         restart: bool,
     },
@@ -132,13 +136,14 @@ pub enum Operation {
     Stats {
         #[serde(default)]
         call: Option<CallId>,
-        quality: Value,
+        quality: PageReport,
     },
     Ping,
 }
 
 /// A call that an agent, or a back end in the agent's name, asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Dial {
     /// Also the idempotency key: a repeated dial is answered with the call it already made.
     pub call: CallId,
@@ -149,7 +154,9 @@ pub struct Dial {
     #[serde(default)]
     pub via: Option<String>,
     #[serde(default)]
+    #[cfg_attr(test, ts(optional, type = "unknown"))]
     pub context: Option<Value>,
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
     #[serde(default)]
     pub order: Order,
     /// How long the agent may be rung after the customer has answered; `customer-first` only.
@@ -162,6 +169,7 @@ pub struct Dial {
 
 /// Who is called first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// The agent's leg is there before the customer is dialled.
@@ -172,6 +180,7 @@ pub enum Order {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum TransferMode {
     Blind,
@@ -180,6 +189,7 @@ pub enum TransferMode {
 
 /// What the gateway sends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(untagged)]
 #[expect(
     clippy::large_enum_variant,
@@ -188,6 +198,7 @@ pub enum TransferMode {
 pub enum Frame {
     Reply {
         re: u64,
+        #[cfg_attr(test, ts(type = "unknown"))]
         ok: Value,
     },
     Error {
@@ -204,6 +215,7 @@ pub enum Frame {
 
 /// Something that happened, as a whole snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(tag = "ev", rename_all = "lowercase")]
 pub enum Event {
     Welcome {
@@ -221,6 +233,7 @@ pub enum Event {
     Call {
         call: CallView,
     },
+    /// How a talk sounds, every 5 s while both sides send.
     Quality {
         call: CallId,
         to_customer: Quality,
@@ -241,6 +254,7 @@ pub enum Event {
 
 /// WebRTC's `RTCIceServer`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct IceServer {
     pub urls: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -249,16 +263,32 @@ pub struct IceServer {
     pub credential: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// How one direction of a talk sounds, over both of its ways.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Quality {
-    pub grade: &'static str,
+    pub grade: Grade,
+    /// 1 to 4.41, of the worse way.
     pub mos: f32,
+    /// Of both ways together.
     pub rtt_ms: u32,
     pub jitter_ms: u32,
     pub loss_pct: f32,
 }
 
+/// What a score means to people (ITU-T G.107 annex B).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Grade {
+    Good,
+    Fair,
+    Poor,
+    Bad,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeKind {
     TokenExpiring,
@@ -271,9 +301,12 @@ pub enum NoticeKind {
     Digits,
     /// Nothing is heard of the customer.
     NoAudio,
+    /// A call could not ring at the agent, and why.
+    Missed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum ByeCode {
     Replaced,
@@ -285,6 +318,7 @@ pub enum ByeCode {
 
 /// An agent, as the desk and the API show it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct AgentView {
     pub id: String,
     pub name: String,
@@ -298,6 +332,7 @@ pub struct AgentView {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct StatusView {
     pub name: String,
     /// Epoch milliseconds.
@@ -307,6 +342,7 @@ pub struct StatusView {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum LineState {
     Up,
@@ -316,6 +352,7 @@ pub enum LineState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "WireMediaState"))]
 #[serde(rename_all = "lowercase")]
 pub enum MediaState {
     Up,
@@ -324,6 +361,7 @@ pub enum MediaState {
 
 /// A call, as everybody sees it. Times are epoch milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "WireCallView"))]
 pub struct CallView {
     pub id: CallId,
     /// The agent whose call it is.
@@ -344,6 +382,7 @@ pub struct CallView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_answered: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "unknown"))]
     pub context: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ucid: Option<String>,
@@ -351,9 +390,13 @@ pub struct CallView {
     pub ended: Option<EndedView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub linked: Option<CallId>,
+    /// When the wrap-up ends by itself; there as long as it lasts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     Outbound,
@@ -361,6 +404,7 @@ pub enum Direction {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum CallState {
     RingingOut,
@@ -373,6 +417,7 @@ pub enum CallState {
 
 /// How far an outbound call has come while it rings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum Progress {
     Requested,
@@ -382,6 +427,7 @@ pub enum Progress {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Peer {
     pub number: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -389,6 +435,7 @@ pub struct Peer {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Recording {
     On,
@@ -398,6 +445,7 @@ pub enum Recording {
 
 /// Why a call is over.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct EndedView {
     pub by: EndedBy,
     /// A bounded word, also a metric's label.
@@ -409,6 +457,7 @@ pub struct EndedView {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum EndedBy {
     Agent,
@@ -418,83 +467,14 @@ pub enum EndedBy {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct SipStatus {
     pub code: u16,
     pub reason: String,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod tests;
 
-    #[test]
-    fn a_request_is_read_and_unknown_keys_are_ignored() {
-        let text = r#"{ "id": 7, "op": "ping", "later": { "than": "us" } }"#;
-        let ping = Request {
-            id: 7,
-            operation: Operation::Ping,
-        };
-        assert_eq!(Request::parse(text), Ok(ping));
-    }
-
-    #[test]
-    fn a_dial_carries_the_browsers_call_id_and_context() {
-        let text = r#"{ "id": 8, "op": "dial", "call": "c_01990000-0000-7000-8000-000000000001",
-                        "to": "+919000000001", "context": { "ticket": 5 } }"#;
-        let Ok(Request {
-            operation: Operation::Dial(dial),
-            ..
-        }) = Request::parse(text)
-        else {
-            panic!("not a dial");
-        };
-        assert_eq!(dial.to, "+919000000001");
-        assert_eq!(dial.context, Some(serde_json::json!({ "ticket": 5 })));
-    }
-
-    #[test]
-    fn what_can_not_be_done_is_refused_under_its_own_number() {
-        let cases = [
-            (r#"{ "id": 9, "op": "teleport" }"#, 9, "teleport"),
-            (r#"{ "id": 10, "op": "mute", "on": true }"#, 10, "call"),
-            (
-                r#"{ "id": 11, "op": "hangup", "call": "5" }"#,
-                11,
-                "call id",
-            ),
-            (r#"{ "op": "ping" }"#, 0, "id"),
-            (r#"{ "id": -1, "op": "ping" }"#, 0, "id"),
-            (r#"["id", 1]"#, 0, "id"),
-        ];
-        for (text, number, word) in cases {
-            let Err(Malformed::Refused { re, because }) = Request::parse(text) else {
-                panic!("{text} was taken");
-            };
-            assert_eq!(re, number, "{text}");
-            assert!(because.contains(word), "{text}: {because}");
-        }
-        assert_eq!(Request::parse("{"), Err(Malformed::NotJson));
-    }
-
-    #[test]
-    fn frames_are_told_apart_by_one_key() {
-        let event = Frame::Event {
-            event: Event::Bye {
-                code: ByeCode::TakenOver,
-                reconnect: false,
-            },
-            seq: 42,
-        };
-        assert_eq!(
-            serde_json::to_value(&event).expect("it can be written"),
-            serde_json::json!({ "ev": "bye", "code": "taken-over", "reconnect": false, "seq": 42 })
-        );
-        let error = Frame::Error {
-            re: 7,
-            err: Problem::conflict("The call is over."),
-        };
-        let error = serde_json::to_value(&error).expect("it can be written");
-        assert_eq!(error["re"], 7);
-        assert_eq!(error["err"]["type"], "/problems/wrong-state");
-    }
-}
+#[cfg(test)]
+mod types;

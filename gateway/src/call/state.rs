@@ -49,10 +49,12 @@ pub struct Call {
     pub recording: Recording,
     /// Answered without the agent's click.
     pub auto_answered: bool,
+    /// The other call of a transfer.
+    pub linked: Option<CallId>,
     pub(super) transfer: Transfer,
     pub(super) state: State,
     pub(super) ended: Option<Ended>,
-    windows: Windows,
+    pub(super) windows: Windows,
     manner: Manner,
     story: Vec<Told>,
 }
@@ -111,6 +113,7 @@ pub(super) enum State {
     Expecting {
         until: Instant,
         command: Command,
+        dialling: Dialling,
     },
     /// An INVITE is there; the media engine writes our description.
     Answering {
@@ -121,9 +124,13 @@ pub(super) enum State {
     CustomerRinging {
         agent: Presence,
     },
-    /// The platform took its leg away before the customer was there; a push may still say why.
+    /// The platform took its leg away before the customer was there, or never called; a push, or its answer to our
+    /// question, may still say why.
     Unexplained {
         until: Instant,
+        /// Why, if nobody says more.
+        otherwise: Termination,
+        question: Question,
     },
     /// The media engine writes our offer.
     Offering {
@@ -158,6 +165,31 @@ pub(super) enum State {
         until: Instant,
     },
     Closed,
+}
+
+/// By what a dial goes to the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dialling {
+    Socket,
+    /// The public API is asked where the socket surely didn't bring it: no customer is called twice.
+    SocketFirst,
+    Api,
+    /// The public API, after the socket; how that failed, as a clause.
+    ApiAfter(String),
+}
+
+/// What carries one dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialBy {
+    Socket,
+    Api,
+}
+
+/// Whether the platform has been asked what became of a dial. It is given a moment to say so by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    Open,
+    Put,
 }
 
 /// How far the dial command has come.
@@ -256,6 +288,8 @@ pub enum Input {
     TransferNotTaken,
     /// It has.
     Transferred,
+    /// The customer, or whom the customer was given to, goes on without the agent.
+    HandedOver(WrapUp),
     /// The media engine wrote our description, or can't.
     Described(Result<String, String>),
     /// The media engine took the peer's answer, or can't.
@@ -278,6 +312,8 @@ pub enum Input {
     /// The SIP dialog is over.
     DialogEnded(DialogEnd),
     Push(Push),
+    /// What the platform says of a dial when it is asked; `None`: nothing, or that it goes on.
+    Checked(Option<String>),
     /// The customer's media failed, in words.
     MediaLost(String),
     /// Audio from and to the agent is interrupted; it is waited for.
@@ -361,7 +397,13 @@ pub enum WrapUp {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Open the expectation, then send the dial command.
-    Dial { number: String, until: Instant },
+    Dial {
+        number: String,
+        until: Instant,
+        by: DialBy,
+    },
+    /// Ask the platform what became of the dial.
+    AskOutcome,
     /// Nothing is expected any more.
     CloseExpectation,
     /// The INVITE that is still on its way is to be refused.
@@ -422,6 +464,7 @@ impl Call {
             muted: false,
             recording: Recording::Off,
             auto_answered: false,
+            linked: None,
             transfer: Transfer::None,
             state,
             ended: None,
@@ -453,6 +496,7 @@ impl Call {
             Input::TransferAsked => self.handle_transfer_asked(now),
             Input::TransferNotTaken => self.transfer = Transfer::None,
             Input::Transferred => self.handle_transferred(now, out),
+            Input::HandedOver(wrap_up) => self.handle_handed_over(now, wrap_up, out),
             Input::Described(result) => self.handle_described(now, result, out),
             Input::Applied(result) => self.handle_applied(now, result, out),
             Input::Played => self.handle_played(now, out),
@@ -463,6 +507,7 @@ impl Call {
             }
             Input::DialogEnded(end) => self.handle_dialog_end(now, end, out),
             Input::Push(push) => self.handle_push(now, push, out),
+            Input::Checked(words) => self.handle_checked(now, words, out),
             Input::MediaLost(words) => self.handle_media_lost(now, &words, out),
             Input::AgentAway => self.handle_agent_away(now, out),
             Input::AgentBack => self.handle_agent_back(now, out),
@@ -492,7 +537,7 @@ impl Call {
         match &self.state {
             State::Expecting { command, .. } => {
                 let ended = no_invite(*command, self.windows.invite);
-                self.end(now, ended, out);
+                self.handle_no_invite(now, ended, out);
             }
             State::RingingIn { .. } | State::Waiting { .. } => self.handle_nobody(now, out),
             State::Answering { .. } | State::Offering { .. } => {
@@ -511,10 +556,7 @@ impl Call {
                 );
                 self.end(now, ended, out);
             }
-            State::Unexplained { .. } => {
-                let ended = Termination::dropped(None, None);
-                self.end(now, ended, out);
-            }
+            State::Unexplained { .. } => self.handle_unexplained(now, out),
             State::Farewell { ended, .. } => {
                 let ended = ended.clone();
                 self.end(now, ended, out);
@@ -537,7 +579,7 @@ impl Call {
             | State::Inviting { until, .. }
             | State::RingingIn { until, .. }
             | State::Waiting { until }
-            | State::Unexplained { until }
+            | State::Unexplained { until, .. }
             | State::Farewell { until, .. }
             | State::WrapUp { until } => Some(*until),
             // The platform's leg is up: its BYE or its media end it.
@@ -606,6 +648,11 @@ impl Call {
         )
     }
 
+    /// The customer hears our last words.
+    pub fn says_farewell(&self) -> bool {
+        matches!(self.state, State::Farewell { .. })
+    }
+
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
@@ -615,9 +662,22 @@ impl Call {
         self.ended.as_ref().map(|ended| &ended.termination)
     }
 
+    /// The platform's time for the wrap-up takes the place of ours, also of one that has begun.
+    pub fn set_wrap_up(&mut self, within: Duration) {
+        if let State::WrapUp { until } = &mut self.state {
+            *until = *until - self.windows.wrap_up + within;
+        }
+        self.windows.wrap_up = within;
+    }
+
     /// The causal story so far, oldest first.
     pub fn story(&self) -> &[Told] {
         &self.story
+    }
+
+    /// The agent whose call it becomes may have its own time for notes.
+    pub fn grant_wrap_up(&mut self, wrap_up: Duration) {
+        self.windows.wrap_up = wrap_up;
     }
 
     /// Adds a sentence to the story.
@@ -766,6 +826,9 @@ pub const OZONETEL: &str = "ozonetel";
 
 /// How long a push may lag behind the BYE whose reason it tells.
 const EXPLANATION: Duration = Duration::from_millis(800);
+
+/// How long the platform may take to say what became of a dial, once it is asked.
+const ANSWER_TO_QUESTION: Duration = Duration::from_secs(3);
 
 /// How long the media engine may take for a description; it takes milliseconds.
 const DESCRIPTION: Duration = Duration::from_secs(10);

@@ -26,8 +26,19 @@ impl Call {
             ended: self
                 .termination()
                 .map(super::termination::Termination::view),
-            linked: None,
+            linked: self.linked.clone(),
+            closes_at: self.closes_at(),
         }
+    }
+
+    /// When the wrap-up ends by itself.
+    fn closes_at(&self) -> Option<u64> {
+        let State::WrapUp { .. } = self.state else {
+            return None;
+        };
+        let ended = self.ended.as_ref()?;
+        let wrap_up = u64::try_from(self.windows.wrap_up.as_millis()).ok()?;
+        Some(ended.at.saturating_add(wrap_up))
     }
 
     /// The state's public name. An expected call never rings at the desk.
@@ -80,6 +91,7 @@ pub fn over_for(view: CallView, agent: &str, at: u64, ended: EndedView) -> CallV
         state: CallState::Closed,
         progress: None,
         ended_at: Some(at),
+        closes_at: None,
         ended: Some(ended),
         ..view
     }

@@ -1,6 +1,9 @@
 //! `[[agent]]`: who answers.
 
+use std::time::Duration;
+
 use super::error::Fault;
+use super::media::{self, Codec};
 use super::scalar::Scalar;
 use super::secret::Secret;
 use super::table::Table;
@@ -20,12 +23,23 @@ pub struct Agent {
     pub agent_unique_id: u64,
     /// The provider's campaign that manual dials belong to.
     pub campaign: String,
+    /// The campaign's name, which the public API wants; the campaign itself when none is given.
+    pub campaign_name: String,
+    /// The agent's password at the provider's login page.
+    pub login_password: Secret,
     /// The provider's mode to sign in with.
     pub mode: String,
     pub auto_answer: AutoAnswer,
+    pub auto_answer_headers: AutoAnswerHeaders,
     /// `ozonetel` or a trunk's name; the only way there is when absent.
     pub dial_via: Option<String>,
     pub on_lost: OnLost,
+    /// Time for notes after a talk, if not everybody's.
+    pub wrap_up: Option<Duration>,
+    /// Calls at a time, if not everybody's.
+    pub calls: Option<usize>,
+    /// The browser's, in order of preference; `media.codecs` when absent.
+    pub codecs: Option<Vec<Codec>>,
 }
 
 /// Which of the provider's INVITEs are answered without asking.
@@ -36,6 +50,14 @@ pub enum AutoAnswer {
     Inbound,
     /// Only what a dial of the agent's own caused.
     Outbound,
+}
+
+/// What becomes of an INVITE on the agent's line whose headers ask for an answer without ringing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoAnswerHeaders {
+    /// It rings, unless `auto_answer` says otherwise: whoever may write them could listen in.
+    Ignore,
+    Obey,
 }
 
 /// What happens to a call whose agent doesn't come back.
@@ -55,10 +77,17 @@ impl Agent {
         "agent_id",
         "agent_unique_id",
         "campaign",
+        "campaign_name",
+        "login_password",
+        "login_password_file",
         "mode",
         "auto_answer",
+        "auto_answer_headers",
         "dial_via",
         "on_lost",
+        "wrap_up",
+        "calls",
+        "codecs",
     ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
@@ -79,7 +108,13 @@ impl Agent {
                 ));
             }
         }
+        let calls = table.optional("calls")?;
+        if calls == Some(0) {
+            return Err(table.fault("calls", "must be at least 1"));
+        }
         Ok(Self {
+            calls,
+            wrap_up: table.optional("wrap_up")?,
             name: table.or("name", id.clone())?,
             password: password
                 .or_else(|| extension.as_deref().map(Secret::new))
@@ -87,11 +122,17 @@ impl Agent {
             extension,
             agent_id: table.or("agent_id", id.clone())?,
             agent_unique_id: table.or("agent_unique_id", 0)?,
+            campaign_name: table.or("campaign_name", campaign.clone())?,
+            login_password: table
+                .secret("login_password", "login_password_file")?
+                .unwrap_or_default(),
             campaign,
             mode,
             auto_answer: table.or("auto_answer", AutoAnswer::Outbound)?,
+            auto_answer_headers: table.or("auto_answer_headers", AutoAnswerHeaders::Ignore)?,
             dial_via: table.optional("dial_via")?,
             on_lost: table.or("on_lost", OnLost::HoldPromptThenHangup)?,
+            codecs: media::codecs(&table)?,
             id,
         })
     }
@@ -106,6 +147,18 @@ impl Scalar for AutoAnswer {
             "all" => Some(Self::All),
             "inbound" => Some(Self::Inbound),
             "outbound" => Some(Self::Outbound),
+            _ => None,
+        }
+    }
+}
+
+impl Scalar for AutoAnswerHeaders {
+    const SHAPE: &'static str = "one of \"ignore\", \"obey\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "ignore" => Some(Self::Ignore),
+            "obey" => Some(Self::Obey),
             _ => None,
         }
     }

@@ -16,6 +16,8 @@ pub struct Limits {
     pub wrap_up: Duration,
     /// How long a call waits for an agent whose page is gone.
     pub grace: Duration,
+    /// How long calls may go on once the gateway has been asked to end.
+    pub drain_timeout: Duration,
     /// SIP requests a second from one address outside every trunk's list.
     pub sip_rate_per_source: u32,
 }
@@ -26,6 +28,7 @@ impl Limits {
         "calls_per_agent",
         "wrap_up",
         "grace",
+        "drain_timeout",
         "sip_rate_per_source",
     ];
 
@@ -40,6 +43,7 @@ impl Limits {
             calls_per_agent,
             wrap_up: table.or("wrap_up", default.wrap_up)?,
             grace: table.or("grace", default.grace)?,
+            drain_timeout: table.or("drain_timeout", default.drain_timeout)?,
             sip_rate_per_source: table.or("sip_rate_per_source", default.sip_rate_per_source)?,
         })
     }
@@ -52,6 +56,7 @@ impl Default for Limits {
             calls_per_agent: CALLS_PER_AGENT,
             wrap_up: WRAP_UP,
             grace: GRACE,
+            drain_timeout: DRAIN_TIMEOUT,
             sip_rate_per_source: SIP_RATE_PER_SOURCE,
         }
     }
@@ -67,6 +72,9 @@ const WRAP_UP: Duration = Duration::from_secs(30);
 
 /// A reload takes two seconds, a phone's change of network up to twenty.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// Most talks have come to their end by then, and an upgrade doesn't take all night.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A registrar's OPTIONS and a few retries; a scanner sends hundreds.
 const SIP_RATE_PER_SOURCE: u32 = 20;

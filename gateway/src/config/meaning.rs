@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+use media::IceTcp;
+
 use super::agent::Agent;
 use super::error::Faults;
 use super::http::Http;
@@ -139,6 +141,19 @@ fn ports(http: &Http, media: &Media, trunks: &[Located<Trunk>], faults: &mut Fau
     let overlap = |a: &RangeInclusive<u16>, b: &RangeInclusive<u16>| {
         a.start() <= b.end() && b.start() <= a.end()
     };
+    for (key, listen) in [
+        ("http.listen", http.listen),
+        ("http.operations", http.operations),
+    ] {
+        let taken = webrtc.as_ref().is_some_and(|p| p.contains(&listen.port()));
+        if taken && media.ice_tcp == IceTcp::Passive {
+            faults.push(super::error::Fault {
+                line: None,
+                key: key.to_owned(),
+                message: format!("port {} is media.webrtc_port's, by TCP too", listen.port()),
+            });
+        }
+    }
     if let Some(webrtc) = &webrtc
         && overlap(webrtc, &media.rtp_ports)
     {
@@ -173,13 +188,14 @@ fn ports(http: &Http, media: &Media, trunks: &[Located<Trunk>], faults: &mut Fau
         {
             faults.push(trunk.fault("listen", format!("{address} is also HTTP's")));
         }
-        if !listen.is_datagram() {
-            // The media's ports are UDP's.
-        } else if media.rtp_ports.contains(&address.port())
-            || webrtc
-                .as_ref()
-                .is_some_and(|ports| ports.contains(&address.port()))
-        {
+        let is_webrtc = webrtc
+            .as_ref()
+            .is_some_and(|ports| ports.contains(&address.port()));
+        let is_medias = match listen.is_datagram() {
+            true => is_webrtc || media.rtp_ports.contains(&address.port()),
+            false => is_webrtc && media.ice_tcp == IceTcp::Passive,
+        };
+        if is_medias {
             let message = format!("port {} belongs to the media's ports", address.port());
             faults.push(trunk.fault("listen", message));
         }

@@ -3,9 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
+use media::IceTcp;
+
 use super::error::Fault;
 use super::scalar::Scalar;
 use super::table::Table;
+use super::turn::Turn;
 
 /// Where audio comes in and goes out.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,12 +19,18 @@ pub struct Media {
     pub bind_ip: Option<IpAddr>,
     /// The UDP port of the first worker's WebRTC legs; the next workers take the next ports. 0: the system chooses.
     pub webrtc_port: u16,
+    /// Whether browsers without UDP may connect to the same ports by TCP.
+    pub ice_tcp: IceTcp,
+    /// What browsers are told beside: relays for networks that let nothing but those through.
+    pub turn: Vec<Turn>,
     /// Ports of the trunk legs.
     pub rtp_ports: RangeInclusive<u16>,
     /// 0: one a core.
     pub workers: usize,
-    /// In the order that they are offered.
-    pub codecs: Vec<Codec>,
+    /// Whether each worker stays on a core of its own.
+    pub pinning: Pinning,
+    /// In the order that they are offered. Absent: G.711, and what else a peer insists on.
+    pub codecs: Option<Vec<Codec>>,
 }
 
 /// An audio codec by its name in SDP.
@@ -29,7 +38,26 @@ pub struct Media {
 pub enum Codec {
     Pcma,
     Pcmu,
+    G722,
     Opus,
+}
+
+/// Where the workers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinning {
+    /// Each on a core of its own, if there are enough.
+    Cores,
+    /// Where the system likes: for several gateways on one machine.
+    Off,
+}
+
+/// A list of codecs, here, of a trunk or of an agent.
+pub(super) fn codecs(table: &Table<'_>) -> Result<Option<Vec<Codec>>, Fault> {
+    let codecs: Option<Vec<Codec>> = table.list("codecs")?;
+    if codecs.as_ref().is_some_and(Vec::is_empty) {
+        return Err(table.fault("codecs", "must name at least one codec"));
+    }
+    Ok(codecs)
 }
 
 impl Media {
@@ -37,8 +65,11 @@ impl Media {
         "public_ip",
         "bind_ip",
         "webrtc_port",
+        "webrtc_tcp",
+        "turn",
         "rtp_ports",
         "workers",
+        "pinning",
         "codecs",
     ];
 
@@ -48,10 +79,7 @@ impl Media {
         if rtp_ports.len() < 2 {
             return Err(table.fault("rtp_ports", "must hold at least two ports: RTP and RTCP"));
         }
-        let codecs: Vec<Codec> = table.list("codecs")?.unwrap_or(default.codecs);
-        if codecs.is_empty() {
-            return Err(table.fault("codecs", "must name at least one codec"));
-        }
+        let codecs = codecs(&table)?;
         let public_ip: IpAddr = table.or("public_ip", default.public_ip)?;
         if public_ip.is_unspecified() {
             return Err(table.fault(
@@ -63,8 +91,14 @@ impl Media {
             public_ip,
             bind_ip: table.optional("bind_ip")?,
             webrtc_port: table.or("webrtc_port", default.webrtc_port)?,
+            ice_tcp: match table.or("webrtc_tcp", true)? {
+                true => IceTcp::Passive,
+                false => IceTcp::Off,
+            },
+            turn: table.every("turn", Turn::KEYS, Turn::read)?,
             rtp_ports,
             workers: table.or("workers", default.workers)?,
+            pinning: table.or("pinning", default.pinning)?,
             codecs,
         })
     }
@@ -76,21 +110,37 @@ impl Default for Media {
             public_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             bind_ip: None,
             webrtc_port: WEBRTC_PORT,
+            ice_tcp: IceTcp::Passive,
+            turn: Vec::new(),
             rtp_ports: RTP_PORTS,
             workers: 0,
-            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            pinning: Pinning::Cores,
+            codecs: None,
+        }
+    }
+}
+
+impl Scalar for Pinning {
+    const SHAPE: &'static str = "one of \"cores\", \"off\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "cores" => Some(Self::Cores),
+            "off" => Some(Self::Off),
+            _ => None,
         }
     }
 }
 
 impl Scalar for Codec {
-    const SHAPE: &'static str = "one of \"PCMA\", \"PCMU\", \"opus\"";
+    const SHAPE: &'static str = "one of \"PCMA\", \"PCMU\", \"G722\", \"opus\"";
 
     fn from_text(text: &str) -> Option<Self> {
         // Encoding names compare without case (RFC 4855 §3).
         match text.to_ascii_lowercase().as_str() {
             "pcma" => Some(Self::Pcma),
             "pcmu" => Some(Self::Pcmu),
+            "g722" => Some(Self::G722),
             "opus" => Some(Self::Opus),
             _ => None,
         }

@@ -26,6 +26,8 @@ pub struct Ozonetel {
     pub subprotocol: Option<String>,
     /// `Cookie` of the token socket and of commands by HTTP.
     pub cookies: Option<Secret>,
+    /// Asked for cookies before the token socket is opened; its form is the template `login`.
+    pub login_url: Option<String>,
     /// What the platform's webhook has to name; absent: no webhook is taken.
     pub events_secret: Option<Secret>,
     /// The socket's id where it is known beforehand; otherwise it is found.
@@ -34,6 +36,10 @@ pub struct Ozonetel {
     pub browser_session_id: Option<String>,
     /// Whether to send a frame that nobody routes when the id doesn't come by itself: the refusal holds it.
     pub probe: bool,
+    /// By what dials go to the platform.
+    pub dial: DialVia,
+    /// Where and how the public API is asked; absent where no dial goes there.
+    pub api: Option<PublicApi>,
     pub commands: Commands,
     /// Changes to single commands, by the command's `type`.
     pub templates: BTreeMap<String, Template>,
@@ -60,6 +66,23 @@ pub struct Ozonetel {
     pub keep_alive: Duration,
     /// The token socket's age at which it is renewed, outside a call.
     pub renew_after: Duration,
+}
+
+/// By what dials go to the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialVia {
+    Socket,
+    Api,
+    /// The public API where the socket surely didn't bring it.
+    SocketThenApi,
+}
+
+/// The platform's public API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublicApi {
+    pub url: String,
+    /// The header `apiKey`.
+    pub key: Secret,
 }
 
 /// How commands travel; pushes always come by the socket.
@@ -116,6 +139,11 @@ impl Ozonetel {
         "usid",
         "browser_session_id",
         "probe",
+        "dial",
+        "api_url",
+        "api_key",
+        "api_key_file",
+        "login_url",
         "commands",
         "command_url",
         "country",
@@ -139,99 +167,184 @@ impl Ozonetel {
             return Err(table.fault("registrar", WEBSOCKET_SHAPE));
         };
         let domain = table.or("domain", host)?;
-
-        let websocket: Option<String> = table.optional("websocket")?;
-        let customer: Option<String> = table.optional("customer")?;
-        if let Some(url) = &websocket {
-            if host_of(url, &["ws", "wss"]).is_none() {
-                return Err(table.fault("websocket", WEBSOCKET_SHAPE));
-            }
-            if customer.is_none() {
-                return Err(table.fault("customer", "is missing; every command names the account"));
-            }
-        }
+        let (websocket, customer) = token_socket(&table)?;
         let (commands, templates) = commands(&table)?;
-        let command_url: Option<String> = table.optional("command_url")?;
-        match (commands, &command_url) {
-            (Commands::Socket, None) => {}
-            (Commands::Socket, Some(_)) => {
-                return Err(table.fault(
-                    "command_url",
-                    "is only used with commands = \"http-json\" or \"http-form\"",
-                ));
-            }
-            (Commands::HttpJson | Commands::HttpForm, Some(url))
-                if host_of(url, &["http", "https"]).is_some() => {}
-            (Commands::HttpJson | Commands::HttpForm, _) => {
-                return Err(table.fault(
-                    "command_url",
-                    "must be an http:// or https:// URL when commands go by HTTP",
-                ));
-            }
-        }
-        let header = |key: &'static str| {
-            let value: Option<String> = table.optional(key)?;
-            let bad = |value: &String| HeaderValue::from_str(value).is_err();
-            if value.as_ref().is_some_and(bad) {
-                return Err(table.fault(key, "holds characters that a header can't carry"));
-            }
-            Ok(value)
-        };
-        let cookies = table.secret("cookies", "cookies_file")?;
-        let bad = |cookies: &Secret| HeaderValue::from_str(cookies.expose()).is_err();
-        if cookies.as_ref().is_some_and(bad) {
-            return Err(table.fault("cookies", "holds characters that a header can't carry"));
-        }
-        let events_secret = table.secret("events_secret", "events_secret_file")?;
-        if events_secret
-            .as_ref()
-            .is_some_and(|secret| secret.expose().len() < SECRET_AT_LEAST)
-        {
-            return Err(table.fault("events_secret", "must have at least 16 characters"));
-        }
-        match table.or("connections", Connections::PerAgent)? {
-            Connections::PerAgent => {}
-            Connections::Shared => {
-                return Err(table.fault(
-                    "connections",
-                    "can't be \"shared\" in this version: each agent's line has a connection of its own",
-                ));
-            }
-        }
-        let keep_alive = table.or("keep_alive", KEEP_ALIVE)?;
-        let renew_after = table.or("renew_after", RENEW_AFTER)?;
-        for (key, value) in [("keep_alive", keep_alive), ("renew_after", renew_after)] {
-            if value < LEAST_PERIOD {
-                return Err(table.fault(key, "must be at least one second"));
-            }
-        }
+        let command_url = command_url(&table, commands)?;
+        let (dial, api) = dialling(&table, websocket.as_deref())?;
+        let login_url = login(&table, websocket.as_deref(), &templates)?;
+        per_agent(&table)?;
         Ok(Self {
-            customer: customer.unwrap_or_default(),
+            customer,
             websocket,
-            origin: header("origin")?,
-            subprotocol: header("subprotocol")?,
-            cookies,
-            events_secret,
+            origin: header(&table, "origin")?,
+            subprotocol: header(&table, "subprotocol")?,
+            cookies: cookies(&table)?,
+            login_url,
+            events_secret: events_secret(&table)?,
             usid: table.optional("usid")?,
             browser_session_id: table.optional("browser_session_id")?,
             probe: table.or("probe", false)?,
+            dial,
+            api,
             commands,
             templates,
             command_url,
             country: table.or("country", COUNTRY.to_owned())?,
             registrar,
             domain,
-            user_agent: header("user_agent")?,
+            user_agent: header(&table, "user_agent")?,
             profile: table.or("profile", Profile::Jssip)?,
             tls_ca: table.path_of("tls_ca")?,
             hold: table.or("hold", HoldBy::Gateway)?,
             transfer: table.or("transfer", TransferBy::Off)?,
             reply_timeout: table.or("reply_timeout", REPLY_TIMEOUT)?,
             invite_window: table.or("invite_window", INVITE_WINDOW)?,
-            keep_alive,
-            renew_after,
+            keep_alive: period(&table, "keep_alive", KEEP_ALIVE)?,
+            renew_after: period(&table, "renew_after", RENEW_AFTER)?,
         })
     }
+}
+
+/// The token socket and the account that it speaks for.
+fn token_socket(table: &Table<'_>) -> Result<(Option<String>, String), Fault> {
+    let websocket: Option<String> = table.optional("websocket")?;
+    let customer: Option<String> = table.optional("customer")?;
+    if let Some(url) = &websocket {
+        if host_of(url, &["ws", "wss"]).is_none() {
+            return Err(table.fault("websocket", WEBSOCKET_SHAPE));
+        }
+        if customer.is_none() {
+            return Err(table.fault("customer", "is missing; every command names the account"));
+        }
+    }
+    Ok((websocket, customer.unwrap_or_default()))
+}
+
+fn command_url(table: &Table<'_>, commands: Commands) -> Result<Option<String>, Fault> {
+    let url: Option<String> = table.optional("command_url")?;
+    match (commands, &url) {
+        (Commands::Socket, None) => Ok(url),
+        (Commands::Socket, Some(_)) => Err(table.fault(
+            "command_url",
+            "is only used with commands = \"http-json\" or \"http-form\"",
+        )),
+        (Commands::HttpJson | Commands::HttpForm, Some(text)) if is_http(text) => Ok(url),
+        (Commands::HttpJson | Commands::HttpForm, _) => Err(table.fault(
+            "command_url",
+            "must be an http:// or https:// URL when commands go by HTTP",
+        )),
+    }
+}
+
+/// By what dials go out, and the public API where it is one of the ways.
+fn dialling(
+    table: &Table<'_>,
+    websocket: Option<&str>,
+) -> Result<(DialVia, Option<PublicApi>), Fault> {
+    let dial = table.or("dial", DialVia::Socket)?;
+    let url: Option<String> = table.optional("api_url")?;
+    let key = table.secret("api_key", "api_key_file")?;
+    let api = match (dial, url) {
+        (DialVia::Socket, None) => None,
+        (DialVia::Socket, Some(_)) => {
+            return Err(table.fault(
+                "api_url",
+                "is only used with dial = \"api\" or \"socket-then-api\"",
+            ));
+        }
+        (DialVia::Api | DialVia::SocketThenApi, _) if websocket.is_none() => {
+            return Err(table.fault(
+                "dial",
+                "needs websocket: how a dial fares is only told there",
+            ));
+        }
+        (DialVia::Api | DialVia::SocketThenApi, Some(url)) if is_http(&url) => {
+            let key = key.unwrap_or_default();
+            if HeaderValue::from_str(key.expose()).is_err() {
+                return Err(table.fault("api_key", UNFIT_FOR_HEADER));
+            }
+            Some(PublicApi { url, key })
+        }
+        (DialVia::Api | DialVia::SocketThenApi, _) => {
+            return Err(table.fault(
+                "api_url",
+                "must be an http:// or https:// URL when dials go by the public API",
+            ));
+        }
+    };
+    Ok((dial, api))
+}
+
+/// The request that comes before the token socket; what it carries is the operator's.
+fn login(
+    table: &Table<'_>,
+    websocket: Option<&str>,
+    templates: &BTreeMap<String, Template>,
+) -> Result<Option<String>, Fault> {
+    let url: Option<String> = table.optional("login_url")?;
+    let Some(text) = &url else {
+        return Ok(None);
+    };
+    if !is_http(text) || websocket.is_none() {
+        return Err(table.fault(
+            "login_url",
+            "must be an http:// or https:// URL, and needs websocket",
+        ));
+    }
+    if !templates.contains_key(command::LOGIN_FORM) {
+        return Err(table.fault(
+            "login_url",
+            "needs a table [ozonetel.commands.login]: the fields of its form",
+        ));
+    }
+    Ok(url)
+}
+
+fn header(table: &Table<'_>, key: &'static str) -> Result<Option<String>, Fault> {
+    let value: Option<String> = table.optional(key)?;
+    let bad = |value: &String| HeaderValue::from_str(value).is_err();
+    if value.as_ref().is_some_and(bad) {
+        return Err(table.fault(key, UNFIT_FOR_HEADER));
+    }
+    Ok(value)
+}
+
+fn cookies(table: &Table<'_>) -> Result<Option<Secret>, Fault> {
+    let cookies = table.secret("cookies", "cookies_file")?;
+    let bad = |cookies: &Secret| HeaderValue::from_str(cookies.expose()).is_err();
+    if cookies.as_ref().is_some_and(bad) {
+        return Err(table.fault("cookies", UNFIT_FOR_HEADER));
+    }
+    Ok(cookies)
+}
+
+fn events_secret(table: &Table<'_>) -> Result<Option<Secret>, Fault> {
+    let secret = table.secret("events_secret", "events_secret_file")?;
+    if secret
+        .as_ref()
+        .is_some_and(|secret| secret.expose().len() < SECRET_AT_LEAST)
+    {
+        return Err(table.fault("events_secret", "must have at least 16 characters"));
+    }
+    Ok(secret)
+}
+
+fn per_agent(table: &Table<'_>) -> Result<(), Fault> {
+    match table.or("connections", Connections::PerAgent)? {
+        Connections::PerAgent => Ok(()),
+        Connections::Shared => Err(table.fault(
+            "connections",
+            "can't be \"shared\" in this version: each agent's line has a connection of its own",
+        )),
+    }
+}
+
+fn period(table: &Table<'_>, key: &'static str, default: Duration) -> Result<Duration, Fault> {
+    let period = table.or(key, default)?;
+    if period < LEAST_PERIOD {
+        return Err(table.fault(key, "must be at least one second"));
+    }
+    Ok(period)
 }
 
 /// `commands = "http-json"`, or `[ozonetel.commands]` with `by = "http-json"` and a table for each command to change.
@@ -310,6 +423,19 @@ impl Scalar for Commands {
     }
 }
 
+impl Scalar for DialVia {
+    const SHAPE: &'static str = "one of \"socket\", \"api\", \"socket-then-api\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "socket" => Some(Self::Socket),
+            "api" => Some(Self::Api),
+            "socket-then-api" => Some(Self::SocketThenApi),
+            _ => None,
+        }
+    }
+}
+
 impl Scalar for HoldBy {
     const SHAPE: &'static str = "one of \"gateway\", \"platform\"";
 
@@ -358,6 +484,10 @@ impl Scalar for Profile {
     }
 }
 
+fn is_http(url: &str) -> bool {
+    host_of(url, &["http", "https"]).is_some()
+}
+
 /// The host of a URL that has one of these schemes.
 fn host_of(url: &str, schemes: &[&str]) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
@@ -366,6 +496,8 @@ fn host_of(url: &str, schemes: &[&str]) -> Option<String> {
         .contains(&uri.scheme_str()?)
         .then(|| host.to_owned())
 }
+
+const UNFIT_FOR_HEADER: &str = "holds characters that a header can't carry";
 
 const WEBSOCKET_SHAPE: &str = "must be a URL such as \"wss://phone.example.com:444/\"";
 

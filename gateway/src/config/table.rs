@@ -153,6 +153,28 @@ impl<'s> Table<'s> {
             .collect()
     }
 
+    /// Reads a list of tables of a section, `name = [{…}]` or `[[section.name]]`; the first that can't be read is the fault.
+    pub(super) fn every<T>(
+        &self,
+        name: &'static str,
+        keys: &'static [&'static str],
+        read: impl Fn(Table<'s>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let Some(value) = self.entry(name) else {
+            return Ok(Vec::new());
+        };
+        let DeValue::Array(array) = value.get_ref() else {
+            return Err(self.fault(name, "must be a list of tables"));
+        };
+        let read_one = |(index, value): (usize, &'s Spanned<DeValue<'s>>)| {
+            let mut table = self.nested(name, value, keys)?;
+            table.name = format!("{}[{}]", self.path(name), index + 1);
+            table.variable = None;
+            read(table.check()?)
+        };
+        array.iter().enumerate().map(read_one).collect()
+    }
+
     pub(super) fn optional<T: Scalar>(&self, key: &'static str) -> Result<Option<T>, Fault> {
         debug_assert!(self.keys.contains(&key), "{key} isn't among the known keys");
         if let Some((name, text)) = self.variable(key) {

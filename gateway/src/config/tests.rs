@@ -88,6 +88,10 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 1: http: must be a table, written as [http]",
         ),
         (
+            "[[agent]]\nid = \"a\"\ncalls = 0",
+            "line 3: agent[1].calls: must be at least 1",
+        ),
+        (
             "[agent]\nid = \"a\"",
             "line 1: agent: must be written as [[agent]]",
         ),
@@ -112,8 +116,28 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 2: media.webrtc_port: must be a whole number from 0 to 65535",
         ),
         (
+            "[media]\ncodecs = []",
+            "line 2: media.codecs: must name at least one codec",
+        ),
+        (
             "[media]\ncodecs = [\"PCMA\", \"GSM\"]",
             "line 2: media.codecs: must be a list, and each of it one of \"PCMA\"",
+        ),
+        (
+            "[media]\nturn = [{ urls = [\"stun:turn.example.com\"], secret = \"s\" }]",
+            "line 2: media.turn[1].urls: \"stun:turn.example.com\" is no URI such as",
+        ),
+        (
+            "[media]\nturn = [{ urls = \"turn:turn.example.com\" }]",
+            "line 2: media.turn[1].secret_file: is missing",
+        ),
+        (
+            "[[media.turn]]\nurls = \"turn:turn.example.com\"\nsecret = \"s\"\nttl = \"5s\"",
+            "line 4: media.turn[1].ttl: must be at least a minute",
+        ),
+        (
+            "[media]\nwebrtc_tcp = \"yes\"",
+            "line 2: media.webrtc_tcp: must be true or false",
         ),
         (
             "[media]\npublic_ip = \"0.0.0.0\"",
@@ -154,6 +178,22 @@ fn what_is_wrong_is_told_with_line_and_key() {
         (
             "[ozonetel]\nregistrar = \"wss://sip.example.com\"\n[ozonetel.commands.tbManualDial]\nmode = \"{mod}\"",
             "line 4: ozonetel.commands.tbManualDial.mode: {mod} isn't a placeholder; known are",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\ndial = \"api\"",
+            "line 3: ozonetel.dial: needs websocket",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\nwebsocket = \"wss://sip.example.com\"\ncustomer = \"acme\"\ndial = \"socket-then-api\"",
+            "line 1: ozonetel.api_url: must be an http:// or https:// URL",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\napi_url = \"https://api.example.com/\"",
+            "line 3: ozonetel.api_url: is only used with",
+        ),
+        (
+            "[ozonetel]\nregistrar = \"wss://sip.example.com\"\nwebsocket = \"wss://sip.example.com\"\ncustomer = \"acme\"\nlogin_url = \"https://cloud.example.com/\"",
+            "line 5: ozonetel.login_url: needs a table [ozonetel.commands.login]",
         ),
         (
             "[ozonetel]\nregistrar = \"wss://sip.example.com\"\ncookies = \"a\\nb\"",
@@ -214,6 +254,10 @@ fn what_is_wrong_is_told_with_line_and_key() {
         (
             &format!("{trunk}allow = [\"198.51.100.0/40\"]"),
             "line 4: trunk[1].allow: must be a list, and each of it a network",
+        ),
+        (
+            &format!("{trunk}srtp = \"on\""),
+            "line 4: trunk[1].srtp: must be one of \"off\", \"answer\"",
         ),
         (
             &format!("{trunk}username = \"acme\""),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::error::Fault;
+use super::media::{self, Codec};
 use super::scalar::Scalar;
 use super::secret::Secret;
 use super::table::Table;
@@ -33,10 +34,27 @@ pub struct Trunk {
     pub certificate: Option<Certificate>,
     /// Trust anchors beside the system's, for connections that we open.
     pub tls_ca: Option<PathBuf>,
+    /// Whether audio is protected by keys in the descriptions.
+    pub srtp: Srtp,
     /// Calls at a time, both ways.
     pub calls: Option<usize>,
     /// New calls a second that the trunk may bring.
     pub calls_per_second: Option<u32>,
+    /// In the order that they are offered; `media.codecs` when absent.
+    pub codecs: Option<Vec<Codec>>,
+}
+
+/// What of SRTP with keys in the descriptions (SDES, RFC 4568) a trunk speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Srtp {
+    /// RTP alone; an offer of SRTP is refused.
+    Off,
+    /// Taken where it is offered; our own offers are plain.
+    Answer,
+    /// Offered by us, too; a plain offer is taken.
+    Offer,
+    /// Nothing else is offered or taken.
+    Require,
 }
 
 /// A chain and its key, PEM files.
@@ -87,8 +105,10 @@ impl Trunk {
         "tls_cert",
         "tls_key",
         "tls_ca",
+        "srtp",
         "calls",
         "calls_per_second",
+        "codecs",
     ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
@@ -120,8 +140,10 @@ impl Trunk {
             options_interval: (!interval.is_zero()).then_some(interval),
             certificate,
             tls_ca: table.path_of("tls_ca")?,
+            srtp: table.or("srtp", Srtp::Answer)?,
             calls: table.optional("calls")?,
             calls_per_second: table.optional("calls_per_second")?,
+            codecs: media::codecs(&table)?,
         };
         trunk.check(&table)?;
         Ok(trunk)
@@ -206,6 +228,20 @@ impl Carrier {
         match self {
             Self::Udp | Self::Tcp => 5060,
             Self::Tls => 5061,
+        }
+    }
+}
+
+impl Scalar for Srtp {
+    const SHAPE: &'static str = "one of \"off\", \"answer\", \"offer\", \"require\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "off" => Some(Self::Off),
+            "answer" => Some(Self::Answer),
+            "offer" => Some(Self::Offer),
+            "require" => Some(Self::Require),
+            _ => None,
         }
     }
 }

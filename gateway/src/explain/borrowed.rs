@@ -6,7 +6,7 @@
 use super::Cause;
 
 /// The platform's reply to a dial.
-pub(super) fn of_refusal(words: &str) -> Option<Cause> {
+pub fn of_refusal(words: &str) -> Option<Cause> {
     find(words, REFUSALS)
 }
 

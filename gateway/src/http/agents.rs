@@ -64,6 +64,16 @@ async fn dispositions(
     caller: Caller,
     Path(agent): Path<String>,
 ) -> Result<Json<Value>, Problem> {
+    let configured = public.contexts.crm.dispositions();
+    if !configured.is_empty() {
+        own_or_all(&caller, &agent)?;
+        let named = |name: &String| Choice {
+            id: None,
+            name: name.clone(),
+        };
+        let configured: Vec<Choice> = configured.iter().map(named).collect();
+        return Ok(Json(json!({ "dispositions": configured })));
+    }
     let dispositions = choices(&public, &caller, agent, Question::Dispositions).await?;
     Ok(Json(json!({ "dispositions": dispositions })))
 }
@@ -75,11 +85,16 @@ async fn choices(
     agent: String,
     question: Question,
 ) -> Result<Vec<Choice>, Problem> {
-    let reach = caller.reach(Scope::CallsRead)?;
-    if !reach.covers(&agent) {
-        return Err(unknown());
-    }
+    own_or_all(caller, &agent)?;
     public.switchboard.choices(agent, question).await
+}
+
+/// An agent's token reaches that agent's lists.
+fn own_or_all(caller: &Caller, agent: &str) -> Result<(), Problem> {
+    match caller.reach(Scope::CallsRead)?.covers(agent) {
+        true => Ok(()),
+        false => Err(unknown()),
+    }
 }
 
 /// The body of `POST /v1/agents/{agent}/token`.

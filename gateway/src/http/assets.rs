@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HeaderName, IF_NONE_MATCH,
+    HeaderName, HeaderValue, IF_NONE_MATCH,
 };
 use http::{HeaderMap, StatusCode};
 use rust_embed::Embed;
@@ -33,8 +33,22 @@ pub(super) fn routes() -> Router<Arc<Public>> {
 #[allow_missing = true]
 struct Dist;
 
-async fn desk(headers: HeaderMap) -> Result<Response, Problem> {
-    file("desk/index.html", &headers)
+async fn desk(State(public): State<Arc<Public>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let mut page = file("desk/index.html", &headers)?;
+    if let Some(policy) = page.headers_mut().get_mut(CONTENT_SECURITY_POLICY) {
+        let frames = public.contexts.crm.frames();
+        *policy = HeaderValue::from_str(&content_security_policy(frames))
+            .expect("origins are plain ASCII");
+    }
+    Ok(page)
+}
+
+/// `frames`: whose pages may stand in the desk.
+fn content_security_policy(frames: &[String]) -> String {
+    match frames {
+        [] => CONTENT_POLICY.to_owned(),
+        _ => format!("{CONTENT_POLICY}; frame-src {}", frames.join(" ")),
+    }
 }
 
 async fn desk_file(Path(path): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -106,21 +120,21 @@ fn content_type(path: &str) -> &'static str {
 }
 
 /// No inline script, nothing from elsewhere, no frame around the desk. `'self'` covers the WebSocket (CSP level 3).
-static PAGE_HEADERS: [(HeaderName, http::HeaderValue); 3] = [
+const CONTENT_POLICY: &str = "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; object-src 'none'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+
+static PAGE_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (
         CONTENT_SECURITY_POLICY,
-        http::HeaderValue::from_static(
-            "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; object-src 'none'; \
-             base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
-        ),
+        HeaderValue::from_static(CONTENT_POLICY),
     ),
     (
         HeaderName::from_static("permissions-policy"),
-        http::HeaderValue::from_static("microphone=(self), camera=(), geolocation=()"),
+        HeaderValue::from_static("microphone=(self), camera=(), geolocation=()"),
     ),
     (
         HeaderName::from_static("referrer-policy"),
-        http::HeaderValue::from_static("no-referrer"),
+        HeaderValue::from_static("no-referrer"),
     ),
 ];
 
@@ -144,6 +158,14 @@ mod tests {
         asked.insert(IF_NONE_MATCH, first.headers()[ETAG].clone());
         let second = respond("desk/index.html", page(), &tag, &asked);
         assert_eq!(second.status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[test]
+    fn only_configured_pages_may_stand_in_a_frame() {
+        assert!(!content_security_policy(&[]).contains("frame-src"));
+        let frames = ["https://crm.example.com".to_owned()];
+        let policy = content_security_policy(&frames);
+        assert!(policy.ends_with("; frame-src https://crm.example.com"));
     }
 
     #[test]

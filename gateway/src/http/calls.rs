@@ -40,6 +40,7 @@ pub(super) fn routes() -> Router<Arc<Public>> {
         .route("/v1/calls/{call}/record", post(record))
         .route("/v1/calls/{call}/digits", post(digits))
         .route("/v1/calls/{call}/transfer", post(transfer))
+        .route("/v1/calls/{call}/complete", post(complete))
         .route("/v1/calls/{call}/disposition", put(dispose))
         .route("/v1/calls/{call}/explain", get(explain))
 }
@@ -414,6 +415,16 @@ async fn transfer(
     Json(Transferring { to, mode }): Json<Transferring>,
 ) -> Result<axum::Json<CallView>, Problem> {
     act(&public, &caller, &call, Action::Transfer { to, mode }).await
+}
+
+/// Finishes a transfer that asked first; either of its two calls may be named.
+async fn complete(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(call): Path<String>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<axum::Json<CallView>, Problem> {
+    act(&public, &caller, &call, Action::Complete).await
 }
 
 /// Also of a call that is long over: its record is corrected.

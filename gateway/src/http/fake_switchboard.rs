@@ -69,6 +69,7 @@ pub(crate) fn ringing(call: CallId, agent: &str, to: &str) -> CallView {
         ucid: None,
         ended: None,
         linked: None,
+        closes_at: None,
     }
 }
 
@@ -125,6 +126,12 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
             let _ = reply.send(Ok(vec![choice]));
         }
         Api::Reported { reply, .. } => {
+            let _ = reply.send(());
+        }
+        Api::Drain { reply } => {
+            let _ = reply.send(calls.len());
+        }
+        Api::Drained { reply } => {
             let _ = reply.send(());
         }
         Api::Lines { reply } => {

@@ -36,7 +36,9 @@ mod tests {
         AgentView, CallView, EndedBy, EndedView, Peer, Progress, SipStatus, StatusView,
     };
     use crate::call::CallId;
+    use crate::crm::Context;
     use crate::explain::Cause;
+    use crate::http::context::Answer;
     use crate::http::fake_switchboard::{agent, ringing};
     use crate::http::problem::Problem;
     use crate::store::{Disposition, Platform};
@@ -53,10 +55,11 @@ mod tests {
 
     /// Paths and verbs as the sources of the routes write them: `.route("/v1/calls", post(place).get(list))`.
     fn routed() -> BTreeSet<String> {
-        const SOURCES: [&str; 8] = [
+        const SOURCES: [&str; 9] = [
             include_str!("calls.rs"),
             include_str!("agents.rs"),
             include_str!("events.rs"),
+            include_str!("context.rs"),
             include_str!("lines.rs"),
             include_str!("recordings.rs"),
             include_str!("providers.rs"),
@@ -136,6 +139,7 @@ mod tests {
                 sip: Some(sip.clone()),
             }),
             linked: Some(CallId::fresh()),
+            closes_at: Some(3),
             ..ringing(CallId::fresh(), "agent7", "+919000000001")
         };
         let agent = AgentView {
@@ -189,6 +193,13 @@ mod tests {
         };
         assert_described(&document, "Platform", &platform);
         assert_described(&document, "Problem", &problem);
+        let found = Answer::Known(Context {
+            name: word(),
+            summary: word(),
+            frame: word(),
+            ..Context::default()
+        });
+        assert_described(&document, "Context", &found);
     }
 
     /// `view` has every optional key set.

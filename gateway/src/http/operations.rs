@@ -1,4 +1,4 @@
-//! The operations listener: `/metrics`, `/livez`, `/readyz`. No token: it is bound where only operators reach it.
+//! The operations listener: `/metrics`, `/livez`, `/readyz`, `/drain`. No token: it is bound where only operators reach it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::StatusCode;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, ORIGIN};
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use tokio::time::{sleep, timeout};
 
@@ -24,6 +24,7 @@ pub(super) fn routes(switchboard: Switchboard, metrics: Metrics, store: Store) -
         .route("/metrics", get(scrape))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
+        .route("/drain", post(drain))
         .with_state(Arc::new(Operations {
             switchboard,
             metrics,
@@ -135,6 +136,27 @@ async fn readyz(State(operations): State<Arc<Operations>>) -> (StatusCode, Json<
         false => StatusCode::SERVICE_UNAVAILABLE,
     };
     (status, Json(readiness))
+}
+
+/// Asked to end, the gateway takes no new calls; `calls` counts those that are still open.
+#[derive(Debug, Serialize, serde::Deserialize)]
+pub struct Draining {
+    pub draining: bool,
+    pub calls: usize,
+}
+
+/// Asked again, it tells how far it has come.
+async fn drain(
+    State(operations): State<Arc<Operations>>,
+    headers: HeaderMap,
+) -> Result<(StatusCode, Json<Draining>), Problem> {
+    // Any page that an operator looks at may post to any address; browsers say where it comes from.
+    if headers.contains_key(ORIGIN) {
+        return Err(Problem::forbidden("This isn't for browsers."));
+    }
+    let calls = operations.switchboard.drain().await?;
+    let draining = true;
+    Ok((StatusCode::ACCEPTED, Json(Draining { draining, calls })))
 }
 
 const OK: &str = "ok";

@@ -10,6 +10,7 @@ use crate::agent::wire::SipStatus;
 
 /// One refusal. `kind` is the last part of its `type`, a bounded word.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "WireProblem"))]
 pub struct Problem {
     #[serde(rename = "type", serialize_with = "type_uri")]
     pub kind: &'static str,

@@ -46,6 +46,7 @@ fn desk_with((switchboard, heard): (Switchboard, mpsc::Receiver<Heard>), dial_ra
         allowed_origins: Vec::new(),
         dial_rate,
         mode: Mode::Serve,
+        crm: Crm::default(),
         provider_secret: None,
         objects: None,
     });
@@ -665,6 +666,7 @@ async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
         allowed_origins: Vec::new(),
         dial_rate: 1,
         mode: Mode::Dev,
+        crm: Crm::default(),
         provider_secret: None,
         objects: None,
     };
@@ -688,4 +690,45 @@ async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
     stop.send(()).expect("it serves");
     serving.await.expect("no panic");
     drop(question);
+}
+
+#[tokio::test]
+async fn a_context_is_asked_with_a_number_and_a_token() {
+    let desk = desk();
+    let agent = desk.token("agent7", &[Scope::Agent]);
+    let ask = async |query: &str| {
+        let path = format!("/v1/context{query}");
+        desk.ask_as(&agent, Method::GET, &path, Value::Null).await
+    };
+    let answer = ask("?number=%2B919000000001").await;
+    assert_eq!(
+        (answer.status, &answer.body["outcome"]),
+        (200, &json!("not-configured"))
+    );
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    for wrong in ["", "?number=", "?number=1%0d%0a2", "?number=1&tenant=2"] {
+        assert_eq!(ask(wrong).await.status, 400, "{wrong}");
+    }
+    assert_eq!(
+        ask(&format!("?number={}", "1".repeat(129))).await.status,
+        400
+    );
+    let recorder = desk.token("recorder", &[Scope::RecordingsRead]);
+    let refused = desk
+        .ask_as(&recorder, Method::GET, "/v1/context?number=1", Value::Null)
+        .await;
+    assert_eq!(refused.status, 403);
+}
+
+#[tokio::test]
+async fn nobody_copies_the_customers_one_by_one() {
+    let desk = desk();
+    let agent = desk.token("agent7", &[Scope::Agent]);
+    let mut answers = Vec::new();
+    for number in 0..60 {
+        let path = format!("/v1/context?number={number}");
+        answers.push(desk.ask_as(&agent, Method::GET, &path, Value::Null).await);
+    }
+    let refused = answers.iter().find(|answer| answer.status == 429);
+    assert!(refused.is_some_and(|refused| refused.headers.contains_key("retry-after")));
 }

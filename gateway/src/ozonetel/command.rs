@@ -22,6 +22,16 @@ pub(super) enum Command<'c> {
     ManualDial {
         number: &'c str,
     },
+    /// The same dial for the public API: it goes by HTTP, and has no serial.
+    ApiDial {
+        number: &'c str,
+    },
+    /// The form of the login page.
+    LoginForm,
+    /// Asks what became of a dial.
+    DialStatus {
+        ucid: &'c str,
+    },
     Campaigns,
     /// What calls of the agent's campaign may be closed with.
     Dispositions,
@@ -73,6 +83,9 @@ pub(crate) const KINDS: &[&str] = &[
     "tbAgentRelease",
     "tbAgentPause",
     "tbManualDial",
+    "tbCheckManualDialStatus",
+    API_DIAL,
+    LOGIN_FORM,
     "tbGetCampaigns",
     "tbGetDispositions",
     "tbSetDisposition",
@@ -91,6 +104,8 @@ pub(crate) const PLACEHOLDERS: &[&str] = &[
     "browser_session_id",
     "us_id",
     "campaign",
+    "campaign_name",
+    "login_password",
     "extension",
     "mode",
     "number",
@@ -126,6 +141,9 @@ impl Command<'_> {
             Self::Release => "tbAgentRelease",
             Self::Pause { .. } => "tbAgentPause",
             Self::ManualDial { .. } => "tbManualDial",
+            Self::ApiDial { .. } => API_DIAL,
+            Self::LoginForm => LOGIN_FORM,
+            Self::DialStatus { .. } => "tbCheckManualDialStatus",
             Self::Campaigns => "tbGetCampaigns",
             Self::Dispositions => "tbGetDispositions",
             Self::Dispose(_) => "tbSetDisposition",
@@ -152,15 +170,17 @@ impl Command<'_> {
     ) -> Result<Map<String, Value>, Forbidden> {
         let fill = |text: &str| fill(text, |name| self.value(name, sender, utid));
         let mut message = Map::new();
-        message.insert("type".to_owned(), self.kind().into());
         let common = match self {
             // Anything that a router could know would route it.
-            Self::Probe => &COMMON[..0],
+            Self::Probe => TYPE,
+            // These are no messages of the socket's.
+            Self::ApiDial { .. } | Self::LoginForm => &[],
             Self::Login(_)
             | Self::Reconnect(_)
             | Self::Release
             | Self::Pause { .. }
             | Self::ManualDial { .. }
+            | Self::DialStatus { .. }
             | Self::Campaigns
             | Self::Dispositions
             | Self::Dispose(_)
@@ -206,6 +226,15 @@ impl Command<'_> {
                 ("mode", "{mode}"),
                 ("params", "{campaign},{number},{extension},SIP:true"),
             ],
+            Self::ApiDial { .. } => &[
+                ("userName", "{customer}"),
+                ("agentID", "{agent_id}"),
+                ("campaignName", "{campaign_name}"),
+                ("customerNumber", "{number}"),
+                ("UCID", "true"),
+            ],
+            Self::LoginForm => &[],
+            Self::DialStatus { .. } => &[("ucid", "{ucid}")],
             Self::Campaigns => &[],
             Self::Dispositions => &[("params", "~{mode}~{campaign}")],
             // The platform's own number for the record comes first; it isn't known to tell it before.
@@ -243,12 +272,18 @@ impl Command<'_> {
             "agent_unique_id" => sender.agent.agent_unique_id.into(),
             "browser_session_id" => sender.browser_session_id.into(),
             "us_id" => sender.us_id.into(),
+            "type" => self.kind().into(),
+            "campaign_name" => sender.agent.campaign_name.as_str().into(),
+            "login_password" => match self {
+                Self::LoginForm => sender.agent.login_password.expose().into(),
+                _ => Value::from(""),
+            },
             "campaign" => sender.agent.campaign.as_str().into(),
             "extension" => sender.agent.extension.as_str().into(),
             "mode" => sender.agent.mode.as_str().into(),
             "utid" => utid.into(),
             "number" => match self {
-                Self::ManualDial { number } => number.into(),
+                Self::ManualDial { number } | Self::ApiDial { number } => number.into(),
                 Self::Dispose(disposal) => disposal.number.as_str().into(),
                 Self::Change(change) => change.number.as_str().into(),
                 _ => Value::from(""),
@@ -256,6 +291,7 @@ impl Command<'_> {
             "ucid" | "did" | "uui" | "disposition" | "callback_time" => match self {
                 Self::Dispose(disposal) => disposal.value(name).into(),
                 Self::Change(change) => change.value(name).into(),
+                Self::DialStatus { ucid } if name == "ucid" => ucid.into(),
                 _ => Value::from(""),
             },
             "to" => match self {
@@ -393,7 +429,16 @@ fn fill(text: &str, value: impl Fn(&str) -> Value) -> Result<Value, Forbidden> {
 
 const PROBE: &str = "warmlineProbe";
 
+/// The public API's dial, by the name of its resource.
+const API_DIAL: &str = "AgentManualDial";
+
+/// What the operator calls the form of the login page.
+pub(crate) const LOGIN_FORM: &str = "login";
+
+const TYPE: &[(&str, &str)] = &[("type", "{type}")];
+
 const COMMON: &[(&str, &str)] = &[
+    ("type", "{type}"),
     ("ns", "ozonetel.cloudagent"),
     ("customer", "{customer}"),
     ("agentId", "{agent_id}"),
@@ -566,6 +611,34 @@ mod tests {
         number: "9000000001",
     };
 
+    #[test]
+    fn the_public_apis_dial_and_the_login_form_are_no_messages_of_the_socket() {
+        assert_eq!(
+            render(
+                Command::ApiDial {
+                    number: "9000000001"
+                },
+                &BTreeMap::new()
+            ),
+            Ok(json!({
+                "userName": "acme_clinic", "agentID": "agent7", "campaignName": "Demo campaign",
+                "customerNumber": "9000000001", "UCID": "true"
+            }))
+        );
+        let form = Template(BTreeMap::from([
+            ("user".to_owned(), json!("{agent_id}")),
+            ("password".to_owned(), json!("{login_password}")),
+        ]));
+        let templates = BTreeMap::from([("login".to_owned(), form.clone())]);
+        assert_eq!(
+            render(Command::LoginForm, &templates),
+            Ok(json!({ "user": "agent7", "password": "let me in, please" }))
+        );
+        // The password goes nowhere else, whatever the configuration says.
+        let templates = BTreeMap::from([("tbManualDial".to_owned(), form)]);
+        assert_eq!(render(DIAL, &templates).expect("valid")["password"], "");
+    }
+
     fn render(
         command: Command<'_>,
         templates: &BTreeMap<String, Template>,
@@ -575,6 +648,8 @@ mod tests {
             agent_id: "agent7".to_owned(),
             agent_unique_id: 100_207,
             campaign: "300401".to_owned(),
+            campaign_name: "Demo campaign".to_owned(),
+            login_password: crate::config::Secret::new("let me in, please"),
             extension: "500607".to_owned(),
             mode: "manual".to_owned(),
         };

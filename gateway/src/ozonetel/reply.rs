@@ -50,8 +50,21 @@ pub(super) fn classify(reply: &Map<String, Value>) -> Verdict {
 pub(super) fn ucid(reply: &Map<String, Value>) -> Option<String> {
     ["ucid", "message", "resp"]
         .iter()
-        .filter_map(|key| reply.get(*key).and_then(text))
+        .filter_map(|name| {
+            let named = |(key, _): &(&String, &Value)| key.eq_ignore_ascii_case(name);
+            reply.iter().find(named).and_then(|(_, value)| text(value))
+        })
         .find(|value| is_ucid(value))
+}
+
+/// What a reply says of a dial that it was asked about; `None`: it goes on, or nothing is known of it.
+pub(super) fn dial_status(reply: &Map<String, Value>) -> Option<String> {
+    let field = |name: &str| reply.get(name).and_then(text);
+    match classify(reply) {
+        Verdict::Success => None,
+        Verdict::Failure(sentence) => Some(sentence),
+        Verdict::Unknown => field("message").or_else(|| field("status")),
+    }
 }
 
 /// A scalar as text, whichever way it was quoted; empty and null are absent.

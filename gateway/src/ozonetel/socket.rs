@@ -14,10 +14,12 @@ use tokio::time::{sleep_until, timeout};
 use tracing::{Instrument, debug, info_span};
 
 use super::command::SEPARATORS;
+use super::login;
 use super::token::{LineUse, Output, Posted, Standing, Token};
 use super::{Change, Choice, Disposal, Event, Question, TokenAgent, What};
 use crate::call::CallId;
-use crate::config::{Commands, Ozonetel};
+use crate::call::state::DialBy;
+use crate::config::{Commands, Ozonetel, Secret};
 use crate::transport::Starts;
 use crate::transport::websocket::{Reader, Received, Upgrade, Writer, open};
 
@@ -48,6 +50,11 @@ enum Order {
     Dial {
         call: CallId,
         number: String,
+        by: DialBy,
+    },
+    Check {
+        call: CallId,
+        ucid: String,
     },
     Release,
     Stand(Standing),
@@ -90,6 +97,8 @@ pub fn connect(
         stopped: stopped.clone(),
         link: Link::None,
         posts: JoinSet::new(),
+        placed: JoinSet::new(),
+        cookies: None,
         asked: HashMap::new(),
         last_question: 0,
     };
@@ -108,7 +117,7 @@ impl TokenSocket {
     /// # Errors
     ///
     /// The number can't be sent, or the socket takes no more; there is no event then.
-    pub fn dial(&self, call: CallId, number: &str) -> Result<(), DialRefused> {
+    pub fn dial(&self, call: CallId, number: &str, by: DialBy) -> Result<(), DialRefused> {
         let bad = |c: &char| SEPARATORS.contains(c) || c.is_control();
         if let Some(character) = number.chars().find(bad) {
             return Err(DialRefused::Forbidden(character));
@@ -116,13 +125,25 @@ impl TokenSocket {
         if number.is_empty() {
             return Err(DialRefused::Empty);
         }
-        if self.stopped.load(Ordering::Acquire) {
+        if self.is_given_up() {
             return Err(DialRefused::Stopped);
         }
         let number = number.to_owned();
         self.orders
-            .try_send(Order::Dial { call, number })
+            .try_send(Order::Dial { call, number, by })
             .map_err(|_| DialRefused::QueueFull)
+    }
+
+    /// Another session has the agent; nothing is dialled in its name any more.
+    pub fn is_given_up(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Asks what became of a dial. The answer comes as [`What::Checked`], if there is one.
+    pub fn check(&self, call: CallId, ucid: String) {
+        if self.orders.try_send(Order::Check { call, ucid }).is_err() {
+            debug!("too much is waiting on the token socket; a dial's outcome isn't asked for");
+        }
     }
 
     /// Tells the provider that the agent is ready again after wrap-up.
@@ -195,6 +216,9 @@ struct Driver<E> {
     stopped: Arc<AtomicBool>,
     link: Link,
     posts: JoinSet<(u64, Posted)>,
+    placed: JoinSet<(CallId, Posted)>,
+    /// What the login page gave; they are good until a socket is refused.
+    cookies: Option<Secret>,
     asked: HashMap<u64, oneshot::Sender<Result<Vec<Choice>, String>>>,
     last_question: u64,
 }
@@ -202,8 +226,15 @@ struct Driver<E> {
 /// The one socket, or the attempt at one.
 enum Link {
     None,
-    Opening(BoxFuture<'static, Result<(Reader, Writer), String>>),
+    Opening(BoxFuture<'static, Result<Opened, String>>),
     Open(Reader, Writer),
+}
+
+/// A socket, and the cookies that opened it.
+struct Opened {
+    reader: Reader,
+    writer: Writer,
+    cookies: Option<Secret>,
 }
 
 /// What goes out.
@@ -214,7 +245,7 @@ enum Frame {
 
 /// What a socket did.
 enum Happened {
-    Opened(Result<(Reader, Writer), String>),
+    Opened(Result<Opened, String>),
     Received(Received),
 }
 
@@ -251,6 +282,10 @@ impl<E: Fn(Event)> Driver<E> {
                     let (utid, posted) = posted.expect("a post neither panics nor is aborted");
                     self.token.handle_posted(utid, posted, Instant::now());
                 }
+                Some(placed) = self.placed.join_next() => {
+                    let (call, posted) = placed.expect("a post neither panics nor is aborted");
+                    self.token.handle_placed(call, posted);
+                }
                 () = waited => self.token.handle_timeout(Instant::now()),
             }
         }
@@ -260,7 +295,11 @@ impl<E: Fn(Event)> Driver<E> {
     fn take(&mut self, order: Order) {
         let now = Instant::now();
         match order {
-            Order::Dial { call, number } => self.token.handle_dial(call, &number, now),
+            Order::Dial { call, number, by } => match by {
+                DialBy::Socket => self.token.handle_dial(call, &number, now),
+                DialBy::Api => self.token.handle_place(call, &number),
+            },
+            Order::Check { call, ucid } => self.token.handle_check(call, &ucid, now),
             Order::Release => self.token.handle_release(now),
             Order::Stand(standing) => self.token.handle_standing(standing, now),
             Order::Dispose(disposal) => self.token.handle_dispose(&disposal, now),
@@ -278,11 +317,21 @@ impl<E: Fn(Event)> Driver<E> {
     fn handle(&mut self, happened: Happened) {
         let now = Instant::now();
         match happened {
-            Happened::Opened(Ok((reader, writer))) => {
+            Happened::Opened(Ok(Opened {
+                reader,
+                writer,
+                cookies,
+            })) => {
                 self.link = Link::Open(reader, writer);
+                self.cookies = cookies;
                 self.token.handle_connected(now);
             }
-            Happened::Opened(Err(cause)) | Happened::Received(Received::Closed(cause)) => {
+            Happened::Opened(Err(cause)) => {
+                self.link = Link::None;
+                self.cookies = None;
+                self.token.handle_closed(&cause, now);
+            }
+            Happened::Received(Received::Closed(cause)) => {
                 self.link = Link::None;
                 self.token.handle_closed(&cause, now);
             }
@@ -302,8 +351,13 @@ impl<E: Fn(Event)> Driver<E> {
                 Output::Send(text) => self.send(Frame::Text(text)).await,
                 Output::Ping => self.send(Frame::Ping).await,
                 Output::Post { utid, message } => {
-                    let post = self.http.post(&self.config, message);
+                    let cookies = self.cookies.as_ref().or(self.config.cookies.as_ref());
+                    let post = self.http.post(&self.config, message, cookies);
                     self.posts.spawn(async move { (utid, post.await) });
+                }
+                Output::Place { call, message } => {
+                    let place = self.http.place(&self.config, message);
+                    self.placed.spawn(async move { (call, place.await) });
                 }
                 Output::Answer { question, answer } => {
                     if let Some(asker) = self.asked.remove(&question) {
@@ -328,18 +382,34 @@ impl<E: Fn(Event)> Driver<E> {
                 Err("no token socket is configured".to_owned())
             }));
         };
-        let upgrade = Upgrade {
+        let mut upgrade = Upgrade {
             url,
             origin: self.config.origin.clone(),
             subprotocol: self.config.subprotocol.clone(),
             user_agent: self.config.user_agent.clone(),
-            cookies: self.config.cookies.clone(),
+            cookies: self.cookies.clone().or(self.config.cookies.clone()),
             tls: self.tls.clone(),
+        };
+        let login = match (&self.config.login_url, &self.http.0, &self.cookies) {
+            (Some(url), Some(client), None) => {
+                Some((url.clone(), client.clone(), self.token.login_form()))
+            }
+            (Some(_) | None, _, _) => None,
         };
         let start = self.starts.reserve(Instant::now());
         Link::Opening(Box::pin(async move {
             sleep_until(start.into()).await;
-            open(&upgrade).await.map_err(|error| error.to_string())
+            if let Some((url, client, form)) = login {
+                let configured = upgrade.cookies.take();
+                let given = login::log_in(&client, &url, form, configured.as_ref()).await?;
+                upgrade.cookies = Some(given);
+            }
+            let (reader, writer) = open(&upgrade).await.map_err(|error| error.to_string())?;
+            Ok(Opened {
+                reader,
+                writer,
+                cookies: upgrade.cookies,
+            })
         }))
     }
 
@@ -380,12 +450,13 @@ impl Link {
     }
 }
 
-/// Commands by HTTP, where they don't go by the socket.
+/// What goes by HTTP: commands where they don't go by the socket, dials by the public API, the login page.
 struct Http(Option<reqwest::Client>);
 
 impl Http {
     fn new(config: &Ozonetel, tls: &Arc<rustls::ClientConfig>) -> Self {
-        if config.commands == Commands::Socket {
+        let unused = (config.api.as_ref(), config.login_url.as_ref()) == (None, None);
+        if config.commands == Commands::Socket && unused {
             return Self(None);
         }
         let mut builder = reqwest::Client::builder()
@@ -405,6 +476,7 @@ impl Http {
         &self,
         config: &Ozonetel,
         message: Map<String, Value>,
+        cookies: Option<&Secret>,
     ) -> impl Future<Output = Posted> + Send + use<> {
         let request = match (&self.0, &config.command_url) {
             (Some(client), Some(url)) => Some(client.post(url)),
@@ -416,7 +488,7 @@ impl Http {
                 Some(origin) => request.header(http::header::ORIGIN, origin),
                 None => request,
             };
-            let request = match &config.cookies {
+            let request = match cookies {
                 Some(cookies) => request.header(http::header::COOKIE, cookies.expose()),
                 None => request,
             };
@@ -426,31 +498,59 @@ impl Http {
             }
         });
         async move {
-            let Some(request) = request else {
-                return Posted::Unreachable("no command_url is configured".to_owned());
-            };
-            // A reply is a few hundred bytes; the socket's limit is more than enough for it.
-            let answered = async {
-                let mut response = request.send().await?;
-                let status = response.status().as_u16();
-                let mut body = Vec::new();
-                while let Some(chunk) = response.chunk().await? {
-                    body.extend_from_slice(&chunk);
-                    if body.len() > BODY_AT_MOST {
-                        break;
-                    }
-                }
-                let body = String::from_utf8_lossy(&body).into_owned();
-                Ok::<_, reqwest::Error>(Posted::Answered { status, body })
-            };
-            answered
-                .await
-                .unwrap_or_else(|error| match error.is_connect() {
-                    true => Posted::Unreachable(error.without_url().to_string()),
-                    false => Posted::Lost(error.without_url().to_string()),
-                })
+            match request {
+                Some(request) => posted(request).await,
+                None => Posted::Unreachable("no command_url is configured".to_owned()),
+            }
         }
     }
+
+    /// A dial by the public API. It is a back end's interface: neither cookies nor an origin belong there.
+    fn place(
+        &self,
+        config: &Ozonetel,
+        message: Map<String, Value>,
+    ) -> impl Future<Output = Posted> + Send + use<> {
+        let request = match (&self.0, &config.api) {
+            (Some(client), Some(api)) => Some(
+                client
+                    .post(&api.url)
+                    .header("apiKey", api.key.expose())
+                    .timeout(config.reply_timeout)
+                    .json(&message),
+            ),
+            (None, _) | (_, None) => None,
+        };
+        async move {
+            match request {
+                Some(request) => posted(request).await,
+                None => Posted::Unreachable("no api_url is configured".to_owned()),
+            }
+        }
+    }
+}
+
+async fn posted(request: reqwest::RequestBuilder) -> Posted {
+    // A reply is a few hundred bytes; the socket's limit is more than enough for it.
+    let answered = async {
+        let mut response = request.send().await?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > BODY_AT_MOST {
+                break;
+            }
+        }
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok::<_, reqwest::Error>(Posted::Answered { status, body })
+    };
+    answered
+        .await
+        .unwrap_or_else(|error| match error.is_connect() {
+            true => Posted::Unreachable(error.without_url().to_string()),
+            false => Posted::Lost(error.without_url().to_string()),
+        })
 }
 
 /// A form's values are all text.

@@ -22,7 +22,7 @@ use rand::rngs::StdRng;
 use serde_json::{Map, Value};
 use tracing::{debug, info, warn};
 
-use super::command::{Command, NewSocket, Sender, Session};
+use super::command::{Command, Forbidden, NewSocket, Sender, Session};
 use super::push::Push;
 use super::reply::{self, Verdict};
 use super::{
@@ -73,6 +73,11 @@ pub(super) enum Output {
     /// Send a command by HTTP; answered by `handle_posted`.
     Post {
         utid: u64,
+        message: Map<String, Value>,
+    },
+    /// Ask the public API for a dial; answered by `handle_placed`.
+    Place {
+        call: CallId,
         message: Map<String, Value>,
     },
     /// The answer to a question, by the asker's own number.
@@ -170,6 +175,7 @@ enum Purpose {
     Stand,
     Probe,
     Dial(CallId),
+    DialStatus(CallId),
     Dispose(CallId),
     Change(CallId, Act),
     Ask(u64),
@@ -324,6 +330,55 @@ impl Token {
             Some(reason) => self.tell_dial(call, DialOutcome::NotSent(reason)),
             None => self.command(Command::ManualDial { number }, Purpose::Dial(call), now),
         }
+    }
+
+    /// Dials by the public API, whatever the socket does; what becomes of it is told as [`What::Dial`], exactly once.
+    pub(super) fn handle_place(&mut self, call: CallId, number: &str) {
+        match self.render(Command::ApiDial { number }, 0) {
+            Ok(message) => self.out.push_back(Output::Place { call, message }),
+            Err(forbidden) => self.tell_dial(call, DialOutcome::NotSent(forbidden.to_string())),
+        }
+    }
+
+    /// Takes what became of [`Output::Place`].
+    pub(super) fn handle_placed(&mut self, call: CallId, posted: Posted) {
+        let outcome = match posted {
+            Posted::Unreachable(cause) => DialOutcome::NotSent(cause),
+            Posted::Lost(_) => DialOutcome::Unknown,
+            Posted::Answered { status, body } => {
+                let message = match serde_json::from_str(&body) {
+                    Ok(Value::Object(message)) => message,
+                    _ => Map::new(),
+                };
+                // Errors often come with status 200: the body counts before it.
+                match (reply::classify(&message), status) {
+                    (Verdict::Failure(sentence), _) => DialOutcome::Refused(sentence),
+                    (Verdict::Success, 200..=299) => DialOutcome::Queued {
+                        ucid: reply::ucid(&message),
+                    },
+                    // A proxy gave up; what stands behind it may dial all the same.
+                    (_, 500..=599) | (Verdict::Unknown, 200..=299) => DialOutcome::Unknown,
+                    (_, status) => DialOutcome::Refused(format!(
+                        "The provider answered with HTTP status {status}."
+                    )),
+                }
+            }
+        };
+        self.tell_dial(call, outcome);
+    }
+
+    /// Asks what became of a dial. Nobody is told where it can't be asked.
+    pub(super) fn handle_check(&mut self, call: CallId, ucid: &str, now: Instant) {
+        if self.obstacle().is_none() {
+            let command = Command::DialStatus { ucid };
+            self.command(command, Purpose::DialStatus(call), now);
+        }
+    }
+
+    /// The form of the login page, with what the agent's configuration lends it.
+    pub(super) fn login_form(&self) -> Map<String, Value> {
+        // Fields of a form stand alone; where two were joined, an empty form shows it.
+        self.render(Command::LoginForm, 0).unwrap_or_default()
     }
 
     /// The agent is ready again after wrap-up.
@@ -526,6 +581,10 @@ impl Token {
                 };
                 self.tell_dial(call, outcome);
             }
+            (Purpose::DialStatus(call), _) => {
+                let words = reply::dial_status(message);
+                self.tell(What::Checked { call, words });
+            }
             (Purpose::Login, Verdict::Failure(sentence)) => {
                 self.lose(
                     &format!("the provider refused the sign-in: {sentence}"),
@@ -625,6 +684,7 @@ impl Token {
             | Purpose::Reconnect
             | Purpose::Notice(_)
             | Purpose::Probe
+            | Purpose::DialStatus(_)
             | Purpose::Dial(_) => debug!(words, "told of where it failed"),
         }
     }
@@ -741,7 +801,11 @@ impl Token {
                 }
                 // It is said again on the next socket.
                 Purpose::Stand => self.said = None,
-                Purpose::Login | Purpose::Reconnect | Purpose::Notice(_) | Purpose::Probe => {}
+                Purpose::Login
+                | Purpose::Reconnect
+                | Purpose::Notice(_)
+                | Purpose::DialStatus(_)
+                | Purpose::Probe => {}
             }
         }
     }
@@ -751,19 +815,11 @@ impl Token {
     }
 
     fn command(&mut self, command: Command<'_>, purpose: Purpose, now: Instant) {
-        let State::Open(open) = &self.state else {
+        let State::Open(_) = &self.state else {
             return;
         };
-        let (BrowserSession::Made(browser_session_id) | BrowserSession::Known(browser_session_id)) =
-            &self.browser_session_id;
-        let sender = Sender {
-            customer: &self.config.customer,
-            agent: &self.agent,
-            us_id: open.us_id.as_deref().unwrap_or(""),
-            browser_session_id,
-        };
         let utid = self.last_utid + 1;
-        let message = match command.render(&self.config.templates, &sender, utid) {
+        let message = match self.render(command, utid) {
             Ok(message) => message,
             Err(forbidden) => {
                 match purpose {
@@ -788,6 +844,22 @@ impl Token {
             }
             (Commands::HttpJson | Commands::HttpForm, _) => Output::Post { utid, message },
         });
+    }
+
+    fn render(&self, command: Command<'_>, utid: u64) -> Result<Map<String, Value>, Forbidden> {
+        let us_id = match &self.state {
+            State::Open(open) => open.us_id.as_deref().unwrap_or(""),
+            State::Connecting | State::Resting { .. } | State::Stopped { .. } => "",
+        };
+        let (BrowserSession::Made(browser_session_id) | BrowserSession::Known(browser_session_id)) =
+            &self.browser_session_id;
+        let sender = Sender {
+            customer: &self.config.customer,
+            agent: &self.agent,
+            us_id,
+            browser_session_id,
+        };
+        command.render(&self.config.templates, &sender, utid)
     }
 
     fn spend(&mut self, utid: &str) -> Option<Purpose> {

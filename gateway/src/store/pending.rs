@@ -15,7 +15,7 @@ use crate::call::CallId;
 use crate::events::Event;
 
 /// The list between those who have something to keep and the thread that writes. Locked for moments only.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pending {
     list: Mutex<List>,
     changed: Condvar,
@@ -23,10 +23,13 @@ pub(super) struct Pending {
     pub head: watch::Sender<Head>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct List {
     /// In the order in which the calls came in here.
     records: BTreeMap<u64, Arc<Record>>,
+    /// What those weigh together.
+    bytes: usize,
+    bytes_at_most: usize,
     places: HashMap<CallId, u64>,
     next: u64,
     jobs: VecDeque<Job>,
@@ -73,7 +76,35 @@ pub struct Standing {
     pub trouble: Option<String>,
 }
 
+impl Default for Pending {
+    fn default() -> Self {
+        Self::bounded(BYTES_AT_MOST)
+    }
+}
+
 impl Pending {
+    /// Keeps no more than so much in memory, and the newest record in any case.
+    pub(super) fn bounded(bytes_at_most: usize) -> Self {
+        let list = List {
+            records: BTreeMap::new(),
+            bytes: 0,
+            bytes_at_most,
+            places: HashMap::new(),
+            next: 0,
+            jobs: VecDeque::new(),
+            under_way: Vec::new(),
+            errors: 0,
+            dropped: 0,
+            trouble: None,
+            closed: false,
+        };
+        Self {
+            list: Mutex::new(list),
+            changed: Condvar::new(),
+            head: watch::Sender::default(),
+        }
+    }
+
     pub(super) fn keep(&self, record: Record) {
         let mut list = lock(&self.list);
         list.keep(Arc::new(record), Age::Newer);
@@ -126,10 +157,9 @@ impl Pending {
         }
         let mut batch = Batch::default();
         while batch.records.len() < BATCH {
-            let Some((_, record)) = list.records.pop_first() else {
+            let Some(record) = list.pop_oldest() else {
                 break;
             };
-            list.places.remove(&record.view.id);
             batch.records.push(record);
         }
         let jobs = list.jobs.len().min(BATCH);
@@ -207,28 +237,41 @@ impl List {
     fn keep(&mut self, record: Arc<Record>, age: Age) {
         if let Some(place) = self.places.get(&record.view.id) {
             if age == Age::Newer {
-                self.records.insert(*place, record);
+                self.bytes += record.weight();
+                let older = self.records.insert(*place, record);
+                self.bytes -= older.map_or(0, |older| older.weight());
             }
-            return;
+        } else {
+            self.next += 1;
+            self.places.insert(record.view.id.clone(), self.next);
+            self.bytes += record.weight();
+            self.records.insert(self.next, record);
         }
-        self.next += 1;
-        self.places.insert(record.view.id.clone(), self.next);
-        self.records.insert(self.next, record);
-        while self.records.len() > RECORDS_AT_MOST {
-            let Some((_, oldest)) = self.records.pop_first() else {
-                return;
-            };
-            self.places.remove(&oldest.view.id);
+        // The newest stays, however heavy it is.
+        while self.records.len() > 1
+            && (self.records.len() > RECORDS_AT_MOST || self.bytes > self.bytes_at_most)
+        {
+            self.pop_oldest();
             self.dropped += 1;
         }
+    }
+
+    fn pop_oldest(&mut self) -> Option<Arc<Record>> {
+        let (_, oldest) = self.records.pop_first()?;
+        self.places.remove(&oldest.view.id);
+        self.bytes -= oldest.weight();
+        Some(oldest)
     }
 }
 
 /// Records in a transaction: enough to make its cost small, few enough to be over in milliseconds.
 const BATCH: usize = 512;
 
-/// Some 200 MB: a day of a large floor's calls while nobody looks at the full disk.
+/// A day of a large floor's calls while nobody looks at the full disk.
 const RECORDS_AT_MOST: usize = 50_000;
+
+/// Most records weigh 2 KB; a back end's context may make them heavier.
+const BYTES_AT_MOST: usize = 200 << 20;
 
 /// Some 100 MB of events, half an hour of a large floor's.
 const JOBS_AT_MOST: usize = 100_000;

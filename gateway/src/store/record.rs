@@ -51,6 +51,35 @@ pub struct Kept {
     pub disposition: Option<Disposition>,
 }
 
+impl Record {
+    /// About what it takes in memory, bytes. Twice the same record weighs the same.
+    pub(super) fn weight(&self) -> usize {
+        let told: usize = self.story.iter().map(|told| told.what.len()).sum();
+        let context = self.view.context.as_ref().map_or(0, heft);
+        let notes = self.disposition.as_ref().and_then(|d| d.notes.as_ref());
+        RECORD + self.story.len() * TOLD + told + context + notes.map_or(0, String::len)
+    }
+}
+
+fn heft(value: &Value) -> usize {
+    VALUE
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len(),
+            Value::Array(list) => list.iter().map(heft).sum(),
+            Value::Object(map) => map.iter().map(|(key, value)| key.len() + heft(value)).sum(),
+        }
+}
+
+/// The fields that each has, and its places in the lists.
+const RECORD: usize = 1_024;
+
+/// A sentence without its letters.
+const TOLD: usize = 32;
+
+/// A JSON value without what it points to.
+const VALUE: usize = 72;
+
 impl Kept {
     /// What a record will be once it is written.
     ///

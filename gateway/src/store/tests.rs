@@ -61,6 +61,7 @@ fn up(started_at: u64, agent: &str) -> Record {
         ucid: Some("12345678901234".to_owned()),
         ended: None,
         linked: None,
+        closes_at: None,
     };
     Record {
         view,
@@ -364,4 +365,31 @@ fn a_temporary_file_goes_with_its_last_handle() {
     assert!(path.exists());
     drop(store);
     assert!(!path.exists());
+}
+
+#[test]
+fn heavy_records_that_can_not_be_written_are_given_up_by_their_weight() {
+    let pending = Pending::bounded(30_000);
+    let heavy = |started_at| {
+        let mut record = closed(started_at, "agent7");
+        record.view.context = Some(json!({ "page": "x".repeat(10_000) }));
+        record
+    };
+    let records = [1_000, 2_000, 3_000].map(heavy);
+    for record in &records {
+        pending.keep(record.clone());
+    }
+    // The same again adds nothing.
+    pending.keep(records[2].clone());
+    assert_eq!(pending.standing().pending, 2);
+    assert_eq!(pending.standing().dropped, 1);
+    assert_eq!(pending.find(&records[0].view.id), None, "the oldest goes");
+    let batch = pending.take(Duration::ZERO).expect("open");
+    pending.failed(batch, "no space".to_owned());
+    pending.keep(closed(4_000, "agent7"));
+    assert_eq!(
+        pending.standing().pending,
+        3,
+        "what was taken weighs nothing any more"
+    );
 }

@@ -8,8 +8,9 @@ use super::trunks::Way;
 use crate::agent::readiness;
 use crate::call::expectation::{Expectation, Fate};
 use crate::call::number::Number;
-use crate::call::state::{Action, Answered, DialReply, DialogEnd, Input};
+use crate::call::state::{Action, Answered, DialBy, DialReply, DialogEnd, Input};
 use crate::clock::Moment;
+use crate::config::Srtp;
 
 impl Task {
     pub(super) fn carry_out(&mut self, now: Moment, age: Age, actions: Vec<Action>) {
@@ -26,7 +27,7 @@ impl Task {
         let placed = self.calls.get_mut(&age)?;
         let (agent, dialog, leg) = (placed.agent, placed.dialog, placed.leg);
         match action {
-            Action::Dial { number, until } => {
+            Action::Dial { number, until, by } => {
                 let expected = Expectation {
                     call: placed.call.id.clone(),
                     number,
@@ -35,7 +36,14 @@ impl Task {
                     until,
                     fate: Fate::Answer,
                 };
-                return self.dial(agent, expected);
+                return self.dial(agent, expected, by);
+            }
+            Action::AskOutcome => {
+                let ucid = placed.call.ucid.clone()?;
+                let call = placed.call.id.clone();
+                if let Some(token) = &self.agents[agent].token {
+                    token.socket.check(call, ucid);
+                }
             }
             Action::CloseExpectation => self.expectations[agent].close(&placed.call.id),
             Action::RefuseExpected => self.expectations[agent].refuse(&placed.call.id),
@@ -68,8 +76,7 @@ impl Task {
             Action::HangUp => self.endpoint.hang_up(now.instant, dialog?, None),
             Action::AskAgent => {
                 let answers = placed.when_asked == WhenAsked::Answer;
-                let free = answers && !self.talks_elsewhere(agent, age);
-                if free && readiness::can_talk(&self.agents[agent]).is_ok() {
+                if answers && self.may_answer_for(now, agent, Some(age)) {
                     let how = Answered::ByPolicy;
                     return Some(Input::Answer { how });
                 }
@@ -96,7 +103,7 @@ impl Task {
     }
 
     /// Opens the expectation before the command leaves: the INVITE may be faster than the reply.
-    fn dial(&mut self, agent: usize, expected: Expectation) -> Option<Input> {
+    fn dial(&mut self, agent: usize, expected: Expectation, by: DialBy) -> Option<Input> {
         let token = self.agents[agent].token.as_ref();
         let country = self
             .config
@@ -113,7 +120,7 @@ impl Task {
                 };
                 token
                     .socket
-                    .dial(expected.call.clone(), national)
+                    .dial(expected.call.clone(), national, by)
                     .map_err(|refused| refused.to_string())
             }
             (None, _) => Err("The agent has no token socket.".to_owned()),
@@ -135,13 +142,16 @@ impl Task {
             .worker
             .get_or_insert_with(|| self.engine.assign());
         let leg = self.engine.new_leg(worker);
+        let kind = self.kind_of(route);
         self.legs.insert(leg, Owner::Customer(age));
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.leg = Some(leg);
         }
+        // A full ring refuses the next command, too.
+        let _ = self.engine.prefer(leg, self.customer_codecs(route));
         let asked = self.ask(Purpose::Describe(age), |engine, request| match offer {
             Some(offer) => engine.answer(leg, request, offer),
-            None => engine.offer(leg, request, kind_of(route)),
+            None => engine.offer(leg, request, kind),
         });
         asked
             .err()
@@ -267,6 +277,7 @@ impl Task {
             return;
         };
         placed.bridged = None;
+        placed.doctor.excuse();
         placed.played_from = None;
         placed.without_agent = None;
         placed.without_customer = None;
@@ -278,19 +289,22 @@ impl Task {
         self.join(agent);
     }
 
+    /// What kind of peer a call's route leads to.
+    pub(super) fn kind_of(&self, route: Route) -> PeerKind {
+        match route {
+            Route::Line(_) => PeerKind::WebRtc,
+            Route::Trunk(trunk) => match self.trunks[trunk].config.srtp {
+                Srtp::Off | Srtp::Answer => PeerKind::Plain,
+                Srtp::Offer | Srtp::Require => PeerKind::Sdes,
+            },
+        }
+    }
+
     /// Closes a leg; one that finds the engine's ring full is closed later.
     pub(super) fn close_leg(&mut self, leg: LegId) {
         if self.engine.close(leg).is_err() {
             self.unclosed.push(leg);
         }
-    }
-}
-
-/// What kind of peer a call's route leads to.
-pub(super) fn kind_of(route: Route) -> PeerKind {
-    match route {
-        Route::Line(_) => PeerKind::WebRtc,
-        Route::Trunk(_) => PeerKind::Plain,
     }
 }
 

@@ -123,6 +123,7 @@ impl Task {
             return;
         };
         placed.bridged = None;
+        placed.doctor.excuse();
         let (agent, leg) = (placed.agent, placed.leg);
         if let Some(leg) = leg
             && self.engine.unbridge(leg).is_err()

@@ -1,6 +1,7 @@
 //! What HTTP asks.
 
 use super::dialling::Asker;
+use super::draining::Admission;
 use super::task::Task;
 use super::{Api, Health, LineKind, LineView, TrunkWay, Usage};
 use crate::agent::Connection;
@@ -58,6 +59,10 @@ impl Task {
                 self.handle_report(report);
                 let _ = reply.send(());
             }
+            Api::Drain { reply } => {
+                let _ = reply.send(self.drain(now));
+            }
+            Api::Drained { reply } => self.drained.push(reply),
             Api::Lines { reply } => {
                 let _ = reply.send(self.lines());
             }
@@ -110,7 +115,7 @@ impl Task {
                 || lines
                     .iter()
                     .any(|line| line.up && line.kind != LineKind::Token),
-            draining: false,
+            draining: self.admission != Admission::Open,
             calls: self
                 .calls
                 .values()

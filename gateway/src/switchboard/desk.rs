@@ -7,16 +7,19 @@ use serde_json::json;
 
 use super::acts::OVERLOADED;
 use super::dialling::Asker;
+use super::draining::{Admission, draining_notice};
+use super::page::Known;
 use super::task::{Age, Owner, Placed, Purpose, Task};
 use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
 use crate::agent::wire::{CallView, EndedBy, EndedView, Event, Frame, Operation};
-use crate::agent::{AVAILABLE, ConnectionId, readiness, wire};
+use crate::agent::{AVAILABLE, ConnectionId, readiness, turn, wire};
 use crate::call::CallId;
 use crate::call::state::{Answered, Input, Spoken};
 use crate::call::termination::Reason;
 use crate::clock::Moment;
 use crate::http::problem::Problem;
+use crate::metrics::Reconnect;
 use crate::store::Disposition;
 
 impl Task {
@@ -27,7 +30,7 @@ impl Task {
                 agent,
                 token_expires,
                 session,
-                seq: _,
+                seq,
                 frames,
             } => {
                 let arrival = Arrival {
@@ -35,7 +38,12 @@ impl Task {
                     frames,
                     token_expires,
                 };
-                self.open(now, &agent, session.as_deref(), arrival);
+                let known = match (session.as_deref(), seq) {
+                    (None, _) => Known::Nothing,
+                    (Some(session), None) => Known::Session(session),
+                    (Some(session), Some(_)) => Known::Calls(session),
+                };
+                self.open(now, &agent, known, arrival);
             }
             Desk::Request {
                 connection,
@@ -53,6 +61,7 @@ impl Task {
                 if newest != Some(connection) {
                     return;
                 }
+                self.handle_sign(now, agent);
                 if let Some(result) = self.operate(now, agent, connection, id, operation) {
                     let frame = match result {
                         Ok(ok) => Frame::Reply { re: id, ok },
@@ -69,7 +78,7 @@ impl Task {
                     && let Some(session) = &mut self.agents[agent].session
                 {
                     session.renew(now, connection, token_expires);
-                    self.stir(agent);
+                    self.show_agent(now, agent);
                 }
             }
             Desk::Closed { connection } => self.close(now, connection),
@@ -88,7 +97,7 @@ impl Task {
     }
 
     /// A browser said hello: the newest wins, and resumes the session that it names.
-    fn open(&mut self, now: Moment, id: &str, named: Option<&str>, arrival: Arrival) {
+    fn open(&mut self, now: Moment, id: &str, known: Known<'_>, arrival: Arrival) {
         let Some(agent) = self.agent_index(id) else {
             tracing::warn!(agent = id, "a valid token for an unknown agent");
             let event = Event::Bye {
@@ -100,13 +109,19 @@ impl Task {
             return;
         };
         self.connections.insert(arrival.connection, agent);
+        let mut come_back = None;
         let resumed = match &mut self.agents[agent].session {
-            Some(session) if named == Some(session.id.as_str()) => {
+            Some(session) if known.session() == Some(session.id.as_str()) => {
+                come_back = Some(match known {
+                    Known::Calls(_) => Reconnect::Socket,
+                    Known::Session(_) | Known::Nothing => Reconnect::Page,
+                });
                 session.attach(now, arrival);
                 true
             }
             session => {
                 if let Some(older) = session {
+                    come_back = Some(Reconnect::Elsewhere);
                     older.say_bye(wire::ByeCode::Replaced, false);
                 }
                 *session = Some(Session::new(now, arrival));
@@ -121,10 +136,10 @@ impl Task {
         }
         self.mirror(agent);
         tracing::info!(agent = id, resumed, "the agent's browser is here");
-        let calls: Vec<CallView> = self
-            .open_calls(agent)
-            .map(|(_, placed)| placed.call.view())
-            .collect();
+        if let Some(kind) = come_back {
+            self.metrics.agent_reconnected(kind);
+        }
+        let calls = self.calls_to_show(now, agent, known);
         let welcome = Event::Welcome {
             session: self.agents[agent]
                 .session
@@ -134,11 +149,14 @@ impl Task {
             resumed,
             heartbeat_ms: HEARTBEAT_MS,
             grace_ms: u64::try_from(self.config.limits.grace.as_millis()).unwrap_or(u64::MAX),
-            ice: Vec::new(),
+            ice: turn::servers(&self.config.media.turn, id, now),
             agent: self.agents[agent].view(),
             calls,
         };
         self.tell_agent(now, agent, welcome);
+        if self.admission != Admission::Open {
+            self.tell_agent(now, agent, draining_notice());
+        }
     }
 
     /// The session outlives its connection by the grace.
@@ -157,6 +175,7 @@ impl Task {
                 "the agent's browser is gone; it is waited for"
             );
             self.doubt(now, agent, Duration::ZERO);
+            self.freed = true;
         }
     }
 
@@ -208,7 +227,11 @@ impl Task {
         let acted =
             |result: Result<CallView, Problem>| Some(result.map(|call| json!({ "call": call })));
         match operation {
-            Operation::Ping | Operation::Stats { .. } => Some(Ok(json!({}))),
+            Operation::Ping => Some(Ok(json!({}))),
+            Operation::Stats { quality, .. } => {
+                self.handle_page(now, agent, quality);
+                Some(Ok(json!({})))
+            }
             Operation::Media { sdp, restart } => {
                 self.handle_offer_of_desk(agent, connection, re, sdp, restart)
             }
@@ -246,7 +269,9 @@ impl Task {
             Operation::Transfer { call, to, mode } => {
                 acted(self.act_for(now, agent, &call, Action::Transfer { to, mode }))
             }
-            Operation::Complete { .. } => Some(Err(not_built(CONSULTING))),
+            Operation::Complete { call } => {
+                acted(self.act_for(now, agent, &call, Action::Complete))
+            }
             Operation::Record { call, on } => {
                 acted(self.act_for(now, agent, &call, Action::Record { on }))
             }
@@ -294,6 +319,8 @@ impl Task {
             .get_or_insert_with(|| self.engine.assign());
         let leg = self.engine.new_leg(worker);
         self.legs.insert(leg, Owner::Agent(agent));
+        // A full ring refuses the next command, too.
+        let _ = self.engine.prefer(leg, self.agent_codecs(agent));
         if let Some(older) = self.agents[agent].media.coming.replace(leg) {
             self.close_leg(older);
         }
@@ -314,6 +341,7 @@ impl Task {
             )));
         }
         self.check_reason(agent, reason.as_deref())?;
+        self.agents[agent].supervisors_reason = None;
         self.agents[agent].status = wire::StatusView {
             name,
             since: now.epoch_ms,
@@ -440,6 +468,7 @@ impl Task {
             Action::Record { on } => return self.ask_to_record(now, age, on),
             Action::Dispose(disposition) => return self.dispose(now, age, disposition),
             Action::Transfer { to, mode } => return self.transfer(now, age, &to, mode),
+            Action::Complete => return self.complete(now, age),
         };
         self.feed(now, age, input);
         self.view(age)
@@ -531,11 +560,8 @@ pub(super) fn not_built(what: &str) -> Problem {
     Problem::not_available(format!("{what} is not available in this version."))
 }
 
-/// A transfer that asks first.
-pub(super) const CONSULTING: &str = "A transfer that asks first";
-
 /// The statuses that an agent may choose.
 const STATUSES: &[&str] = &[AVAILABLE, "break", "offline"];
 
-/// How often the browser shows that it lives.
-const HEARTBEAT_MS: u64 = 15_000;
+/// How often the browser shows that it lives: often enough that a frozen tab is known of within ten seconds.
+const HEARTBEAT_MS: u64 = 3_000;

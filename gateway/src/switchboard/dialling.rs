@@ -7,9 +7,9 @@ use super::task::{Age, Desks, Entry, Placed, Route, Task, WhenAsked, line_of};
 use crate::agent::wire::{CallView, Dial, Order, Peer};
 use crate::agent::{AVAILABLE, readiness};
 use crate::call::number::Number;
-use crate::call::state::{Call, Input, Made, Manner, OZONETEL, Spoken};
+use crate::call::state::{Call, Dialling, Input, Made, Manner, OZONETEL, Spoken};
 use crate::clock::Moment;
-use crate::config::AutoAnswer;
+use crate::config::{AutoAnswer, DialVia};
 use crate::http::problem::Problem;
 
 impl Task {
@@ -88,7 +88,7 @@ impl Task {
         let mut actions = Vec::new();
         let windows = self.windows(ring);
         let call = match expected {
-            true => Call::dial_expected(made, now, windows, &mut actions),
+            true => Call::dial_expected(made, self.dialling(), now, windows, &mut actions),
             false => Call::dial_trunk(made, manner, now, windows, &mut actions),
         };
         let entry = Entry {
@@ -106,6 +106,15 @@ impl Task {
         self.view(age)
     }
 
+    /// By what a dial goes to the platform.
+    fn dialling(&self) -> Dialling {
+        match self.config.ozonetel.as_ref().map(|ozonetel| ozonetel.dial) {
+            Some(DialVia::Api) => Dialling::Api,
+            Some(DialVia::SocketThenApi) => Dialling::SocketFirst,
+            Some(DialVia::Socket) | None => Dialling::Socket,
+        }
+    }
+
     /// What the agent does once a customer who was called first is there.
     fn when_asked(&self, agent: usize, asker: Asker) -> WhenAsked {
         match (self.agents[agent].config.auto_answer, asker) {
@@ -118,7 +127,7 @@ impl Task {
     /// The agent's other calls, if there is room for one more beside them.
     fn others(&self, agent: usize, by_platform: bool) -> Result<Vec<Age>, Problem> {
         let live: Vec<(Age, &Placed)> = self.live_calls(agent).collect();
-        let room = live.len() < self.config.limits.calls_per_agent;
+        let room = live.len() < self.calls_at_a_time(agent);
         let platforms = |(_, placed): &(Age, &Placed)| matches!(placed.route, Route::Line(_));
         // The platform has one call for an agent at a time.
         let taken = by_platform && live.iter().any(platforms);
@@ -135,6 +144,7 @@ impl Task {
     }
 
     fn may_dial(&self, now: Moment, agent: usize, order: Order) -> Result<(), Problem> {
+        self.admission.check()?;
         if self.open.len() >= self.config.limits.calls {
             return Err(Problem::unavailable(
                 "The gateway's limit of calls is reached.",
@@ -144,7 +154,7 @@ impl Task {
             |detail: String| Problem::new("agent-not-ready", "The agent is not ready", 409, detail);
         match (order, &self.agents[agent].session) {
             (Order::AgentFirst, _) => {
-                readiness::can_talk(&self.agents[agent]).map_err(refused)?;
+                readiness::can_ring(&self.agents[agent]).map_err(refused)?;
                 if let Some(trouble) = self.agents[agent].media.microphone().trouble() {
                     return Err(refused(trouble.to_owned()));
                 }
@@ -208,9 +218,12 @@ impl Task {
         if let Some(words) = line.detail() {
             return Err(down(format!("The agent's SIP line is down: {words}.")));
         }
+        // Where the public API may be asked, only an agent whom another session has taken over can't dial.
+        let needs_socket = self.dialling() == Dialling::Socket;
         if let Some(words) = shown
             .token
             .as_ref()
+            .filter(|token| needs_socket || token.socket.is_given_up())
             .and_then(|token| token.connection.detail())
         {
             return Err(down(format!(

@@ -96,10 +96,24 @@ impl Task {
         }
         let told = match heard {
             Heard::Audio => "The customer is heard again.".to_owned(),
-            Heard::Nothing => format!(
-                "The customer can't be heard: nothing has come from their side for {} s.",
-                silent.as_secs()
-            ),
+            Heard::Nothing => unheard(silent),
+        };
+        self.tell_of_customer(now, age, told);
+    }
+
+    /// Nothing has come from the customer, and what could be done about it was done.
+    pub(super) fn tell_of_nothing(&mut self, now: Moment, age: Age, silent: Duration) {
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
+        };
+        if std::mem::replace(&mut placed.customer, Heard::Nothing) != Heard::Nothing {
+            self.tell_of_customer(now, age, unheard(silent));
+        }
+    }
+
+    fn tell_of_customer(&mut self, now: Moment, age: Age, told: String) {
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
         };
         placed.call.tell(now, told.clone());
         self.touched.insert(age);
@@ -111,6 +125,13 @@ impl Task {
         };
         self.tell_agent(now, agent, notice);
     }
+}
+
+fn unheard(silent: Duration) -> String {
+    format!(
+        "The customer can't be heard: nothing has come from their side for {} s.",
+        silent.as_secs()
+    )
 }
 
 /// Longer than any gap between an agent's packets that is no loss.

@@ -4,20 +4,22 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use media::sdp::negotiate::examine_offer;
+use media::SdpError;
+use media::sdp::Security;
+use media::sdp::negotiate::{examine_offer, protection};
 use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
-use super::task::{Desks, Entry, Route, Task, WhenAsked};
-use crate::agent::microphone::Microphone;
+use super::task::{Age, Desks, Entry, Route, Task, WhenAsked};
+use crate::agent::readiness;
 use crate::agent::wire::{Order, Peer};
-use crate::agent::{AVAILABLE, readiness};
 use crate::call::CallId;
+use crate::call::auto_answer;
 use crate::call::expectation::{Evidence, Expectation, Fate};
 use crate::call::ringing::Ringing;
 use crate::call::state::{Answered, Call, Input, Made, Manner, OZONETEL, Spoken, Windows};
 use crate::clock::Moment;
-use crate::config::{self, AutoAnswer};
+use crate::config::{self, AutoAnswer, AutoAnswerHeaders, Srtp};
 
 /// Why an INVITE is refused before it becomes a call.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +30,11 @@ pub(super) struct Refusal {
 }
 
 /// Why no call may ring at an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Obstacle {
     Busy,
-    Away,
+    /// In a sentence.
+    Away(String),
 }
 
 /// Whom a route's call may ask.
@@ -40,6 +43,8 @@ struct Askable {
     /// In the route's order; some may have no room yet.
     agents: Vec<usize>,
     free: BTreeSet<usize>,
+    /// Who can't be asked, and why not.
+    away: Vec<(usize, String)>,
     refusal: Option<Refusal>,
 }
 
@@ -69,11 +74,21 @@ impl Task {
         match self.admit(agent) {
             Ok(()) => {}
             Err(Obstacle::Busy) => return self.refuse(now, dialog, BUSY),
-            Err(Obstacle::Away) => return self.refuse(now, dialog, AWAY),
+            Err(Obstacle::Away(because)) => {
+                self.missed(now, agent, &invite.from().user, &because);
+                return self.refuse(now, dialog, AWAY);
+            }
         }
-        let auto = match self.agents[agent].config.auto_answer {
-            AutoAnswer::All | AutoAnswer::Inbound => true,
-            AutoAnswer::None | AutoAnswer::Outbound => false,
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let config = &self.agents[agent].config;
+        let answers_after = match (config.auto_answer, config.auto_answer_headers) {
+            (AutoAnswer::All | AutoAnswer::Inbound, _) => Some(Duration::ZERO),
+            (AutoAnswer::None | AutoAnswer::Outbound, AutoAnswerHeaders::Obey) => {
+                auto_answer::wanted(pairs)
+            }
+            (AutoAnswer::None | AutoAnswer::Outbound, AutoAnswerHeaders::Ignore) => None,
         };
         let entry = Entry {
             agent,
@@ -86,7 +101,22 @@ impl Task {
         let windows = self.windows(RING);
         self.ring(now, entry, Manner::PLAIN, windows, invite);
         let rings = self.dialogs.get(&dialog).copied();
-        if let Some(age) = rings.filter(|age| auto && !self.talks_elsewhere(agent, *age)) {
+        if let (Some(age), Some(delay)) = (rings, answers_after) {
+            if let Some(placed) = self.calls.get_mut(&age) {
+                placed.answers_at = Some(now.instant + delay);
+            }
+            self.answer_by_itself(now, age);
+        }
+    }
+
+    /// Answers what rings on an agent's line if its time has come and the agent isn't in another talk.
+    pub(super) fn answer_by_itself(&mut self, now: Moment, age: Age) {
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
+        };
+        let agent = placed.agent;
+        let due = placed.answers_at.take_if(|at| *at <= now.instant);
+        if due.is_some() && self.may_answer_for(now, agent, Some(age)) {
             let how = Answered::ByPolicy;
             self.feed(now, age, Input::Answer { how });
         }
@@ -159,13 +189,19 @@ impl Task {
                     placed.recorded.asked = route.record;
                 }
             }
-            Some(refusal) => self.turn_away(now, entry, manner, windows, invite, refusal),
+            Some(refusal) => {
+                for (agent, because) in &asked.away {
+                    self.missed(now, *agent, &invite.from().user, because);
+                }
+                self.turn_away(now, entry, manner, windows, invite, refusal);
+            }
         }
     }
 
     fn askable(&self, route: &config::Route) -> Askable {
         let mut askable = Askable::default();
         let mut away = None;
+        let mut causes = Vec::new();
         for agent in route.agents.iter().filter_map(|id| self.agent_index(id)) {
             match self.admit(agent) {
                 Ok(()) => {
@@ -173,13 +209,17 @@ impl Task {
                     askable.free.insert(agent);
                 }
                 Err(Obstacle::Busy) => askable.agents.push(agent),
-                Err(Obstacle::Away) => away = Some(AWAY),
+                Err(Obstacle::Away(because)) => {
+                    away = Some(AWAY);
+                    causes.push((agent, because));
+                }
             }
         }
         askable.refusal = match self.open.len() >= self.config.limits.calls {
             true => Some(TOO_MANY),
             false => away.filter(|_| askable.agents.is_empty()),
         };
+        askable.away = causes;
         askable
     }
 
@@ -210,13 +250,8 @@ impl Task {
 
     /// Whether another call may ring at this agent.
     pub(super) fn admit(&self, agent: usize) -> Result<(), Obstacle> {
-        let shown = &self.agents[agent];
-        // One that is only silent may be a still room: the call rings.
-        let is_mute = shown.media.microphone() == Microphone::SendsNothing;
-        if readiness::can_talk(shown).is_err() || is_mute || shown.status.name != AVAILABLE {
-            return Err(Obstacle::Away);
-        }
-        if self.open_calls(agent).count() >= self.config.limits.calls_per_agent {
+        readiness::can_ring(&self.agents[agent]).map_err(Obstacle::Away)?;
+        if self.open_calls(agent).count() >= self.calls_at_a_time(agent) {
             return Err(Obstacle::Busy);
         }
         Ok(())
@@ -284,10 +319,11 @@ impl Task {
     ) -> Option<(Made, Option<String>)> {
         let dialog = entry.dialog?;
         let offer = offer_of(invite);
-        if let Some(Err(error)) = offer
-            .as_ref()
-            .map(|offer| examine_offer(offer, &self.codecs))
-        {
+        let examined = offer.as_ref().map(|offer| {
+            examine_offer(offer, &self.customer_codecs(entry.route).accepted)?;
+            self.check_protection(entry.route, offer)
+        });
+        if let Some(Err(error)) = examined {
             tracing::info!(%dialog, %error, "an INVITE's audio can't be answered");
             self.refuse(now, dialog, NOT_ACCEPTABLE);
             return None;
@@ -311,6 +347,19 @@ impl Task {
             context: None,
         };
         Some((made, offer))
+    }
+
+    /// Whether a trunk takes audio that is protected, or not protected, like this.
+    fn check_protection(&self, route: Route, offer: &str) -> Result<(), SdpError> {
+        let Route::Trunk(trunk) = route else {
+            return Ok(());
+        };
+        let refused = match (self.trunks[trunk].config.srtp, protection(offer)?) {
+            (Srtp::Off, Security::Sdes) => "RTP/SAVP on a trunk with srtp = \"off\"",
+            (Srtp::Require, Security::None) => "RTP/AVP on a trunk with srtp = \"require\"",
+            (Srtp::Off | Srtp::Answer | Srtp::Offer | Srtp::Require, _) => return Ok(()),
+        };
+        Err(SdpError::Unsupported(refused.to_owned()))
     }
 
     pub(super) fn refuse(&mut self, now: Moment, dialog: DialogId, refusal: Refusal) {

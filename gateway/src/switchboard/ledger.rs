@@ -103,6 +103,7 @@ impl Task {
             ucid: None,
             ended: Some(ended.view()),
             linked: None,
+            closes_at: None,
         };
         self.metrics.call_cause(ended.cause);
         for event in telling::of_call(now, None, &view) {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
+use super::quality::Heard;
 use super::task::{Age, Doom, Owner, Purpose, Route, Task};
+use super::transfer::Link;
 use crate::agent::microphone::Microphone;
 use crate::agent::wire::{self, Frame, MediaState};
 use crate::agent::{ConnectionId, Warm};
@@ -29,6 +31,8 @@ impl Task {
                 None => {}
             },
             Event::Heard { leg } => self.handle_heard(now, leg),
+            Event::Stopped { leg, silent } => self.handle_stop(now, leg, silent),
+            Event::Resumed { leg } => self.handle_return(now, leg),
             Event::Played { leg } => {
                 if let Some(Owner::Customer(age)) = self.legs.get(&leg).copied() {
                     self.handle_played(now, age);
@@ -49,6 +53,7 @@ impl Task {
                 None => {}
             },
             Event::Closed { leg } => {
+                self.heard.remove(&leg);
                 if let Some(Owner::Agent(agent)) = self.legs.remove(&leg) {
                     self.agents[agent].media.forget(leg);
                 }
@@ -63,6 +68,13 @@ impl Task {
                 mos_sent,
             } => {
                 tracing::debug!(%leg, packets_received, packets_lost, ?jitter, ?rtt, ?mos_received, ?mos_sent, "quality");
+                let heard = Heard {
+                    packets: (packets_received, packets_lost),
+                    jitter,
+                    rtt,
+                    mos: (mos_received, mos_sent),
+                };
+                self.handle_quality(now, leg, heard);
             }
             Event::Audio {
                 leg,
@@ -121,6 +133,7 @@ impl Task {
             Some(Purpose::Reoffer(age)) => self.reoffered(now, age, result),
             Some(Purpose::Refreshed(age)) => self.answer_to_refresh(now, age, result),
             Some(Purpose::Refresh(age)) => self.refreshed(now, age, result),
+            Some(Purpose::Mend(age)) => self.mend(now, age, result),
             Some(Purpose::Desk {
                 connection,
                 re,
@@ -276,6 +289,15 @@ impl Task {
     }
 
     fn customer_lost(&mut self, now: Moment, age: Age, cause: &LegLost) {
+        let through = matches!(
+            self.calls.get(&age).map(|placed| placed.link),
+            Some(Link::Through { .. })
+        );
+        if through && !matches!(cause, LegLost::Silent { .. }) {
+            // Nobody of ours is in it who could say more.
+            let why = format!("The audio path is interrupted: {cause}.");
+            return self.end_through(now, age, &why);
+        }
         match cause {
             // A held call and a muted phone are silent, too.
             LegLost::Silent { .. } => {
@@ -289,6 +311,10 @@ impl Task {
             // An answer that waits for the line's next connection hasn't been heard: nobody is there yet to talk ICE with.
             LegLost::IceDisconnected | LegLost::SetupTimedOut if self.is_cut_off(age) => {
                 self.doom_customer(now, age, UNHEARD_ANSWER, cause);
+            }
+            // The peer's time began when the answer could leave, not when it was written.
+            LegLost::SetupTimedOut if self.heard_late(now, age) => {
+                self.doom_customer(now, age, SET_UP, cause);
             }
             // Networks move; the peer has a moment to find its way back.
             LegLost::IceDisconnected => self.doom_customer(now, age, ICE_RECOVERY, cause),
@@ -308,6 +334,18 @@ impl Task {
             matches!(placed.route, Route::Line(_))
                 && placed.unheard.contains(&Side::Agent)
                 && line.is_some_and(|line| !line.is_up())
+        })
+    }
+
+    /// Whether the line came back only lately, so that the answer has just left.
+    fn heard_late(&self, now: Moment, age: Age) -> bool {
+        self.calls.get(&age).is_some_and(|placed| {
+            let line = self.agents[placed.agent].sip.as_ref();
+            let lately =
+                |since: u64| u128::from(now.epoch_ms.saturating_sub(since)) < SET_UP.as_millis();
+            matches!(placed.route, Route::Line(_))
+                && placed.unheard.contains(&Side::Agent)
+                && line.is_some_and(|line| line.is_up() && lately(line.since))
         })
     }
 
@@ -378,6 +416,9 @@ const ICE_RECOVERY: Duration = Duration::from_secs(10);
 
 /// The 40 s that a line has to come back, and what ICE and DTLS may take then. The dialog ends sooner if it stays away.
 const UNHEARD_ANSWER: Duration = Duration::from_secs(50);
+
+/// What ICE and DTLS have from the sending of an answer on.
+const SET_UP: Duration = Duration::from_secs(10);
 
 /// How long the BYE may take that explains why the peer closed its audio; a registrar resends for longer, but nobody should sit in silence.
 const BYE_ON_ITS_WAY: Duration = Duration::from_secs(2);

@@ -7,8 +7,10 @@ use signaling::{
 };
 
 use super::acts::{OVERLOADED, kind_of};
+use super::draining::Admission;
 use super::invites::STOPPING;
 use super::task::{Age, Purpose, Task};
+use super::transfer::Link;
 use crate::agent::ConnectionState;
 use crate::agent::wire::{self, NoticeKind};
 use crate::call::Told;
@@ -85,13 +87,14 @@ impl Task {
             } => self.peer_changed(now, peer, reachability, status),
             Event::Failover { dialog, cause } => {
                 tracing::info!(%dialog, ?cause, "a peer can't take the call; the next is asked");
+                self.tell_failover(now, dialog, &cause);
             }
             Event::Invite {
                 dialog,
                 source,
                 invite,
             } => match source {
-                _ if self.stopping => self.refuse(now, dialog, STOPPING),
+                _ if self.admission != Admission::Open => self.refuse(now, dialog, STOPPING),
                 // It would take a talk from its agent, like a transfer.
                 _ if invite.replaces().is_some() => {
                     let _ = self.endpoint.reject(now.instant, dialog, 403, "");
@@ -151,6 +154,11 @@ impl Task {
                         placed.dialog = None;
                     }
                     self.feed(now, age, Input::DialogEnded(end(cause)));
+                    self.end_through(
+                        now,
+                        age,
+                        "One of the two who went on without the agent hung up.",
+                    );
                 }
             }
             Event::Pong { flow, status } => tracing::debug!(?flow, status, "a ping was answered"),
@@ -177,6 +185,20 @@ impl Task {
         }
     }
 
+    fn tell_failover(&mut self, now: Moment, dialog: signaling::DialogId, cause: &Ended) {
+        let did = match cause {
+            Ended::Rejected { status, reason } => format!("refused the call ({status} {reason})"),
+            Ended::FlowLost => "could not be reached".to_owned(),
+            _ => "did not answer".to_owned(),
+        };
+        let age = self.dialogs.get(&dialog).copied();
+        if let Some((age, placed)) = age.and_then(|age| Some((age, self.calls.get_mut(&age)?))) {
+            let told = format!("One of the trunk's peers {did}; the next one is asked.");
+            placed.call.tell(now, told);
+            self.touched.insert(age);
+        }
+    }
+
     /// A re-INVITE or UPDATE: hold, resume, or a moved far end. The media engine writes the answer.
     fn handle_offer(&mut self, now: Moment, dialog: signaling::DialogId, body: Option<Body>) {
         let Some(age) = self.dialogs.get(&dialog).copied() else {
@@ -191,10 +213,14 @@ impl Task {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 488);
             return;
         };
-        let offer = text(body);
+        // A hold, or a far end that sets its side up again by itself.
+        if let Some(placed) = self.calls.get_mut(&age) {
+            placed.doctor.excuse();
+        }
+        let (offer, kind) = (text(body), self.kind_of(route));
         let asked = self.ask(Purpose::Reoffer(age), |engine, request| match offer {
             Some(offer) => engine.answer(leg, request, offer),
-            None => engine.offer(leg, request, kind_of(route)),
+            None => engine.offer(leg, request, kind),
         });
         if asked.is_err() {
             let _ = self.endpoint.refuse_offer(now.instant, dialog, 500);
@@ -215,10 +241,14 @@ impl Task {
             placed.call.tell(now, A_DIGIT);
         }
         let talking = placed.bridged.map(|_| placed.agent);
+        let link = placed.link;
         self.touched.insert(age);
-        let leg = talking
-            .and_then(|agent| self.agents[agent].media.current)
-            .map(|warm| warm.leg);
+        let leg = match link {
+            Link::Through { other } => self.calls.get(&other).and_then(|placed| placed.leg),
+            Link::None | Link::Customer { .. } | Link::Target { .. } => talking
+                .and_then(|agent| self.agents[agent].media.current)
+                .map(|warm| warm.leg),
+        };
         if let (Some(leg), Ok(tones)) = (leg, digit.symbol().to_string().parse())
             && self.engine.digits(leg, tones).is_err()
         {
@@ -251,9 +281,10 @@ impl Task {
             .get(&age)
             .map(|placed| (placed.leg, placed.route));
         if let Some((Some(leg), route)) = found {
+            let kind = self.kind_of(route);
             // With a full ring the session timer asks again.
             let _ = self.ask(Purpose::Refresh(age), |engine, request| {
-                engine.offer(leg, request, kind_of(route))
+                engine.offer(leg, request, kind)
             });
         }
     }

@@ -1,6 +1,6 @@
 //! What the platform is asked to do with a call of its own: hold and transfer; and what comes of it.
 
-use super::desk::{CONSULTING, not_built};
+use super::desk::not_built;
 use super::task::{Age, Placed, Route, Task};
 use crate::agent::wire::{CallView, TransferMode};
 use crate::call::CallId;
@@ -36,7 +36,7 @@ impl Task {
         (!sent).then_some(Input::HoldRefused { on })
     }
 
-    /// Has the platform give the customer to a number. Whether it does is told when it answers.
+    /// Gives the customer to somebody else: by the platform, whose own call it is, or over a trunk.
     pub(super) fn transfer(
         &mut self,
         now: Moment,
@@ -44,16 +44,34 @@ impl Task {
         to: &str,
         mode: TransferMode,
     ) -> Result<CallView, Problem> {
+        let Some(placed) = self.calls.get(&age) else {
+            return Err(Problem::not_found("There is no such call."));
+        };
+        let by = self.config.ozonetel.as_ref().map(|o| o.transfer);
+        match (placed.route, by, mode) {
+            (Route::Trunk(_), ..) => self.transfer_over_trunk(now, age, to, mode),
+            (Route::Line(_), Some(TransferBy::Platform), TransferMode::Blind) => {
+                self.transfer_by_platform(now, age, to)
+            }
+            (Route::Line(_), Some(TransferBy::Platform), TransferMode::Consult) => {
+                Err(not_built("A transfer by the platform that asks first"))
+            }
+            (Route::Line(_), Some(TransferBy::Off) | None, _) => Err(not_built(
+                "Transfer of a call that came through the platform, where ozonetel.transfer is off,",
+            )),
+        }
+    }
+
+    /// Whether the platform does it is told when it answers.
+    fn transfer_by_platform(
+        &mut self,
+        now: Moment,
+        age: Age,
+        to: &str,
+    ) -> Result<CallView, Problem> {
         let (Some(placed), Some(ozonetel)) = (self.calls.get(&age), &self.config.ozonetel) else {
             return Err(not_built("Transfer"));
         };
-        match (ozonetel.transfer, placed.route, mode) {
-            (TransferBy::Off, ..) | (_, Route::Trunk(_), _) => return Err(not_built("Transfer")),
-            (TransferBy::Platform, Route::Line(_), TransferMode::Consult) => {
-                return Err(not_built(CONSULTING));
-            }
-            (TransferBy::Platform, Route::Line(_), TransferMode::Blind) => {}
-        }
         if !placed.call.is_connected() {
             return Err(Problem::conflict("Only a talk can be transferred."));
         }

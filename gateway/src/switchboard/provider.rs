@@ -1,6 +1,6 @@
 //! What the agents' token sockets report: how they stand, what became of dials, what the platform pushes.
 
-use super::task::{Age, Route, Task};
+use super::task::{Age, Placed, Route, Task};
 use crate::agent::ConnectionState;
 use crate::agent::{AVAILABLE, wire};
 use crate::call::platform::Platform;
@@ -39,6 +39,11 @@ impl Task {
                 };
                 if let Some(age) = self.ages.get(&call).copied() {
                     self.feed(now, age, Input::Dial(reply));
+                }
+            }
+            What::Checked { call, words } => {
+                if let Some(age) = self.ages.get(&call).copied() {
+                    self.feed(now, age, Input::Checked(words));
                 }
             }
             What::Disposed { call, outcome } => self.disposed(now, agent, &call, outcome),
@@ -86,7 +91,17 @@ impl Task {
                 );
             }
             Told::BusyAgent { ucid, .. } => (ucid, Push::BusyAgent),
-            Told::AgentRelease { monitor_ucid, .. } => {
+            Told::AgentRelease {
+                monitor_ucid,
+                wrap_up: within,
+            } => {
+                // The end may have come by SIP before; then the wrap-up has begun.
+                let age = self.released(agent, monitor_ucid.as_deref());
+                let report = Platform {
+                    wrap_up_s: within.map(|within| within.as_secs()),
+                    ..Platform::default()
+                };
+                self.learn(age, report);
                 let wrap_up = WrapUp::Granted;
                 (monitor_ucid, Push::Release { wrap_up })
             }
@@ -130,12 +145,11 @@ impl Task {
                 return self.learn(self.closed(agent, ucid.as_deref()), report);
             }
             Told::Paused { reason, who } => {
-                let reason = by(reason.as_deref().unwrap_or("Paused"), who);
-                return self.stand_as_told(now, agent, PAUSED, Some(reason));
+                let words = reason.unwrap_or_else(|| "Paused".to_owned());
+                return self.stand_as_told(now, agent, PAUSED, Some(words), who);
             }
             Told::ReleasedBySupervisor { who } => {
-                let reason = who.map(|who| by("Made ready", Some(who)));
-                return self.stand_as_told(now, agent, AVAILABLE, reason);
+                return self.stand_as_told(now, agent, AVAILABLE, None, who);
             }
             Told::Unknown { kind } => {
                 tracing::info!(
@@ -153,6 +167,17 @@ impl Task {
                 "a push for no call of ours"
             ),
         }
+    }
+
+    /// The call whose release this is, whether it is up or in its wrap-up.
+    fn released(&self, agent: usize, ucid: Option<&str>) -> Option<Age> {
+        let of_line = |(_, placed): &(Age, &Placed)| matches!(placed.route, Route::Line(_));
+        let newest = self.open_calls(agent).find(of_line);
+        let named = newest.filter(|(_, placed)| match (ucid, placed.call.ucid.as_deref()) {
+            (Some(theirs), Some(ours)) => theirs == ours,
+            (Some(_) | None, _) => true,
+        });
+        named.map(|(age, _)| age)
     }
 
     /// The living call that a push speaks of. A UCID that is another call's makes it stale.
@@ -265,13 +290,6 @@ pub(crate) const NOT_AT_THE_DESK: &str = "Not at the desk";
 
 /// The desk's status for a supervisor's pause.
 const PAUSED: &str = "break";
-
-fn by(what: &str, who: Option<String>) -> String {
-    match who {
-        Some(who) => format!("{what} (by {who})"),
-        None => what.to_owned(),
-    }
-}
 
 /// How many of an agent's calls a late push may still speak of.
 const EARLIER_CALLS: usize = 16;

@@ -14,6 +14,7 @@ impl Task {
     /// One of those at whom it rings answers; for the others it is over.
     pub(super) fn answer(&mut self, now: Moment, age: Age, agent: usize, how: Answered) {
         let name = self.agents[agent].config.name.clone();
+        let wrap_up = self.wrap_up_of(agent);
         let Some(placed) = self.calls.get_mut(&age) else {
             return;
         };
@@ -21,6 +22,7 @@ impl Task {
         placed.desks = Desks::One;
         placed.agent = agent;
         placed.call.agent = self.agents[agent].config.id.clone();
+        placed.call.grant_wrap_up(wrap_up);
         self.at_desk[agent].insert(age);
         if rung.len() > 1 {
             placed.call.tell(now, format!("{name} answered."));

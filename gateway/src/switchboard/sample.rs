@@ -34,6 +34,7 @@ impl Task {
                     .rtp_dropped(cause, total.saturating_sub(earlier));
             }
         }
+        self.metrics.media(&counters);
         self.counted = counters;
     }
 }

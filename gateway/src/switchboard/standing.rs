@@ -1,7 +1,10 @@
 //! What goes to the agent's platform beside dials: how the agent stands, dispositions, questions; and what comes back.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
+use super::draining::{Admission, DRAINING};
 use super::provider::NOT_AT_THE_DESK;
 use super::task::{Age, Route, Task};
 use crate::agent::{AVAILABLE, wire};
@@ -22,10 +25,13 @@ impl Task {
         };
         let status = &shown.status;
         token.socket.stand(match &shown.session {
+            _ if self.admission != Admission::Open => Standing::Paused(DRAINING.to_owned()),
             None => Standing::Paused(NOT_AT_THE_DESK.to_owned()),
             Some(_) if status.name == AVAILABLE => Standing::Ready,
             Some(_) => {
-                let reason = status.reason.as_ref().unwrap_or(&status.name);
+                // Said back as it was said, or each of them would be a change for the platform.
+                let reason = shown.supervisors_reason.as_ref().or(status.reason.as_ref());
+                let reason = reason.unwrap_or(&status.name);
                 Standing::Paused(reason.replace(SEPARATORS, " "))
             }
         });
@@ -37,8 +43,15 @@ impl Task {
         now: Moment,
         agent: usize,
         name: &str,
-        reason: Option<String>,
+        words: Option<String>,
+        who: Option<String>,
     ) {
+        let reason = match (&words, who) {
+            (Some(words), who) => Some(by(words, who)),
+            (None, Some(who)) => Some(by("Made ready", Some(who))),
+            (None, None) => None,
+        };
+        self.agents[agent].supervisors_reason = words;
         self.agents[agent].status = wire::StatusView {
             name: name.to_owned(),
             since: now.epoch_ms,
@@ -169,6 +182,9 @@ impl Task {
             && let Some(placed) = self.calls.get_mut(&age)
             && placed.platform.learn(report)
         {
+            if let Some(seconds) = placed.platform.wrap_up_s {
+                placed.call.set_wrap_up(Duration::from_secs(seconds));
+            }
             self.touched.insert(age);
         }
     }
@@ -193,6 +209,13 @@ impl Task {
             detail: Some(words),
         };
         self.tell_agent(now, agent, notice);
+    }
+}
+
+fn by(what: &str, who: Option<String>) -> String {
+    match who {
+        Some(who) => format!("{what} (by {who})"),
+        None => what.to_owned(),
     }
 }
 

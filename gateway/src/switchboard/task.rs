@@ -7,19 +7,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use media::{AudioCodec, Engine, LegId, RequestId, WorkerCounters};
+use media::{Engine, LegId, RequestId, WorkerCounters};
 use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
+use super::draining::Admission;
 use super::ledger::Mark;
+use super::quality::Report;
 use super::recording::Recorded;
 use super::telling::Telling;
+use super::transfer::Link;
 use super::{ConnectionId, Input, TrunkWay, telling};
 use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
 use crate::call::CallId;
+use crate::call::doctor::Doctor;
 use crate::call::expectation::Expectations;
 use crate::call::platform::Platform;
 use crate::call::ringing::Ringing;
@@ -45,7 +49,6 @@ pub struct Parts {
     pub agents: Vec<Agent>,
     pub trunks: Vec<TrunkWay>,
     /// What can be talked in, in the order of preference.
-    pub codecs: Vec<AudioCodec>,
     pub prompts: Prompts,
     /// What each route says, in the order of the routes.
     pub route_prompts: Vec<Prompts>,
@@ -64,7 +67,6 @@ pub struct Task {
     pub(super) engine: Engine,
     pub(super) agents: Vec<Agent>,
     pub(super) trunks: Vec<TrunkWay>,
-    pub(super) codecs: Vec<AudioCodec>,
     pub(super) prompts: Prompts,
     pub(super) route_prompts: Vec<Prompts>,
     pub(super) recorder: Option<Recorder>,
@@ -111,8 +113,11 @@ pub struct Task {
     pub(super) counted: Vec<WorkerCounters>,
     pub(super) losses: Losses,
     pub(super) started: Moment,
-    /// New calls are refused.
-    pub(super) stopping: bool,
+    pub(super) admission: Admission,
+    /// Who waits for the last call's end.
+    pub(super) drained: Vec<oneshot::Sender<()>>,
+    /// What each bridged leg reported last.
+    pub(super) heard: HashMap<LegId, Report>,
     /// What the world was told last.
     pub(super) telling: Telling,
 }
@@ -142,8 +147,11 @@ pub(super) struct Placed {
     pub customer: Heard,
     /// The customer is up and hears nothing.
     pub silent_since: Option<Instant>,
+    pub doctor: Doctor,
     /// The sides to whom no first audio has come.
     pub unheard: Vec<Side>,
+    /// When a call on the agent's line is answered by itself, as its headers ask.
+    pub answers_at: Option<Instant>,
     /// The agent's audio path is gone; the call ends with it unless it comes back in time.
     pub without_agent: Option<Doom>,
     /// The customer's, likewise.
@@ -165,6 +173,7 @@ pub(super) struct Placed {
     /// What the store has of it.
     pub marked: Option<Mark>,
     pub recorded: Recorded,
+    pub link: Link,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -224,7 +233,12 @@ impl Placed {
             Desks::One | Desks::None => None,
         };
         let call = self.call.poll_timeout().into_iter();
-        call.chain(turn).chain(dooms.map(|doom| doom.at)).min()
+        let call = call.chain(self.doctor.poll_timeout());
+        let answer = self.answers_at.filter(|_| self.call.rings_at_desk());
+        call.chain(turn)
+            .chain(answer)
+            .chain(dooms.map(|doom| doom.at))
+            .min()
     }
 
     /// The end of a call whose audio path did not come back.
@@ -286,6 +300,8 @@ pub(super) enum Purpose {
     Refreshed(Age),
     /// An offer that refreshes the session.
     Refresh(Age),
+    /// An offer by which one-way audio may mend.
+    Mend(Age),
     /// The answer to a browser's offer.
     Desk {
         connection: ConnectionId,
@@ -315,7 +331,6 @@ impl Task {
             engine: parts.engine,
             agents: parts.agents,
             trunks: parts.trunks,
-            codecs: parts.codecs,
             prompts: parts.prompts,
             route_prompts: parts.route_prompts,
             recorder: parts.recorder,
@@ -347,7 +362,9 @@ impl Task {
             counted: Vec::new(),
             losses: Losses::default(),
             started: now,
-            stopping: false,
+            admission: Admission::Open,
+            drained: Vec::new(),
+            heard: HashMap::new(),
             telling: Telling::default(),
         }
     }
@@ -443,7 +460,9 @@ impl Task {
         placed.call.handle_timeout(now, &mut actions);
         let doom = placed.take_doom(now.instant);
         self.carry_out(now, age, actions);
+        self.answer_by_itself(now, age);
         self.turn(now, age);
+        self.treat(now, age);
         if let Some(end) = doom {
             self.feed(now, age, end);
         }
@@ -453,8 +472,11 @@ impl Task {
         self.stirred.insert(agent);
         let grace = self.config.limits.grace;
         let session = self.agents[agent].session.as_mut();
-        if session.map(|session| session.handle_timeout(now, grace)) == Some(Due::Lost) {
-            self.lose_agent(now, agent);
+        match session.map(|session| session.handle_timeout(now, grace)) {
+            Some(Due::Lost) => self.give_up(now, agent),
+            Some(Due::Asleep) => self.show_agent(now, agent),
+            Some(Due::Expired) => self.expire(now, agent),
+            Some(Due::Nothing) | None => {}
         }
     }
 
@@ -471,8 +493,11 @@ impl Task {
                 self.send(transmit);
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
+            } else if self.watch_transfers(now) {
+                // The calls have got further inputs.
             } else {
                 self.publish(now);
+                self.tell_drained();
                 if !std::mem::take(&mut self.freed) {
                     return;
                 }
@@ -500,6 +525,8 @@ impl Task {
     ) -> Age {
         self.next_age += 1;
         let age = Age(self.next_age);
+        let mut call = call;
+        call.grant_wrap_up(self.wrap_up_of(entry.agent));
         self.metrics.call_began(call.direction);
         self.ages.insert(call.id.clone(), age);
         self.open.insert(age);
@@ -519,7 +546,9 @@ impl Task {
             played_from: None,
             customer: Heard::Audio,
             silent_since: None,
+            doctor: Doctor::default(),
             unheard: vec![Side::Agent, Side::Customer],
+            answers_at: None,
             without_agent: None,
             without_customer: None,
             shown: None,
@@ -532,6 +561,7 @@ impl Task {
             disposition: None,
             marked: None,
             recorded: Recorded::default(),
+            link: Link::None,
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
@@ -654,7 +684,7 @@ impl Task {
             let oldest_closed = self
                 .calls
                 .iter()
-                .find(|(_, placed)| placed.call.is_closed())
+                .find(|(_, placed)| placed.call.is_closed() && placed.link == Link::None)
                 .map(|(age, _)| *age);
             let Some(age) = oldest_closed else {
                 return;
@@ -686,10 +716,13 @@ impl Task {
             .map(|(age, _)| *age)
             .collect();
         tracing::info!(calls = live.len(), "the gateway stops; what is up is ended");
-        self.stopping = true;
+        self.admission = Admission::Stopping;
         self.tell_of_draining(now);
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
+        }
+        for age in self.talks_through() {
+            self.end_through(now, age, "The gateway is stopping.");
         }
         self.settle(now);
         self.unregister_trunks(now);

@@ -18,15 +18,20 @@ import { MediaLeg, type MediaState } from './media';
 import { readiness, type Readiness } from './readiness';
 import { dialled, EMPTY, isLive, reduce, refused, type Snapshot } from './snapshot';
 import { Socket, type Connection } from './socket';
-import { Refusal, type AgentView, type Ask, type CallView, type Notice, type Requests, type WireEvent } from './wire';
+import { Refusal, type AgentView, type Ask, type CallQuality, type CallView, type Notice, type PageReport, type Requests, type WireEvent } from './protocol';
+import { Ear } from './ear';
+import { holdPlace } from './tabs';
+import type { Warning } from './warnings';
 
 export { Audio, type AudioEvents, type Microphone } from './audio';
 export { Call, type CallEvents } from './call';
+export type { Device, Devices, Switched } from './devices';
 export type { MediaState } from './media';
 export type { Readiness } from './readiness';
 export type { Connection, EndedBecause } from './socket';
-export { Refusal } from './wire';
-export type { AgentView, CallState, CallView, Ended, Notice, Problem, Progress } from './wire';
+export { Refusal } from './protocol';
+export type { AgentView, CallQuality, CallState, CallView, Ended, Notice, Problem, Progress, Quality } from './protocol';
+export type { Trouble, Warning } from './warnings';
 
 export interface AgentOptions {
   /** The agent's token, or where a fresh one comes from each time that the page connects. */
@@ -47,7 +52,13 @@ export interface AgentEvents {
   media: MediaState;
   /** A call is new or has changed. */
   call: Call;
+  /** How a talk sounds, as the gateway measures both directions, every 5 s. */
+  quality: CallQuality;
+  /** What the agent should know of a talk's sound now: all of it, each time that it changes. */
+  warnings: Warning[];
   notice: Notice;
+  /** Another tab had taken the place of this one, and is closed now: signing in here takes it back. */
+  vacant: undefined;
 }
 
 export interface DialOptions {
@@ -69,6 +80,10 @@ export class Agent extends Emitter<AgentEvents> {
   #ice: RTCIceServer[] = [];
   #readiness: Readiness = { ready: false, because: 'Not signed in.' };
   #letGo: Array<() => void> = [];
+  #place?: () => void;
+  readonly #ear: Ear;
+  /** What the gateway was told of this side last. */
+  #told = '';
 
   constructor(options: AgentOptions) {
     super();
@@ -77,6 +92,7 @@ export class Agent extends Emitter<AgentEvents> {
     this.audio = new Audio(options.microphone);
     this.audio.on('microphone', () => this.#judge());
     this.audio.on('locked', () => this.#judge());
+    this.audio.on('track', (track) => this.#speakInto(track));
     this.#media = new MediaLeg({
       negotiate: async (sdp, restart) => (await this.#ask('media', restart ? { sdp, restart } : { sdp })).sdp,
       heard: (stream) => this.audio.play(stream),
@@ -88,9 +104,15 @@ export class Agent extends Emitter<AgentEvents> {
     this.#socket = new Socket({
       url: options.url ?? `${location.origin.replace(/^http/, 'ws')}/v1/agent`,
       hello: () => this.#hello(),
+      report: () => this.#report(),
       sessionUnknown: () => this.#storage.removeItem(SESSION),
       event: (event) => this.#event(event),
       moved: (connection) => this.#connectionMoved(connection),
+    });
+    this.#ear = new Ear({
+      stats: () => this.#media.stats(),
+      talk: () => this.calls.find(({ state }) => state === 'connected'),
+      changed: (warnings) => this.emit('warnings', warnings),
     });
   }
 
@@ -117,9 +139,15 @@ export class Agent extends Emitter<AgentEvents> {
     return [...this.#calls.values()];
   }
 
+  /** What the agent should know of a talk's sound. */
+  get warnings(): Warning[] {
+    return this.#ear.warnings;
+  }
+
   /** Asks for the microphone and connects, both at once. Resolves when the browser has decided on the microphone. */
   async signIn(): Promise<void> {
     this.#listenToBrowser();
+    this.#ear.open();
     this.#socket.open();
     await this.retryAudio();
   }
@@ -128,9 +156,14 @@ export class Agent extends Emitter<AgentEvents> {
   async retryAudio(): Promise<void> {
     this.audio.unlock();
     const track = await this.audio.openMicrophone();
-    if (!track || this.connection.is !== 'open') return;
+    if (track) this.#speakInto(track);
+  }
+
+  /** Without a connection yet, the leg follows the welcome. */
+  #speakInto(track: MediaStreamTrack): void {
+    if (this.connection.is !== 'open') return;
     if (this.media.is === 'off' || this.media.is === 'down') this.#media.open(track, this.#ice);
-    else await this.#media.replace(track);
+    else this.#media.replace(track).catch(reportError);
   }
 
   /** Ends the session in this page. Calls that are up stay with the gateway for as long as its grace lasts. */
@@ -148,6 +181,11 @@ export class Agent extends Emitter<AgentEvents> {
   async renewToken(token: string): Promise<void> {
     this.#token = token;
     await this.#ask('auth', { token });
+  }
+
+  /** Says how the agent stands: `available`, `break`, `offline`, or whatever else the gateway knows. */
+  async setStatus(name: string, reason?: string): Promise<void> {
+    await this.#ask('status', { name, reason });
   }
 
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
@@ -181,11 +219,31 @@ export class Agent extends Emitter<AgentEvents> {
     this.emit('call', call);
   }
 
+  /** A page that knows where tokens come from needn't be told to fetch one. */
+  async #refreshToken(): Promise<void> {
+    if (typeof this.#token !== 'function') return;
+    try {
+      await this.#ask('auth', { token: await this.#token() });
+    } catch (error) {
+      // The notice has been told, too; the next hello asks again.
+      reportError(error);
+    }
+  }
+
+  #holdPlace(agent: string): void {
+    if (this.#place) return;
+    this.#place = holdPlace(`warmline.${agent}`, () => this.emit('vacant', undefined));
+  }
+
+  #report(): PageReport {
+    return { ...this.#ear.report(), ...this.audio.report(), path: this.#media.path };
+  }
+
   readonly #ask: Ask = async (op, keys) => {
     try {
       return await this.#socket.ask(op, keys);
     } catch (error) {
-      const call = 'call' in keys ? keys.call : undefined;
+      const { call } = keys as { call?: string };
       if (call && op !== 'dial' && error instanceof Refusal && error.problem.status === 404) this.#refused(call, error);
       throw error;
     }
@@ -224,6 +282,7 @@ export class Agent extends Emitter<AgentEvents> {
       case 'welcome':
         this.#storage.setItem(SESSION, event.session);
         this.#ice = event.ice ?? [];
+        this.#holdPlace(event.agent.id);
         this.emit('agent', event.agent);
         this.#warmUp(event.resumed && event.agent.media === 'up' ? 'kept' : 'gone');
         this.#repeatAfterBreak();
@@ -233,7 +292,12 @@ export class Agent extends Emitter<AgentEvents> {
         if (mediaBefore === 'up' && event.agent.media === 'down') this.#media.reportedDown();
         this.#judge();
         return;
+      case 'quality':
+        this.#ear.take(event);
+        this.emit('quality', event);
+        return;
       case 'notice':
+        if (event.kind === 'token-expiring') void this.#refreshToken();
         this.emit('notice', event);
         return;
       case 'call':
@@ -296,7 +360,8 @@ export class Agent extends Emitter<AgentEvents> {
 
   #connectionMoved(connection: Connection): void {
     if (connection.is === 'ended') {
-      if (connection.because === 'replaced') this.#storage.removeItem(SESSION);
+      if (connection.because === 'replaced' || connection.because === 'taken-over') this.#storage.removeItem(SESSION);
+      else this.#leavePlace();
       this.#silenceEverything();
     }
     this.emit('connection', connection);
@@ -304,6 +369,7 @@ export class Agent extends Emitter<AgentEvents> {
   }
 
   #judge(): void {
+    this.#tellIfChanged();
     const { connection, media, view: agent } = this;
     const { microphone, locked } = this.audio;
     const verdict = readiness({ connection, microphone, locked, media, agent });
@@ -312,7 +378,21 @@ export class Agent extends Emitter<AgentEvents> {
     this.emit('readiness', verdict);
   }
 
+  /** The gateway hears of a lost microphone at once, not with the next heartbeat. */
+  #tellIfChanged(): void {
+    const told = JSON.stringify({ ...this.audio.report(), path: this.#media.path });
+    if (told === this.#told) return;
+    this.#told = told;
+    if (this.connection.is === 'open') this.#socket.tell();
+  }
+
+  #leavePlace(): void {
+    this.#place?.();
+    this.#place = undefined;
+  }
+
   #close(because: 'signed-out' | 'leaving'): void {
+    this.#leavePlace();
     this.#socket.close(because);
     this.#silenceEverything();
     this.#judge();
@@ -320,13 +400,14 @@ export class Agent extends Emitter<AgentEvents> {
 
   #silenceEverything(): void {
     for (const letGo of this.#letGo.splice(0)) letGo();
+    this.#ear.close();
     this.#media.close();
     this.audio.close();
   }
 
   #listenToBrowser(): void {
     if (this.#letGo.length) return;
-    const listen = (target: EventTarget, event: string, listener: () => void) => {
+    const listen = (target: EventTarget, event: string, listener: (event: Event) => void) => {
       target.addEventListener(event, listener);
       this.#letGo.push(() => target.removeEventListener(event, listener));
     };
@@ -334,8 +415,20 @@ export class Agent extends Emitter<AgentEvents> {
       this.#socket.nudge();
       this.#media.nudge();
     };
+    const networkChanged = () => {
+      this.#socket.nudge();
+      this.#media.networkChanged();
+    };
     const unlock = () => this.audio.unlock();
-    listen(window, 'online', nudge);
+    listen(window, 'online', networkChanged);
+    const { connection } = navigator as Navigator & { connection?: EventTarget };
+    if (connection) listen(connection, 'change', networkChanged);
+    // A call is the gateway's, not the tab's: leaving closes the socket and the leg, and hangs nothing up.
+    listen(window, 'pagehide', (event) => {
+      this.leave();
+      // Kept by the browser for its back button, the page comes back as it was.
+      if ((event as PageTransitionEvent).persisted) addEventListener('pageshow', () => void this.signIn(), { once: true });
+    });
     listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && nudge());
     listen(window, 'pointerdown', unlock);
     listen(window, 'keydown', unlock);

@@ -1,6 +1,9 @@
 /** What the agent's ears and mouth are made of: the microphone, the customer's voice, the ringing. */
 
+import { devices, systemsChoice, type Devices, type Switched } from './devices';
 import { Emitter } from './emitter';
+import type { PageReport } from './protocol';
+import { Ringer } from './ringer';
 
 export type Microphone =
   | { is: 'off' }
@@ -15,10 +18,14 @@ export interface AudioEvents {
   locked: boolean;
   /** The leg's stream was replaced, and with it what is heard. */
   remote: MediaStream;
+  /** The microphone is another: because the agent chose it, or one came back. */
+  track: MediaStreamTrack;
+  /** The microphone is another, and nobody chose it. */
+  switched: Switched;
 }
 
 export class Audio extends Emitter<AudioEvents> {
-  readonly #constraints: MediaTrackConstraints;
+  #constraints: MediaTrackConstraints;
   readonly #element = document.createElement('audio');
   #microphone: Microphone = { is: 'off' };
   #track?: MediaStreamTrack;
@@ -27,6 +34,9 @@ export class Audio extends Emitter<AudioEvents> {
   #silenced = false;
   #asking?: Promise<MediaStreamTrack | undefined>;
   #ringer?: Ringer;
+  #ringerDevice = '';
+  #permission?: PermissionStatus;
+  #systemsChoice?: string;
 
   constructor(constraints: MediaTrackConstraints = {}) {
     super();
@@ -51,6 +61,40 @@ export class Audio extends Emitter<AudioEvents> {
   /** The microphone's track, while there is one. */
   get track(): MediaStreamTrack | undefined {
     return this.#track;
+  }
+
+  /** What there is to choose from. */
+  devices(): Promise<Devices> {
+    return devices();
+  }
+
+  /** Speaks into another microphone from now on, in a talk too; `undefined` is the system's choice. */
+  async useMicrophone(id?: string): Promise<void> {
+    this.#constraints = { ...this.#constraints, deviceId: id === undefined ? undefined : { exact: id } };
+    await this.#reopen();
+  }
+
+  /** Hears the customer from another loudspeaker. */
+  async useSpeaker(id: string): Promise<void> {
+    await this.#element.setSinkId(id);
+  }
+
+  /** Rings on another loudspeaker than the customer's voice: one that is heard with the headset on the table. */
+  async useRinger(id: string): Promise<void> {
+    this.#ringerDevice = id;
+    await this.#ringer?.use(id);
+  }
+
+  /** The microphone and the loudspeaker, as the gateway is told of them. */
+  report(): Pick<PageReport, 'permission' | 'microphone' | 'loudspeaker'> {
+    const microphone = this.#microphone;
+    const denied = microphone.is === 'refused' && microphone.reason === 'denied';
+    const reason = microphone.is === 'refused' && microphone.reason !== 'denied' ? microphone.reason : undefined;
+    return {
+      permission: denied ? 'denied' : microphone.is === 'asking' && this.#permission?.state === 'prompt' ? 'prompt' : undefined,
+      microphone: microphone.is === 'on' ? 'on' : reason,
+      loudspeaker: this.#locked ? 'suspended' : 'running',
+    };
   }
 
   /** Asks for the microphone, once however often it is called; the answer is in `microphone`, too. */
@@ -81,7 +125,7 @@ export class Audio extends Emitter<AudioEvents> {
   }
 
   startRinging(): void {
-    this.#ringer ??= new Ringer();
+    this.#ringer ??= new Ringer(this.#ringerDevice);
   }
 
   stopRinging(): void {
@@ -92,8 +136,10 @@ export class Audio extends Emitter<AudioEvents> {
   /** Lets go of the microphone, so that the browser's recording sign goes out. */
   close(): void {
     this.stopRinging();
-    this.#track?.stop();
-    this.#track = undefined;
+    this.#drop();
+    navigator.mediaDevices?.removeEventListener('devicechange', this.#devicesChanged);
+    if (this.#permission) this.#permission.onchange = null;
+    this.#permission = undefined;
     this.#element.srcObject = null;
     this.#remote = undefined;
     this.#setMicrophone({ is: 'off' });
@@ -113,14 +159,17 @@ export class Audio extends Emitter<AudioEvents> {
     this.#setMicrophone({ is: 'asking' });
     try {
       if (!navigator.mediaDevices) throw new DOMException('', 'SecurityError');
+      void this.#watch();
       const stream = await navigator.mediaDevices.getUserMedia({ audio: this.#constraints });
       const track = stream.getAudioTracks()[0]!;
       // Closed while the browser was asking: nobody wants the microphone any more.
       if (this.#microphone.is === 'off') return void track.stop();
       track.enabled = !this.#silenced;
-      track.onended = () => this.#lost(track);
+      track.onended = () => void this.#lost(track);
       this.#track = track;
+      this.#systemsChoice = await systemsChoice();
       this.#setMicrophone({ is: 'on' });
+      this.emit('track', track);
       return track;
     } catch (error) {
       this.#setMicrophone({ is: 'refused', ...explain(error) });
@@ -128,12 +177,64 @@ export class Audio extends Emitter<AudioEvents> {
     }
   }
 
-  #lost(track: MediaStreamTrack): void {
+  /** Unplugged, or its permission taken back: another one takes its place, if there is one and we may. */
+  async #lost(track: MediaStreamTrack): Promise<void> {
     if (this.#track !== track) return;
-    this.#track = undefined;
-    const detail = 'The microphone was unplugged, or its permission was taken back.';
-    this.#setMicrophone({ is: 'refused', reason: 'lost', detail });
+    const lost = track.label;
+    this.#drop();
+    this.#setMicrophone({ is: 'refused', reason: 'lost', detail: LOST });
+    this.#constraints = { ...this.#constraints, deviceId: undefined };
+    const next = await this.openMicrophone();
+    if (next) this.emit('switched', { because: 'unplugged', detail: `${lost || 'The microphone'} was unplugged; ${named(next)} is used now.` });
   }
+
+  /** Lets go of the present microphone and takes the one that the constraints ask for. */
+  async #reopen(): Promise<MediaStreamTrack | undefined> {
+    await this.#asking;
+    this.#drop();
+    return this.openMicrophone();
+  }
+
+  #drop(): void {
+    if (this.#track) this.#track.onended = null;
+    this.#track?.stop();
+    this.#track = undefined;
+  }
+
+  /** A headset that comes, goes, or becomes the system's choice; a permission that is given or taken back. */
+  async #watch(): Promise<void> {
+    navigator.mediaDevices.addEventListener('devicechange', this.#devicesChanged);
+    // Not every browser tells of this permission.
+    const permission = await navigator.permissions?.query({ name: 'microphone' as PermissionName }).catch(() => undefined);
+    if (!permission || this.#permission || this.#microphone.is === 'off') return;
+    this.#permission = permission;
+    permission.onchange = () => this.#permissionChanged(permission.state);
+  }
+
+  #permissionChanged(state: PermissionState): void {
+    if (state === 'denied') {
+      this.#drop();
+      this.#setMicrophone({ is: 'refused', ...DENIED });
+    } else if (state === 'granted' && this.#microphone.is === 'refused') void this.openMicrophone();
+  }
+
+  readonly #devicesChanged = async (): Promise<void> => {
+    const microphone = this.#microphone;
+    if (microphone.is === 'refused' && (microphone.reason === 'absent' || microphone.reason === 'lost')) {
+      await this.openMicrophone();
+      return;
+    }
+    const track = this.#track;
+    if (!track) return;
+    const { microphones } = await devices();
+    const own = track.getSettings().deviceId;
+    if (this.#track !== track) return;
+    if (own && microphones.every(({ id }) => id !== own)) return this.#lost(track);
+    const choice = await systemsChoice();
+    if (this.#constraints.deviceId !== undefined || choice === this.#systemsChoice || this.#track !== track) return;
+    const next = await this.#reopen();
+    if (next) this.emit('switched', { because: 'default-changed', detail: `The system's microphone is ${named(next)} now, and so is yours.` });
+  };
 
   #setMicrophone(microphone: Microphone): void {
     this.#microphone = microphone;
@@ -147,43 +248,18 @@ export class Audio extends Emitter<AudioEvents> {
   }
 }
 
-/** The bell: two soft strokes every three seconds, made here so that no file has to be fetched when a call is waiting. */
-class Ringer {
-  readonly #context = new AudioContext();
-  readonly #timer = setInterval(() => this.#strike(), 3_000);
+const LOST = 'The microphone was unplugged, or its permission was taken back.';
 
-  constructor() {
-    this.#strike();
-  }
+const DENIED = { reason: 'denied', detail: 'The browser may not use the microphone. Allow it in the address bar.' } as const;
 
-  resume(): void {
-    void this.#context.resume();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-    void this.#context.close();
-  }
-
-  #strike(): void {
-    if (this.#context.state !== 'running') return void this.#context.resume();
-    for (const [hertz, after] of [[660, 0], [880, 0.18]] as const) {
-      const start = this.#context.currentTime + after;
-      const tone = new OscillatorNode(this.#context, { frequency: hertz });
-      const loudness = new GainNode(this.#context, { gain: 0 });
-      loudness.gain.linearRampToValueAtTime(0.15, start + 0.02);
-      loudness.gain.exponentialRampToValueAtTime(0.001, start + 0.9);
-      tone.connect(loudness).connect(this.#context.destination);
-      tone.start(start);
-      tone.stop(start + 1);
-    }
-  }
+function named(track: MediaStreamTrack): string {
+  return track.label || 'another one';
 }
 
 function explain(error: unknown): { reason: 'denied' | 'absent' | 'busy' | 'insecure'; detail: string } {
   switch (error instanceof DOMException ? error.name : '') {
     case 'NotAllowedError':
-      return { reason: 'denied', detail: 'The browser may not use the microphone. Allow it in the address bar.' };
+      return DENIED;
     case 'NotFoundError':
     case 'OverconstrainedError':
       return { reason: 'absent', detail: 'No microphone was found. Plug a headset in.' };

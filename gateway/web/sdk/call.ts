@@ -2,7 +2,7 @@
 
 import { Emitter } from './emitter';
 import { isLive } from './snapshot';
-import { Refusal, type Ask, type CallState, type CallView } from './wire';
+import { Refusal, type Ask, type CallState, type CallView } from './protocol';
 
 export interface CallEvents {
   change: Call;
@@ -85,9 +85,24 @@ export class Call extends Emitter<CallEvents> {
     await this.#ask('digits', { call: this.id, tones });
   }
 
-  /** Ends wrap-up with a disposition. */
-  async dispose(code: string, notes?: string): Promise<void> {
-    await this.#ask('dispose', { call: this.id, code, notes });
+  /** Gives the customer to a number, to `agent:<id>` or to a SIP address: at once, or after a word with whoever answers there. */
+  async transfer(to: string, mode: 'blind' | 'consult'): Promise<void> {
+    await this.#ask('transfer', { call: this.id, to, mode });
+  }
+
+  /** After a consultation: the two others talk on without the agent. */
+  async complete(): Promise<void> {
+    await this.#ask('complete', { call: this.id });
+  }
+
+  /** Pauses the recording, for a card's number, or goes on with it. */
+  async record(on: boolean): Promise<void> {
+    await this.#ask('record', { call: this.id, on });
+  }
+
+  /** Ends wrap-up with a disposition. `callbackAt` is in epoch milliseconds. */
+  async dispose(code: string, notes?: string, callbackAt?: number): Promise<void> {
+    await this.#ask('dispose', { call: this.id, code, notes, callback_at: callbackAt });
   }
 
   /** @internal Takes the gateway's newer snapshot in. */

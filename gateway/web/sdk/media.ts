@@ -1,7 +1,7 @@
 /** The warm media leg: one RTCPeerConnection for the whole session, to which the gateway bridges calls. */
 
 import { pause } from './backoff';
-import { Refusal } from './wire';
+import { Refusal } from './protocol';
 
 export type MediaState =
   | { is: 'off' }
@@ -56,10 +56,33 @@ export class MediaLeg {
     if (this.#state.is === 'up') this.#rebuildSoon('The gateway lost the audio connection.');
   }
 
-  /** The network, or the way to the gateway, is another. A leg that still gets answers is left alone. */
+  /** The way to the gateway may be another. A leg that still gets answers is left alone. */
   nudge(): void {
+    if (this.#pc?.connectionState !== 'connected') this.networkChanged();
+  }
+
+  /** The network is another: ICE looks for the new way before the old one is missed. */
+  networkChanged(): void {
     const alive = this.#state.is === 'up' || this.#state.is === 'restarting';
-    if (alive && !this.#negotiating && this.#pc?.connectionState !== 'connected') this.#restart();
+    if (alive && !this.#negotiating) this.#restart();
+  }
+
+  /** Whether the gateway answers on the leg, as the browser sees it; nothing without a leg. */
+  get path(): 'up' | 'broken' | undefined {
+    switch (this.#pc?.connectionState) {
+      case 'connected':
+        return 'up';
+      case 'disconnected':
+      case 'failed':
+        return 'broken';
+      default:
+        return undefined;
+    }
+  }
+
+  /** What the browser measures of the leg. */
+  async stats(): Promise<RTCStatsReport | undefined> {
+    return this.#pc?.getStats();
   }
 
   close(): void {

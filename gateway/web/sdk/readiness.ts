@@ -3,7 +3,7 @@
 import type { Microphone } from './audio';
 import type { MediaState } from './media';
 import type { Connection, EndedBecause } from './socket';
-import type { AgentView } from './wire';
+import type { AgentView } from './protocol';
 
 export type Readiness = { ready: true } | { ready: false; because: string };
 

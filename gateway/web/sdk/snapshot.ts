@@ -3,7 +3,7 @@
  * the next snapshot comes out.
  */
 
-import type { AgentView, CallView, Ended, WireEvent } from './wire';
+import type { AgentView, CallView, Ended, WireEvent } from './protocol';
 
 /** Who vouches for a call: the page alone, until the gateway has spoken of it. */
 export type Source = 'page' | 'gateway';
@@ -25,7 +25,11 @@ export function reduce(before: Snapshot, event: WireEvent, now: number): Snapsho
       const forgotten = source === 'gateway' && view.state !== 'closed' && !event.calls.some((call) => call.id === id);
       if (forgotten) calls.set(id, { view: closed(view, LOST, now), source });
     }
-    for (const view of event.calls) calls.set(view.id, { view, source: 'gateway' });
+    for (const view of event.calls) {
+      // What closed while we weren't there is told for those who saw it open.
+      const wanted = view.state !== 'closed' || before.calls.get(view.id)?.view.state !== 'closed';
+      if (wanted && (view.state !== 'closed' || before.calls.has(view.id))) calls.set(view.id, { view, source: 'gateway' });
+    }
     return { seq: event.seq ?? (event.resumed ? before.seq : 0), agent: event.agent, calls };
   }
   if (event.seq !== undefined && event.seq <= before.seq) return before;
@@ -35,6 +39,7 @@ export function reduce(before: Snapshot, event: WireEvent, now: number): Snapsho
       return { ...before, seq, agent: event.agent };
     case 'call':
       return withCall({ ...before, seq }, event.call, 'gateway');
+    case 'quality':
     case 'notice':
     case 'bye':
       return { ...before, seq };

@@ -7,11 +7,12 @@ import {
   type Ask,
   type Bye,
   type Op,
+  type PageReport,
   type Problem,
   type Reply,
   type Requests,
   type WireEvent,
-} from './wire';
+} from './protocol';
 
 /** Why the socket is closed for good, until the page signs in again. */
 export type EndedBecause = Exclude<Bye['code'], 'shutdown'> | 'signed-out';
@@ -29,6 +30,8 @@ export interface SocketEnds {
   url: string;
   /** Asked at each attempt, so that a fresh token is used. */
   hello(): Promise<Requests['hello']>;
+  /** What the page tells of its side at each heartbeat. */
+  report(): PageReport;
   /** The gateway doesn't know the session of the last hello. */
   sessionUnknown(): void;
   event(event: WireEvent): void;
@@ -74,6 +77,11 @@ export class Socket {
   nudge(): void {
     if (this.#connection.is === 'waiting') this.#connect();
     if (this.#connection.is === 'open') this.#probe(NUDGE_MS);
+  }
+
+  /** Tells the gateway at once how things stand on this side. */
+  tell(): void {
+    this.#send('stats', { quality: this.#ends.report() }).catch(() => undefined);
   }
 
   readonly ask: Ask = (op, keys) => {
@@ -135,15 +143,16 @@ export class Socket {
     this.#openedAt = Date.now();
     // A page whose timers were throttled wakes up late: so it asks before it judges.
     const interval = Math.max(heartbeatMs || 0, SHORTEST_HEARTBEAT_MS);
-    this.#heartbeat = setInterval(() => this.#probe(interval), interval);
+    this.#heartbeat = setInterval(() => this.#probe(2 * interval), interval);
     this.#move({ is: 'open' });
+    this.tell();
   }
 
   /** Asks for a sign of life, and gives the socket up when none comes within `patience`. */
   #probe(patience: number): void {
     const ws = this.#ws;
     const askedAt = Date.now();
-    this.#send('ping', {}).catch(() => undefined);
+    this.tell();
     setTimeout(() => {
       if (ws && this.#ws === ws && this.#heardAt < askedAt) this.#broken(ws);
     }, patience);

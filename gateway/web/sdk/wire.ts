@@ -1,154 +1,189 @@
 /**
- * The frames of `warmline.agent.v1`, as they stand on the wire.
- *
- * Times are epoch milliseconds of the gateway's clock. Unknown keys are ignored by both sides, so these types name
- * what the page reads and nothing more.
+ * The frames of `warmline.agent.v1`, as the gateway's sources declare them: written by its tests, not by hand.
+ * Times are epoch milliseconds of the gateway's clock. Unknown keys are ignored by both sides.
  */
 
 export const SUBPROTOCOL = 'warmline.agent.v1';
 
-export type CallState = 'ringing-out' | 'ringing-in' | 'connected' | 'held' | 'wrap-up' | 'closed';
+/**
+ * What a browser asks for; the frame around it carries `id`.
+ */
+export type Operation = { "op": "hello", token: string, sdk: string, session?: string, seq?: number, } | { "op": "auth", token: string, } | { "op": "media", sdp: string, restart?: boolean, } | { "op": "status", name: string, reason?: string, } | { "op": "dial" } & Dial | { "op": "answer", call: CallId, } | { "op": "reject", call: CallId, reason?: string, } | { "op": "hangup", call: CallId, reason?: string, } | { "op": "hold", call: CallId, on: boolean, } | { "op": "mute", call: CallId, on: boolean, } | { "op": "digits", call: CallId, tones: string, } | { "op": "transfer", call: CallId, to: string, mode: TransferMode, } | { "op": "complete", call: CallId, } | { "op": "record", call: CallId, on: boolean, } | { "op": "dispose", call: CallId, code: string, notes?: string, callback_at?: number, } | { "op": "stats", call?: CallId, quality: PageReport, } | { "op": "ping" };
 
-/** How far a dialled call has come, while it is `ringing-out`. */
-export type Progress = 'requested' | 'dialing' | 'alerting' | 'early-media';
+/**
+ * A call that an agent, or a back end in the agent's name, asks for.
+ */
+export type Dial = { 
+/**
+ * Also the idempotency key: a repeated dial is answered with the call it already made.
+ */
+call: CallId, to: string, from?: string, 
+/**
+ * `ozonetel` or a trunk's name; the agent's default when absent.
+ */
+via?: string, context?: unknown, order?: Order, 
+/**
+ * How long the agent may be rung after the customer has answered; `customer-first` only.
+ */
+ring_timeout_s?: number, };
 
-/** Why a call ended: `detail` is a sentence for people, `reason` a word for programs. */
-export interface Ended {
-  by: 'agent' | 'customer' | 'provider' | 'gateway';
-  reason: string;
-  detail: string;
-  sip?: { code: number; reason: string };
-}
+/**
+ * Who is called first.
+ */
+export type Order = "agent-first" | "customer-first";
 
-/** One call as the gateway sees it. Always whole, never a delta. */
-export interface CallView {
-  id: string;
-  /** Whose call it is. Absent while only the page knows of it. */
-  agent?: string;
-  direction: 'outbound' | 'inbound';
-  state: CallState;
-  progress?: Progress;
-  peer: { number: string; name?: string };
-  via?: string;
-  started_at: number;
-  answered_at?: number;
-  ended_at?: number;
-  muted: boolean;
-  recording: 'on' | 'paused' | 'off';
-  auto_answered?: boolean;
-  context?: unknown;
-  ucid?: string;
-  ended?: Ended;
-  linked?: string;
-}
+export type TransferMode = "blind" | "consult";
 
-/** The agent as the gateway sees them; `ready` is the gateway's verdict. */
-export interface AgentView {
-  id: string;
-  name: string;
-  status: { name: string; since: number; reason?: string };
-  line: 'up' | 'down' | 'none';
-  media: 'up' | 'down';
-  ready: boolean;
-  not_ready_because?: string;
-}
+/**
+ * What a page measures of its side; what it leaves out isn't known.
+ */
+export type PageReport = { permission?: Permission, microphone?: Device, loudspeaker?: Loudspeaker, 
+/**
+ * The audio connection as the browser sees it.
+ */
+path?: AudioPath, 
+/**
+ * The microphone's level, dB of full scale.
+ */
+level_db?: number, 
+/**
+ * To the gateway and back.
+ */
+rtt_ms?: number, jitter_ms?: number, loss_pct?: number, packets_received?: number, packets_sent?: number, };
 
-/** RFC 9457 problem details, with the gateway's `retryable`. */
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail?: string;
-  retryable?: boolean;
-}
+/**
+ * Whether the browser lets the page hear the agent.
+ */
+export type Permission = "granted" | "prompt" | "denied";
 
-export interface Welcome {
-  ev: 'welcome';
-  seq?: number;
-  session: string;
-  resumed: boolean;
-  heartbeat_ms: number;
-  grace_ms: number;
-  ice: RTCIceServer[];
-  agent: AgentView;
-  calls: CallView[];
-}
+/**
+ * The microphone that the agent speaks into.
+ */
+export type Device = "on" | "absent" | "lost" | "busy" | "insecure";
 
-export interface Notice {
-  ev: 'notice';
-  seq?: number;
-  kind: 'token-expiring' | 'draining' | 'line-down' | 'line-up' | 'platform' | 'digits' | 'no-audio';
-  in_ms?: number;
-  detail?: string;
-}
+/**
+ * Whether what the page plays comes out: the state of its AudioContext.
+ */
+export type Loudspeaker = "running" | "suspended";
 
-export type ByeCode = 'replaced' | 'expired' | 'forbidden' | 'shutdown' | 'taken-over';
+/**
+ * The state of the page's PeerConnection.
+ */
+export type AudioPath = "up" | "broken";
 
-export interface Bye {
-  ev: 'bye';
-  seq?: number;
-  code: ByeCode;
-  reconnect: boolean;
-}
+/**
+ * What the gateway sends.
+ */
+export type Frame = { re: number, ok: unknown, } | { re: number, err: WireProblem, } | { 
+/**
+ * Rises by one with each event of a session.
+ */
+seq: number, } & ({ "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<WireCallView>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: WireCallView, } | { "ev": "quality", call: CallId, to_customer: Quality, to_agent: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, });
 
-export type WireEvent =
-  | Welcome
-  | { ev: 'agent'; seq?: number; agent: AgentView }
-  | { ev: 'call'; seq?: number; call: CallView }
-  | Notice
-  | Bye;
+/**
+ * One refusal. `kind` is the last part of its `type`, a bounded word.
+ */
+export type WireProblem = { type: string, title: string, status: number, 
+/**
+ * One true sentence about this case.
+ */
+detail: string, retryable: boolean, request_id?: string, sip?: SipStatus, };
 
-/** What the page may ask, by `op`. */
-export interface Requests {
-  hello: { token: string; sdk: string; session?: string; seq?: number };
-  auth: { token: string };
-  media: { sdp: string; restart?: boolean };
-  dial: { call: string; to: string; from?: string; via?: string; context?: unknown };
-  answer: { call: string };
-  reject: { call: string; reason?: string };
-  hangup: { call: string; reason?: string };
-  hold: { call: string; on: boolean };
-  mute: { call: string; on: boolean };
-  digits: { call: string; tones: string };
-  dispose: { call: string; code: string; notes?: string };
-  ping: Record<never, never>;
-}
+/**
+ * Something that happened, as a whole snapshot.
+ */
+export type Event = { "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<WireCallView>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: WireCallView, } | { "ev": "quality", call: CallId, to_customer: Quality, to_agent: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, };
 
-/** What each `op` is answered with in `ok`; those that aren't named answer with nothing of interest. */
-export interface Replies {
-  media: { sdp: string };
-}
+/**
+ * WebRTC's `RTCIceServer`.
+ */
+export type IceServer = { urls: Array<string>, username?: string, credential?: string, };
 
-export type Op = keyof Requests;
-export type Reply<O extends Op> = O extends keyof Replies ? Replies[O] : unknown;
+/**
+ * How one direction of a talk sounds, over both of its ways.
+ */
+export type Quality = { grade: Grade, 
+/**
+ * 1 to 4.41, of the worse way.
+ */
+mos: number, 
+/**
+ * Of both ways together.
+ */
+rtt_ms: number, jitter_ms: number, loss_pct: number, };
 
-/** A request, carried to the gateway and back. */
-export type Ask = <O extends Op>(op: O, keys: Requests[O]) => Promise<Reply<O>>;
+/**
+ * What a score means to people (ITU-T G.107 annex B).
+ */
+export type Grade = "good" | "fair" | "poor" | "bad";
 
-/** The gateway said no, or could not be asked. `message` is a sentence fit for the page. */
-export class Refusal extends Error {
-  readonly problem: Problem;
+export type NoticeKind = "token-expiring" | "draining" | "line-down" | "line-up" | "platform" | "digits" | "no-audio" | "missed";
 
-  constructor(problem: Problem) {
-    super(problem.detail ?? problem.title);
-    this.name = 'Refusal';
-    this.problem = problem;
-  }
+export type ByeCode = "replaced" | "expired" | "forbidden" | "shutdown" | "taken-over";
 
-  /** The gateway could not be asked: the request may be repeated once the socket is back. */
-  static offline(): Refusal {
-    return new Refusal({
-      type: OFFLINE,
-      title: 'Not connected to the gateway',
-      status: 0,
-      detail: 'The connection to the gateway is interrupted.',
-      retryable: true,
-    });
-  }
+/**
+ * An agent, as the desk and the API show it.
+ */
+export type AgentView = { id: string, name: string, status: StatusView, line: LineState, media: WireMediaState, ready: boolean, 
+/**
+ * One sentence; present exactly when `ready` is false.
+ */
+not_ready_because?: string, };
 
-  get isOffline(): boolean {
-    return this.problem.type === OFFLINE;
-  }
-}
+export type StatusView = { name: string, 
+/**
+ * Epoch milliseconds.
+ */
+since: number, reason?: string, };
 
-const OFFLINE = 'about:offline';
+export type LineState = "up" | "down" | "none";
+
+export type WireMediaState = "up" | "down";
+
+/**
+ * A call's name, made by whoever asks for the call: `c_` and a UUIDv7.
+ */
+export type CallId = string;
+
+/**
+ * A call, as everybody sees it. Times are epoch milliseconds.
+ */
+export type WireCallView = { id: CallId, 
+/**
+ * The agent whose call it is.
+ */
+agent: string, direction: Direction, state: CallState, progress?: Progress, peer: Peer, via: string, started_at: number, answered_at?: number, ended_at?: number, muted: boolean, recording: Recording, auto_answered?: boolean, context?: unknown, ucid?: string, ended?: EndedView, linked?: CallId, 
+/**
+ * When the wrap-up ends by itself; there as long as it lasts.
+ */
+closes_at?: number, };
+
+export type Direction = "outbound" | "inbound";
+
+export type CallState = "ringing-out" | "ringing-in" | "connected" | "held" | "wrap-up" | "closed";
+
+/**
+ * How far an outbound call has come while it rings.
+ */
+export type Progress = "requested" | "dialing" | "alerting" | "early-media";
+
+export type Peer = { number: string, name?: string, };
+
+export type Recording = "on" | "paused" | "off";
+
+/**
+ * Why a call is over.
+ */
+export type EndedView = { by: EndedBy, 
+/**
+ * A bounded word, also a metric's label.
+ */
+reason: string, 
+/**
+ * The sentence that the agent reads.
+ */
+detail: string, sip?: SipStatus, };
+
+export type EndedBy = "agent" | "customer" | "provider" | "gateway";
+
+export type SipStatus = { code: number, reason: string, };

@@ -7,7 +7,7 @@ import { extname } from 'node:path';
 import { WebSocketServer } from 'ws';
 
 const DIST = new URL('../dist', import.meta.url);
-const POLICY = "default-src 'self'; media-src 'self' blob:; connect-src 'self'";
+const POLICY = "default-src 'self'; media-src 'self' blob:; connect-src 'self'; frame-src http://localhost:*";
 const CONTENT_TYPES = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -26,6 +26,20 @@ export class MockGateway {
   door = 'open';
   heartbeatMs = 15_000;
   session = 'session-1';
+  /** What `GET /v1/context` answers, by number; all others are unknown. */
+  customers = {};
+  /** How often each number was asked about, with when. */
+  lookups = [];
+  /** Problems of `GET /v1/context`, by number. */
+  failures = {};
+  /** Holds every answer about a customer back while it is a promise. */
+  lookupGate = undefined;
+  records = [];
+  dispositions = [];
+  /** By call: bytes of WAV, or a content type that no browser plays. */
+  recordings = {};
+  /** Requests over HTTP that change something. */
+  changes = [];
   agent = {
     id: 'agent7',
     name: 'Asha Verma',
@@ -78,6 +92,7 @@ export class MockGateway {
   tellCall(id, change) {
     const before = this.#calls.get(id) ?? {
       id,
+      agent: this.agent.id,
       direction: 'inbound',
       peer: { number: '+919000000042' },
       started_at: Date.now(),
@@ -158,6 +173,15 @@ export class MockGateway {
       case 'answer':
         this.tellCall(call, { state: 'connected', answered_at: Date.now() });
         return;
+      case 'status':
+        this.tellAgent({ status: { name: request.name, since: Date.now() }, ready: request.name === 'available', not_ready_because: request.name === 'available' ? undefined : 'You are on a break.' });
+        return;
+      case 'hold':
+        this.tellCall(call, { state: request.on ? 'held' : 'connected' });
+        return;
+      case 'record':
+        this.tellCall(call, { recording: request.on ? 'on' : 'paused' });
+        return;
       case 'mute':
         this.tellCall(call, { muted: request.on });
         return;
@@ -172,14 +196,48 @@ export class MockGateway {
   }
 
   /** Ends a call as a gateway does: to wrap-up when somebody talked, else for good. */
-  end(id, by, detail, reason = 'hangup') {
+  end(id, by, detail, reason = 'hangup', wrapUpMs = 30_000) {
     const { answered_at } = this.#calls.get(id);
     const state = answered_at ? 'wrap-up' : 'closed';
-    this.tellCall(id, { state, progress: undefined, ended_at: Date.now(), ended: { by, reason, detail } });
+    const closes_at = state === 'wrap-up' ? Date.now() + wrapUpMs : undefined;
+    this.tellCall(id, { state, progress: undefined, ended_at: Date.now(), closes_at, ended: { by, reason, detail } });
+  }
+
+  async #api(request, path, asked, response) {
+    const say = (status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    if (!request.headers.authorization?.startsWith('Bearer ')) return say(401, { title: 'No token', status: 401 });
+    if (path === '/v1/context') {
+      const number = asked.get('number');
+      this.lookups.push({ number, at: performance.now() });
+      await this.lookupGate;
+      if (this.failures[number]) return say(this.failures[number].status, this.failures[number]);
+      const customer = this.customers[number];
+      return say(200, customer ? { outcome: 'known', fields: [], links: [], ...customer } : { outcome: 'unknown' });
+    }
+    if (path === '/v1/calls') return say(200, { calls: this.records });
+    if (path.endsWith('/dispositions')) return say(200, { dispositions: this.dispositions.map((name) => ({ name })) });
+    if (path === '/v1/recordings') {
+      const call = asked.get('call');
+      return say(200, { recordings: call in this.recordings ? [{ id: `r_${call}`, call }] : [] });
+    }
+    const audio = /^\/v1\/recordings\/r_(.+)\/audio$/.exec(path);
+    if (audio) {
+      const sound = this.recordings[audio[1]];
+      const type = typeof sound === 'string' ? sound : 'audio/wav';
+      return response.writeHead(200, { 'content-type': type }).end(typeof sound === 'string' ? 'sealed' : sound);
+    }
+    if (request.method === 'PUT') {
+      const chunks = [];
+      for await (const chunk of request) chunks.push(chunk);
+      this.changes.push({ path, body: JSON.parse(Buffer.concat(chunks).toString()) });
+      return say(200, {});
+    }
+    return say(404, { title: 'Not found', status: 404, detail: 'There is no such resource.' });
   }
 
   async #serve(request, response) {
-    const path = new URL(request.url, 'http://gateway').pathname;
+    const { pathname: path, searchParams } = new URL(request.url, 'http://gateway');
+    if (path.startsWith('/v1/')) return this.#api(request, path, searchParams, response);
     const file = path === '/desk' ? '/desk/index.html' : path;
     try {
       const body = await readFile(new URL(`${DIST}${file}`));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { dialled, EMPTY, reduce, refused, type Snapshot } from '../sdk/snapshot';
-import type { AgentView, CallView, Ended, Welcome } from '../sdk/wire';
+import type { AgentView, CallView, Ended, Welcome } from '../sdk/protocol';
 
 const NOW = 1_800_000_000_000;
 
@@ -86,4 +86,12 @@ test('a refusal that comes after the end changes nothing', () => {
 test('an event of a later gateway is counted and otherwise ignored', () => {
   const next = reduce(EMPTY, { ev: 'weather', seq: 7 } as never, NOW);
   expect(next).toEqual({ ...EMPTY, seq: 7 });
+});
+
+test('a call that closed while the socket was broken is told as it ended; one that this page never saw is not', () => {
+  const before = reduce(EMPTY, { ev: 'call', seq: 2, call: call('a', { state: 'connected' }) }, NOW);
+  const ended: Ended = { by: 'customer', reason: 'hangup', detail: 'The customer hung up.' };
+  const after = reduce(before, welcome([call('a', { state: 'closed', ended }), call('b', { state: 'closed' })]), NOW);
+  expect(after.calls.get('a')?.view.ended).toEqual(ended);
+  expect(after.calls.has('b')).toBe(false);
 });

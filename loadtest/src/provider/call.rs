@@ -491,9 +491,15 @@ impl Call {
         }
         if self.talked {
             self.set_agent(Status::Acw);
-            self.push(&push::agent_release(ucid));
+            self.push(&push::agent_release(ucid, self.platform.config.wrap_up));
         } else {
             self.set_agent(Status::Ready);
+            let silent = Behaviour::Fault {
+                fault: Fault::NoDropCall,
+            };
+            if self.order.behaviour == silent {
+                return;
+            }
             self.push(&push::drop_call(ucid, ending));
         }
         self.push(&push::call_details(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Path, State};
@@ -18,6 +19,7 @@ use super::binding::Registration;
 use super::call::{self, Order};
 use super::customer::Behaviour;
 use super::platform::{Breach, Frame, Platform};
+use super::public_api;
 use super::record::{Input, Origin, Snapshot};
 use super::seat::Seat;
 use super::token_socket::ucid;
@@ -30,6 +32,8 @@ struct Everything {
     calls: Vec<Snapshot>,
     frames: Vec<Frame>,
     breaches: Vec<Breach>,
+    /// Bodies of the public API's dials.
+    api_dials: Vec<Value>,
 }
 
 /// An INVITE that no dial caused.
@@ -74,6 +78,12 @@ struct DropSip {
     extension: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Door {
+    open: bool,
+}
+
 /// Serves the interface for as long as the provider runs.
 pub async fn serve(platform: Arc<Platform>, listener: TcpListener) {
     let routes = Router::new()
@@ -84,6 +94,8 @@ pub async fn serve(platform: Arc<Platform>, listener: TcpListener) {
         .route("/customers", post(set_customer))
         .route("/drop-token", post(drop_token))
         .route("/drop-sip", post(drop_sip))
+        .route("/token-door", post(token_door))
+        .merge(public_api::routes())
         .with_state(platform);
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::warn!(%error, "the control interface ended");
@@ -94,6 +106,7 @@ async fn everything(State(platform): State<Arc<Platform>>) -> Json<Everything> {
     let agents = platform.seats.lock().all();
     let registrations = platform.lines.lock().registrations(Instant::now());
     let calls = platform.calls.lock().snapshots();
+    let api_dials = platform.logins.lock().dials.clone();
     let journal = platform.journal.lock();
     Json(Everything {
         agents,
@@ -101,6 +114,7 @@ async fn everything(State(platform): State<Arc<Platform>>) -> Json<Everything> {
         calls,
         frames: journal.frames.iter().cloned().collect(),
         breaches: journal.breaches.iter().cloned().collect(),
+        api_dials,
     })
 }
 
@@ -189,6 +203,18 @@ async fn drop_sip(State(platform): State<Arc<Platform>>, which: Option<Json<Drop
         .map(|socket| socket.close())
         .count();
     Json(json!({ "dropped": dropped })).into_response()
+}
+
+/// Closed, every token socket goes, and no other comes.
+async fn token_door(
+    State(platform): State<Arc<Platform>>,
+    Json(Door { open }): Json<Door>,
+) -> Response {
+    platform.token_door.store(open, Ordering::Relaxed);
+    match open {
+        true => done(true, ""),
+        false => drop_token(State(platform), None).await,
+    }
 }
 
 fn done(happened: bool, otherwise: &str) -> Response {

@@ -90,9 +90,20 @@ impl Behaviour {
         }
     }
 
+    /// What a dial finds that nobody refuses any more.
+    pub fn unless_refused(self) -> Self {
+        match self {
+            Self::Fault { fault } if fault.refusal("").is_some() => self.after_fault(),
+            other => other,
+        }
+    }
+
     /// The behaviour of the customer once the platform's fault has had its part.
     pub fn after_fault(self) -> Self {
         match self {
+            Self::Fault {
+                fault: Fault::NoDropCall,
+            } => Self::Busy,
             Self::Fault { .. } => Self::answer(0, Voice::Greeting),
             other => other,
         }

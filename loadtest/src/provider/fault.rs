@@ -10,6 +10,12 @@ pub enum Fault {
     NoInvite,
     /// The dial is refused in words.
     DialRefused,
+    /// The dial is refused in words, and so is the one by the public API.
+    RefusedEverywhere,
+    /// The socket doesn't reply to the dial, yet it is placed.
+    ReplyNever,
+    /// The customer is busy, and no push says so.
+    NoDropCall,
     /// The number is on the account's black list.
     Blacklisted,
     /// `newCall` and the INVITE come first, the reply to the dial later.
@@ -30,9 +36,29 @@ impl Fault {
     /// The words of a refusal, for the faults that are one.
     pub fn refusal(self, number: &str) -> Option<String> {
         match self {
-            Self::DialRefused => Some(REFUSED.to_owned()),
+            Self::DialRefused | Self::RefusedEverywhere => Some(REFUSED.to_owned()),
             Self::Blacklisted => Some(format!("{number} is a black listed number")),
             Self::NoInvite
+            | Self::ReplyNever
+            | Self::NoDropCall
+            | Self::LateReply
+            | Self::LateInvite
+            | Self::WrongFingerprint
+            | Self::NoFingerprint
+            | Self::WrongIcePassword
+            | Self::NoCodec => None,
+        }
+    }
+
+    /// The public API's words, for the faults that it has, too.
+    pub fn refusal_by_api(self) -> Option<&'static str> {
+        match self {
+            Self::RefusedEverywhere => Some("Agent is not available"),
+            Self::DialRefused
+            | Self::Blacklisted
+            | Self::NoInvite
+            | Self::ReplyNever
+            | Self::NoDropCall
             | Self::LateReply
             | Self::LateInvite
             | Self::WrongFingerprint

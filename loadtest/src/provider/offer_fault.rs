@@ -23,6 +23,9 @@ impl Fault {
                 Some(format!("m=audio {port} {profile} 18"))
             }),
             Self::NoInvite
+            | Self::RefusedEverywhere
+            | Self::ReplyNever
+            | Self::NoDropCall
             | Self::DialRefused
             | Self::Blacklisted
             | Self::LateReply

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::ProviderConfig;
 use super::binding::Bindings;
 use super::customer::Directory;
+use super::public_api::Logins;
 use super::record::{Calls, State};
 use super::seat::Seats;
 use super::sip::{Message, Start};
@@ -29,6 +30,9 @@ pub struct Platform {
     pub calls: Shared<Calls>,
     pub directory: Shared<Directory>,
     pub journal: Shared<Journal>,
+    pub logins: Shared<Logins>,
+    /// Whether token sockets are taken; a test may say no for a while.
+    pub token_door: AtomicBool,
     milestones: broadcast::Sender<Milestone>,
     tasks: Shared<JoinSet<()>>,
     dials: AtomicU64,
@@ -121,6 +125,8 @@ impl Platform {
             calls: Shared::default(),
             directory: Shared::default(),
             journal: Shared::default(),
+            logins: Shared::default(),
+            token_door: AtomicBool::new(true),
             milestones: broadcast::channel(MILESTONES).0,
             tasks: Shared::default(),
             dials: AtomicU64::new(0),

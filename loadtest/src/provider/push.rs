@@ -1,11 +1,19 @@
 //! The pushes' wire forms; nulls included, since the real ones have them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::record::Ending;
 
 /// A call is assigned; the agent's leg is about to ring. `campaign` is its id and, if it is known, its name.
-pub fn new_call(ucid: &str, number: &str, did: &str, campaign: (&str, Option<&str>)) -> Value {
+pub fn new_call(
+    ucid: &str,
+    number: &str,
+    did: &str,
+    campaign: (&str, Option<&str>),
+    wrap_up: Duration,
+) -> Value {
     json!({
         "type": "newCall",
         "callType": "Manual Dialing",
@@ -17,7 +25,7 @@ pub fn new_call(ucid: &str, number: &str, did: &str, campaign: (&str, Option<&st
         "campaignName": campaign.1,
         "skillName": null,
         "uui": null,
-        "wrapUpTime": WRAP_UP,
+        "wrapUpTime": wrap_up.as_secs().to_string(),
     })
 }
 
@@ -27,8 +35,9 @@ pub fn busy_agent(ucid: &str, number: &str) -> Value {
 }
 
 /// The talk is over, wrap-up begins.
-pub fn agent_release(ucid: &str) -> Value {
-    json!({ "type": "agentRelease", "agentStatus": "ACW", "agentMonitorUcid": ucid, "wrapUpTime": WRAP_UP })
+pub fn agent_release(ucid: &str, wrap_up: Duration) -> Value {
+    let wrap_up = wrap_up.as_secs().to_string();
+    json!({ "type": "agentRelease", "agentStatus": "ACW", "agentMonitorUcid": ucid, "wrapUpTime": wrap_up })
 }
 
 /// The call ended before anybody talked.
@@ -58,7 +67,8 @@ pub fn close_tab(agent: &str) -> Value {
     json!({ "type": "closeTab", "agentId": agent })
 }
 
-fn dial_status(ending: &Ending) -> &'static str {
+/// Also what the platform answers when it is asked of a dial.
+pub fn dial_status(ending: &Ending) -> &'static str {
     match ending {
         Ending::CustomerBusy => "busy",
         Ending::CustomerNoAnswer => "no_answer",
@@ -72,6 +82,3 @@ fn dial_status(ending: &Ending) -> &'static str {
         Ending::NoInvite | Ending::Internal { .. } => "failed",
     }
 }
-
-/// Seconds, as text.
-const WRAP_UP: &str = "30";

@@ -2,20 +2,23 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::StatusCode;
 use uuid::Uuid;
 
 use super::call::{self, Order};
-use super::command::{Kind, Rejection, Request};
+use super::command::{self, Kind, Rejection};
 use super::customer::Behaviour;
 use super::fault::{Fault, REFUSED};
 use super::platform::{Direction, Frame, Milestone, Platform, epoch_ms};
 use super::push;
-use super::record::{Input, Origin, State};
+use super::record::{Ending, Input, Origin, State};
 use super::seat::Status;
 use super::socket::Socket;
 
@@ -77,7 +80,19 @@ pub async fn serve(platform: Arc<Platform>, listener: TcpListener) {
 async fn converse(platform: Arc<Platform>, stream: TcpStream, peer: SocketAddr) {
     // Replies are small and waited for.
     let _ = stream.set_nodelay(true);
-    let stream = match tokio_tungstenite::accept_async(stream).await {
+    if !platform.token_door.load(Ordering::Relaxed) {
+        return;
+    }
+    #[expect(clippy::result_large_err, reason = "tungstenite's signature")]
+    let admit = |request: &Request, response: Response| match platform.admits(request) {
+        true => Ok(response),
+        false => {
+            let mut refusal = ErrorResponse::new(None);
+            *refusal.status_mut() = StatusCode::FORBIDDEN;
+            Err(refusal)
+        }
+    };
+    let stream = match tokio_tungstenite::accept_hdr_async(stream, admit).await {
         Ok(stream) => stream,
         Err(error) => return tracing::warn!(%peer, %error, "no WebSocket handshake"),
     };
@@ -133,7 +148,7 @@ impl Session {
             socket: self.socket.serial(),
             text: frame.to_owned(),
         });
-        match Request::parse(frame, self.last_utid) {
+        match command::Request::parse(frame, self.last_utid) {
             Ok((request, utid)) => {
                 self.last_utid = Some(utid);
                 self.handle_request(&request);
@@ -154,7 +169,7 @@ impl Session {
     }
 
     /// Answers each command in one of the forms that real replies come in; they don't agree on a form either.
-    fn handle_request(&mut self, request: &Request) {
+    fn handle_request(&mut self, request: &command::Request) {
         let status = |status: Status| {
             self.platform
                 .seats
@@ -200,7 +215,7 @@ impl Session {
     }
 
     /// `tbAgentLogin` and `tbReconnect`: from now on this socket is the agent's.
-    fn sit(&mut self, request: &Request) {
+    fn sit(&mut self, request: &command::Request) {
         let extension = request.text("phoneNumber");
         if let Err(refusal) = self.may_sit(request, extension) {
             return self.reply(
@@ -240,7 +255,7 @@ impl Session {
         self.reply(&request.utid, reply);
     }
 
-    fn may_sit(&self, request: &Request, extension: &str) -> Result<(), &'static str> {
+    fn may_sit(&self, request: &command::Request, extension: &str) -> Result<(), &'static str> {
         if request.text("usId") != self.us_id {
             return Err("Invalid session, please re-login");
         }
@@ -250,7 +265,7 @@ impl Session {
         }
     }
 
-    fn dial(&mut self, request: &Request) {
+    fn dial(&mut self, request: &command::Request) {
         let accepted = self.check_dial(request).and_then(|params| {
             let behaviour = self.platform.directory.lock().behaviour(params.number);
             match behaviour {
@@ -290,10 +305,13 @@ impl Session {
             agent: request.agent.clone(),
             number: order.number.clone(),
         });
-        let late = behaviour
-            == Behaviour::Fault {
-                fault: Fault::LateReply,
-            };
+        let fault = match behaviour {
+            Behaviour::Fault { fault } => Some(fault),
+            Behaviour::Answer { .. }
+            | Behaviour::Busy
+            | Behaviour::NoAnswer
+            | Behaviour::Invalid => None,
+        };
         let queued = json!({ "status": "Queued", "message": order.ucid });
         let new_call = self.new_call(&order, params.campaign);
         let push_first = match self.platform.config.new_call {
@@ -301,16 +319,17 @@ impl Session {
             NewCallOrder::AfterReply => false,
             NewCallOrder::Alternating => nth.is_multiple_of(2),
         };
-        match (late, push_first) {
-            (true, _) => {
+        match (fault, push_first) {
+            (Some(Fault::LateReply), _) => {
                 self.send(&new_call);
                 self.reply_late(&request.utid, queued);
             }
-            (false, true) => {
+            (Some(Fault::ReplyNever), _) => {}
+            (_, true) => {
                 self.send(&new_call);
                 self.reply(&request.utid, queued);
             }
-            (false, false) => {
+            (_, false) => {
                 self.reply(&request.utid, queued);
                 self.send(&new_call);
             }
@@ -319,7 +338,7 @@ impl Session {
     }
 
     /// The ids and the line have to fit, or the platform doesn't know where to send the INVITE.
-    fn check_dial<'a>(&self, request: &'a Request) -> Result<DialParams<'a>, String> {
+    fn check_dial<'a>(&self, request: &'a command::Request) -> Result<DialParams<'a>, String> {
         let params = DialParams::parse(request.text("params"));
         let seats = self.platform.seats.lock();
         let seat = seats.seat(&request.agent);
@@ -363,6 +382,7 @@ impl Session {
             &order.number,
             &self.platform.config.did,
             (campaign, name),
+            self.platform.config.wrap_up,
         )
     }
 
@@ -375,12 +395,15 @@ impl Session {
             .map(|record| &record.state)
         {
             None => json!({ "status": "Failed", "message": "Please try again." }),
-            Some(State::Ended(ending)) => json!({ "status": "Completed", "message": ending }),
+            Some(State::Ended(Ending::NoInvite)) => json!({ "status": "Queued", "message": ucid }),
+            Some(State::Ended(ending)) => {
+                json!({ "status": "Completed", "message": push::dial_status(ending) })
+            }
             Some(_) => json!({ "status": "Queued", "message": ucid }),
         }
     }
 
-    fn kick(&self, request: &Request) -> Value {
+    fn kick(&self, request: &command::Request) -> Value {
         match self
             .platform
             .calls
@@ -393,7 +416,7 @@ impl Session {
     }
 
     /// The customer of a talk, by the number that was dialled; twice is an error.
-    fn hold(&self, request: &Request, key: &str, on: bool) -> Value {
+    fn hold(&self, request: &command::Request, key: &str, on: bool) -> Value {
         let mut calls = self.platform.calls.lock();
         let ucid = request.text("ucid");
         let fits = calls.record(ucid).is_some_and(|record| {
@@ -411,7 +434,7 @@ impl Session {
     }
 
     /// A number that the platform refuses to dial isn't transferred to either.
-    fn transfer(&self, request: &Request) -> Value {
+    fn transfer(&self, request: &command::Request) -> Value {
         let params: Vec<&str> = request.text("params").split(',').collect();
         let failed = |words: &str| json!({ "resp": format!("Error: {words}") });
         let [_did, ucid, _type, _id, number, _kind] = params[..] else {
@@ -437,7 +460,7 @@ impl Session {
     }
 
     /// Also of a call that is long over.
-    fn dispose(&self, request: &Request) -> Value {
+    fn dispose(&self, request: &command::Request) -> Value {
         let params: Vec<&str> = request.text("params").split(',').collect();
         let mut calls = self.platform.calls.lock();
         let asked = match params[..] {
@@ -471,6 +494,16 @@ impl Session {
     fn send(&self, body: &Value) {
         // A socket that is gone ends its own loop.
         let _ = self.platform.write_token(&self.socket, body);
+    }
+}
+
+impl Platform {
+    /// Where there is a login page, a socket needs a cookie of it.
+    fn admits(&self, request: &Request) -> bool {
+        let cookies = request.headers().get_all("cookie").iter();
+        let mut cookies = cookies.filter_map(|value| value.to_str().ok());
+        self.config.login_password.is_none()
+            || cookies.any(|cookie| self.logins.lock().admits(cookie))
     }
 }
 

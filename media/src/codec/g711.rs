@@ -70,7 +70,8 @@ pub fn transcode(samples: &mut [u8], from: AudioCodec, to: AudioCodec) {
     let table = match (from, to) {
         (AudioCodec::Pcma, AudioCodec::Pcmu) => &ALAW_TO_ULAW,
         (AudioCodec::Pcmu, AudioCodec::Pcma) => &ULAW_TO_ALAW,
-        (AudioCodec::Pcma, AudioCodec::Pcma) | (AudioCodec::Pcmu, AudioCodec::Pcmu) => return,
+        // The same codec, or none of G.711's, which meet nobody but themselves.
+        (_, _) => return,
     };
     for octet in samples {
         *octet = table[*octet as usize];

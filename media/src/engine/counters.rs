@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::WorkerId;
+use super::relay_times::{Delays, RelayTimes};
 use crate::leg::{Discard, LegKind};
 
 /// A worker's counters since the start; `legs`, `bridges` and `ports` are of now.
@@ -22,6 +23,10 @@ pub struct WorkerCounters {
     pub provider: Traffic,
     /// SIP peers with RTP/AVP.
     pub plain: Traffic,
+    /// Packets sent, by the way that they took through the engine: a bounded set of label values.
+    pub paths: Vec<(&'static str, u64)>,
+    /// From the system call that received a packet to the one that sent it.
+    pub relay_times: Delays,
     /// Packets that weren't relayed, by cause: a bounded set of label values.
     pub discarded: Vec<(&'static str, u64)>,
 }
@@ -35,6 +40,17 @@ pub struct Traffic {
     pub packets_out: u64,
 }
 
+/// How a packet that was sent came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaPath {
+    /// The other leg's, at most with A-law and µ-law changed by a table.
+    Relay,
+    /// Coded anew from the other leg's.
+    Transcode,
+    /// Ours.
+    Prompt,
+}
+
 /// One writer, any number of readers.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -43,14 +59,18 @@ pub struct Counters {
     ports: Count,
     packets_in: [Count; LegKind::COUNT],
     packets_out: [Count; LegKind::COUNT],
+    paths: [Count; MediaPath::ALL.len()],
+    /// For the worker alone to add to.
+    pub relay_times: RelayTimes,
     discarded: [Count; Discard::ALL.len()],
 }
 
+/// A number that one thread adds to and others read.
 #[derive(Debug, Default)]
-struct Count(AtomicU64);
+pub struct Count(AtomicU64);
 
 impl Count {
-    fn add(&self, n: u64) {
+    pub fn add(&self, n: u64) {
         self.set(self.read() + n);
     }
 
@@ -58,8 +78,21 @@ impl Count {
         self.0.store(n, Ordering::Relaxed);
     }
 
-    fn read(&self) -> u64 {
+    pub fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl MediaPath {
+    const ALL: [Self; 3] = [Self::Relay, Self::Transcode, Self::Prompt];
+
+    /// The metric's label.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Transcode => "transcode",
+            Self::Prompt => "prompt",
+        }
     }
 }
 
@@ -72,8 +105,15 @@ impl Counters {
         self.packets_out[kind as usize].add(1);
     }
 
+    /// A packet went out that way.
+    pub fn passed(&self, path: MediaPath) {
+        self.paths[path as usize].add(1);
+    }
+
     pub fn discarded(&self, cause: Discard) {
-        self.discarded[cause as usize].add(1);
+        if let Some(count) = self.discarded.get(cause as usize) {
+            count.add(1);
+        }
     }
 
     pub fn set_population(&self, legs: usize, bridges: usize, ports: usize) {
@@ -99,6 +139,11 @@ impl Counters {
             agent: traffic(LegKind::Agent),
             provider: traffic(LegKind::Provider),
             plain: traffic(LegKind::Plain),
+            paths: MediaPath::ALL
+                .into_iter()
+                .map(|path| (path.name(), self.paths[path as usize].read()))
+                .collect(),
+            relay_times: self.relay_times.snapshot(),
             discarded: Discard::ALL
                 .into_iter()
                 .map(|cause| (cause.name(), self.discarded[cause as usize].read()))

@@ -49,9 +49,12 @@ impl Routes {
 
     /// A STUN request is for the leg that its USERNAME names, anything else for the address's.
     pub fn leg_of_stun(&self, datagram: &[u8], from: SocketAddr) -> Option<LegId> {
-        stun::local_ufrag(datagram)
-            .and_then(|ufrag| self.by_ufrag.get(ufrag).copied())
-            .or_else(|| self.leg_at(from))
+        self.leg_named(datagram).or_else(|| self.leg_at(from))
+    }
+
+    /// The leg that a STUN request's USERNAME names.
+    pub fn leg_named(&self, datagram: &[u8]) -> Option<LegId> {
+        stun::local_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag).copied())
     }
 
     pub fn add_ufrag(&mut self, ufrag: String, leg: LegId) {

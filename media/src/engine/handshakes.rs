@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::LegId;
+use crate::peer::Via;
 
 /// First in, first out: the order within a leg is kept.
 #[derive(Debug, Default)]
@@ -18,6 +19,7 @@ pub struct Handshakes {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Flight {
     pub leg: LegId,
+    pub via: Via,
     pub from: SocketAddr,
     pub datagram: Vec<u8>,
 }
@@ -32,13 +34,20 @@ impl Handshakes {
     /// # Errors
     ///
     /// [`Full`]: it is dropped.
-    pub fn push(&mut self, leg: LegId, from: SocketAddr, datagram: &[u8]) -> Result<(), Full> {
+    pub fn push(
+        &mut self,
+        leg: LegId,
+        via: Via,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), Full> {
         if self.waiting.len() == WAITING {
             return Err(Full);
         }
         let datagram = datagram.to_vec();
         self.waiting.push_back(Flight {
             leg,
+            via,
             from,
             datagram,
         });
@@ -48,6 +57,11 @@ impl Handshakes {
     /// Whose turn it is.
     pub fn pop(&mut self) -> Option<Flight> {
         self.waiting.pop_front()
+    }
+
+    /// Whether a datagram of the leg waits: its keys may come with it.
+    pub fn has(&self, leg: LegId) -> bool {
+        self.waiting.iter().any(|flight| flight.leg == leg)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -74,9 +88,9 @@ mod tests {
             number,
         };
         for n in 0..WAITING as u64 {
-            assert_eq!(handshakes.push(leg(n), from, &[22]), Ok(()));
+            assert_eq!(handshakes.push(leg(n), Via::Udp, from, &[22]), Ok(()));
         }
-        assert_eq!(handshakes.push(leg(0), from, &[22]), Err(Full));
+        assert_eq!(handshakes.push(leg(0), Via::Udp, from, &[22]), Err(Full));
         for n in 0..WAITING as u64 {
             assert_eq!(handshakes.pop().map(|flight| flight.leg), Some(leg(n)));
         }

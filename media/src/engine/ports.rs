@@ -6,12 +6,21 @@ use std::net::{IpAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+use crate::leg::path::Stream;
+
 /// A worker's share of the RTP port range: even ports, each with the odd one after it for RTCP.
 #[derive(Debug)]
 pub struct Ports {
     bind_ip: IpAddr,
-    free: VecDeque<u16>,
-    quarantined: VecDeque<(Instant, u16)>,
+    free: VecDeque<Port>,
+    quarantined: VecDeque<(Instant, Port)>,
+}
+
+/// An even port, and what was heard there last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Port {
+    number: u16,
+    former: Option<Stream>,
 }
 
 /// Two bound sockets. To be given back by [`Ports::quarantine`].
@@ -21,12 +30,18 @@ pub struct PortLease {
     pub rtp: UdpSocket,
     pub rtcp: UdpSocket,
     port: u16,
+    former: Option<Stream>,
 }
 
 impl PortLease {
     /// RTP's; RTCP's is the next.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What the port's last call was heard by; its sender may be at it still.
+    pub fn former(&self) -> Option<Stream> {
+        self.former
     }
 }
 
@@ -42,6 +57,10 @@ impl Ports {
             .clone()
             .filter(|&port| port % 2 == 0 && port < *range.end())
             .filter(|&port| usize::from(port / 2) % workers == worker)
+            .map(|number| Port {
+                number,
+                former: None,
+            })
             .collect();
         Self {
             bind_ip,
@@ -76,9 +95,14 @@ impl Ports {
     }
 
     /// Closes the sockets and keeps the pair out of use for a while: the old call's last
-    /// packets must not reach the next call.
-    pub fn quarantine(&mut self, lease: PortLease, now: Instant) {
-        self.quarantined.push_back((now + QUARANTINE, lease.port));
+    /// packets must not reach the next call. `heard` is what came there last: whoever doesn't
+    /// stop even then isn't taken for the next call's peer.
+    pub fn quarantine(&mut self, lease: PortLease, heard: Option<Stream>, now: Instant) {
+        let port = Port {
+            number: lease.port,
+            former: heard,
+        };
+        self.quarantined.push_back((now + QUARANTINE, port));
     }
 
     fn release(&mut self, now: Instant) {
@@ -91,12 +115,17 @@ impl Ports {
         }
     }
 
-    fn bind(&self, port: u16) -> io::Result<PortLease> {
-        let rtp = UdpSocket::bind((self.bind_ip, port))?;
-        let rtcp = UdpSocket::bind((self.bind_ip, port + 1))?;
+    fn bind(&self, port: Port) -> io::Result<PortLease> {
+        let rtp = UdpSocket::bind((self.bind_ip, port.number))?;
+        let rtcp = UdpSocket::bind((self.bind_ip, port.number + 1))?;
         rtp.set_nonblocking(true)?;
         rtcp.set_nonblocking(true)?;
-        Ok(PortLease { rtp, rtcp, port })
+        Ok(PortLease {
+            rtp,
+            rtcp,
+            port: port.number,
+            former: port.former,
+        })
     }
 }
 
@@ -115,9 +144,15 @@ mod tests {
         let lease = ports.lease(now).expect("free");
         assert_eq!(lease.port(), 26_000);
         assert!(ports.lease(now).is_err());
-        ports.quarantine(lease, now);
+        assert_eq!(lease.former(), None);
+        let heard = Stream {
+            from: (Ipv4Addr::LOCALHOST, 9).into(),
+            ssrc: crate::rtp::Ssrc(7),
+        };
+        ports.quarantine(lease, Some(heard), now);
         assert!(ports.lease(now + QUARANTINE / 2).is_err());
-        assert!(ports.lease(now + QUARANTINE).is_ok());
+        let again = ports.lease(now + QUARANTINE).expect("rested");
+        assert_eq!(again.former(), Some(heard));
     }
 
     #[test]
@@ -131,7 +166,7 @@ mod tests {
     fn workers_share_no_port() {
         let of =
             |worker| Ports::new(Ipv4Addr::LOCALHOST.into(), &(26_200..=26_219), worker, 3).free;
-        let mut all: Vec<u16> = (0..3).flat_map(of).collect();
+        let mut all: Vec<u16> = (0..3).flat_map(of).map(|port| port.number).collect();
         all.sort_unstable();
         assert_eq!(all, (26_200..26_220).step_by(2).collect::<Vec<_>>());
     }

@@ -2,8 +2,8 @@
 //! making.
 
 use std::io;
-use std::mem;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::mem::{self, MaybeUninit};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl Poll {
         Ok(Self { epoll: owned(fd)? })
     }
 
-    pub fn add_socket(&self, socket: &UdpSocket, key: SocketKey) -> io::Result<()> {
+    pub fn add_socket(&self, socket: &impl AsRawFd, key: SocketKey) -> io::Result<()> {
         self.add(socket.as_raw_fd(), key.0)
     }
 
@@ -114,31 +114,28 @@ impl Poll {
     }
 }
 
-/// Receives up to [`BATCH`] datagrams into the slots from `first` on; returns how many slots
+/// Receives a datagram into each of `slots`, at most [`BATCH`], of which the first has the number `first`; returns how many
 /// were filled. A datagram that doesn't fit a slot is skipped.
-pub fn receive(
+pub fn receive<'a>(
     socket: &UdpSocket,
-    slab: &mut Slab,
+    slots: impl Iterator<Item = &'a mut [u8]>,
     first: usize,
     received: &mut Vec<Received>,
 ) -> io::Result<usize> {
-    // SAFETY: all-zero octets are a valid sockaddr_storage, iovec and mmsghdr.
-    let mut names: [libc::sockaddr_storage; BATCH] = unsafe { mem::zeroed() };
-    // SAFETY: as above.
-    let mut vectors: [libc::iovec; BATCH] = unsafe { mem::zeroed() };
-    // SAFETY: as above.
-    let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+    // Only as many as are used are written: most sockets are a leg's own, and have one datagram.
+    let mut names = [const { MaybeUninit::uninit() }; BATCH];
+    let mut vectors = [const { MaybeUninit::uninit() }; BATCH];
+    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
     let mut room = 0;
-    for (slot, ((name, vector), header)) in slab
-        .tail(first)
-        .zip(names.iter_mut().zip(&mut vectors).zip(&mut headers))
+    for (slot, ((name, vector), header)) in
+        slots.zip(names.iter_mut().zip(&mut vectors).zip(&mut headers))
     {
-        vector.iov_base = slot.as_mut_ptr().cast();
-        vector.iov_len = Slab::CAPACITY;
-        header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
-        header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-        header.msg_hdr.msg_iov = vector;
-        header.msg_hdr.msg_iovlen = 1;
+        let length = Slab::CAPACITY.min(slot.len());
+        header.write(message(
+            name.write(no_name()),
+            size_of::<libc::sockaddr_storage>() as libc::socklen_t,
+            vector.write(vector_of(slot.as_mut_ptr(), length)),
+        ));
         room += 1;
     }
     // SAFETY: the first `room` headers point to names, vectors and slots that outlive the call;
@@ -146,7 +143,7 @@ pub fn receive(
     let count = unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
-            headers.as_mut_ptr(),
+            headers.as_mut_ptr().cast(),
             room,
             libc::MSG_DONTWAIT,
             std::ptr::null_mut(),
@@ -154,6 +151,8 @@ pub fn receive(
     };
     let count = checked(count as isize)?;
     for (n, (header, name)) in headers.iter().zip(&names).take(count).enumerate() {
+        // SAFETY: the kernel filled no more than the `room` entries that were written above.
+        let (header, name) = unsafe { (header.assume_init_ref(), name.assume_init_ref()) };
         if header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0
             && let Some(from) = address(name)
         {
@@ -169,24 +168,19 @@ pub fn receive(
 
 /// Sends datagrams of one socket, at most [`BATCH`]; returns how many the kernel took.
 pub fn send(socket: &UdpSocket, slab: &Slab, datagrams: &[Outgoing]) -> io::Result<usize> {
-    // SAFETY: all-zero octets are a valid sockaddr_storage, iovec and mmsghdr.
-    let mut names: [libc::sockaddr_storage; BATCH] = unsafe { mem::zeroed() };
-    // SAFETY: as above.
-    let mut vectors: [libc::iovec; BATCH] = unsafe { mem::zeroed() };
-    // SAFETY: as above.
-    let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+    let mut names = [const { MaybeUninit::uninit() }; BATCH];
+    let mut vectors = [const { MaybeUninit::uninit() }; BATCH];
+    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
     let mut count = 0;
     for (datagram, ((name, vector), header)) in datagrams
         .iter()
         .zip(names.iter_mut().zip(&mut vectors).zip(&mut headers))
     {
         let octets = slab.read(datagram.slot, datagram.range.clone());
-        vector.iov_base = octets.as_ptr().cast_mut().cast();
-        vector.iov_len = octets.len();
-        header.msg_hdr.msg_namelen = write_address(datagram.to, name);
-        header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
-        header.msg_hdr.msg_iov = vector;
-        header.msg_hdr.msg_iovlen = 1;
+        let name = name.write(no_name());
+        let length = write_address(datagram.to, name);
+        let octets = vector_of(octets.as_ptr().cast_mut(), octets.len());
+        header.write(message(name, length, vector.write(octets)));
         count += 1;
     }
     // SAFETY: the first `count` headers point to names, vectors and octets that outlive the
@@ -194,7 +188,7 @@ pub fn send(socket: &UdpSocket, slab: &Slab, datagrams: &[Outgoing]) -> io::Resu
     let sent = unsafe {
         libc::sendmmsg(
             socket.as_raw_fd(),
-            headers.as_mut_ptr(),
+            headers.as_mut_ptr().cast(),
             count,
             libc::MSG_DONTWAIT,
         )
@@ -202,21 +196,56 @@ pub fn send(socket: &UdpSocket, slab: &Slab, datagrams: &[Outgoing]) -> io::Resu
     checked(sent as isize)
 }
 
+fn no_name() -> libc::sockaddr_storage {
+    // SAFETY: all-zero octets are a valid sockaddr_storage.
+    unsafe { mem::zeroed() }
+}
+
+fn vector_of(octets: *mut u8, length: usize) -> libc::iovec {
+    libc::iovec {
+        iov_base: octets.cast(),
+        iov_len: length,
+    }
+}
+
+fn message(
+    name: &mut libc::sockaddr_storage,
+    length: libc::socklen_t,
+    vector: &mut libc::iovec,
+) -> libc::mmsghdr {
+    // SAFETY: all-zero octets are a valid mmsghdr.
+    let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+    header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
+    header.msg_hdr.msg_namelen = length;
+    header.msg_hdr.msg_iov = vector;
+    header.msg_hdr.msg_iovlen = 1;
+    header
+}
+
 /// Asks for socket buffers that hold a burst of a thousand calls; the kernel may give less.
 pub fn enlarge_buffers(socket: &UdpSocket) {
-    let size: libc::c_int = 4 << 20;
     for option in [libc::SO_RCVBUF, libc::SO_SNDBUF] {
-        // SAFETY: `size` is an int, as both options want it, and outlives the call.
-        unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                option,
-                std::ptr::from_ref(&size).cast(),
-                size_of::<libc::c_int>() as libc::socklen_t,
-            )
-        };
+        set_buffer(socket.as_raw_fd(), option, 4 << 20);
     }
+}
+
+/// Keeps what a connection's peer doesn't read short: audio that waits for seconds is of no use.
+pub fn limit_send_buffer(socket: &TcpStream) {
+    set_buffer(socket.as_raw_fd(), libc::SO_SNDBUF, 8 << 10);
+}
+
+/// Asks for a buffer of `size` octets; what the kernel gives instead is as good.
+fn set_buffer(fd: RawFd, option: libc::c_int, size: libc::c_int) {
+    // SAFETY: `size` is an int, as both options want it, and outlives the call.
+    unsafe {
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            option,
+            std::ptr::from_ref(&size).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
 }
 
 fn owned(fd: RawFd) -> io::Result<OwnedFd> {

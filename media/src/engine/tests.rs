@@ -2,9 +2,12 @@
 
 mod browser;
 mod digits;
+mod link;
+mod panics;
 mod pbx;
 mod phone;
 mod prompts;
+mod streams;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -89,6 +92,24 @@ fn a_provider_leg_works_as_offerer_and_as_answerer() {
     theirs.bridge(far_customer, far_agent);
     // A-law on one side and µ-law on the other: heard, though not bit by bit.
     near.converse_transcoded(&mut far);
+
+    let restart = ours
+        .ask(|engine, request| engine.restart_ice(customer, request))
+        .expect("an offer");
+    let ufrag = |sdp: &str| {
+        let line = sdp.lines().find(|l| l.starts_with("a=ice-ufrag:"));
+        line.expect("ICE").to_owned()
+    };
+    assert_ne!(ufrag(&offer), ufrag(&restart));
+    let answer = theirs.answer(far_customer, &restart);
+    ours.accept_answer(customer, &answer);
+    near.converse_transcoded(&mut far);
+    let offer = ours.offer(customer, PeerKind::WebRtc);
+    assert_eq!(
+        ufrag(&offer),
+        ufrag(&restart),
+        "what was answered is in force"
+    );
 
     let hold = offer.replace("a=sendrecv", "a=sendonly");
     let answer = theirs.answer(far_customer, &hold);
@@ -236,6 +257,30 @@ fn garbage_at_every_socket_disturbs_nobody() {
 }
 
 #[test]
+fn audio_that_stops_is_told_within_two_seconds_and_its_return_too() {
+    let engine = Rig::new(22_840..=22_849);
+    let (customer, agent) = engine.two_legs();
+    let (mut caller, mut callee) = (Phone::new(), Phone::new());
+    caller.accept(&engine.answer(customer, &caller.offer(8)));
+    callee.accept(&engine.answer(agent, &callee.offer(8)));
+    engine.bridge(customer, agent);
+    converse(&mut caller, &mut callee);
+    let stopped = Instant::now();
+    engine.expect(|event| matches!(event, Event::Stopped { leg, .. } if *leg == customer));
+    assert!(stopped.elapsed() < Duration::from_secs(4), "on any machine");
+    engine.engine.relearn(customer).expect("room");
+    let mut moved = Phone::new();
+    moved.accept(
+        &engine
+            .ask(|engine, request| engine.offer(customer, request, PeerKind::Plain))
+            .expect("as it is"),
+    );
+    let spoken = tone(1_300);
+    moved.speak_until_heard(&spoken, &mut callee, |heard| heard == spoken);
+    engine.expect(|event| *event == Event::Resumed { leg: customer });
+}
+
+#[test]
 fn a_closed_legs_end_is_told_once_and_its_bridge_is_gone() {
     let engine = Rig::new(21_700..=21_799);
     let (customer, agent) = engine.two_legs();
@@ -337,8 +382,10 @@ impl Rig {
             public_ip: ip,
             bind_ip: ip,
             webrtc_port: 0,
+            ice_tcp: IceTcp::Passive,
             rtp_ports,
             workers: 1,
+            pinning: Pinning::Off,
             codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu],
             seed: [7; 32],
         };

@@ -5,6 +5,8 @@
 //! path takes no lock, allocates nothing and writes no log.
 
 mod command;
+mod recoded;
+mod stream;
 
 use std::any::Any;
 use std::io;
@@ -17,27 +19,31 @@ use std::time::{Duration, Instant, SystemTime};
 pub use command::Command;
 use rustc_hash::FxHashMap;
 
-use super::counters::Counters;
+use super::counters::{Counters, MediaPath};
 use super::deadlines::{Armed, Deadlines};
 use super::demux::{Protocol, Routes};
+use super::early::{Early, Waiting};
 use super::handshakes::{Flight, Full, Handshakes};
+use super::pace::Pace;
 use super::ports::{PortLease, Ports};
 use super::random::Random;
 use super::slab::{Outgoing, Received, Slab};
 use super::socket::{self, BATCH, Poll, SocketKey, Wake};
-use super::{EngineConfig, EngineError, Event, LegId, LegLost, WorkerId};
+use super::tcp::Tcp;
+use super::{EngineConfig, EngineError, Event, IceTcp, LegId, LegLost, WorkerId};
 use crate::bridge;
+use crate::codec::CodecPolicy;
 use crate::leg::keypad::EventPacket;
 use crate::leg::path::Path;
 use crate::leg::{Discard, Leg, Notice};
-use crate::peer::{Credentials, PeerOutput};
+use crate::peer::{Credentials, PeerOutput, Via};
 use crate::rtcp::{COMPOUND, Farewell, Ntp};
 use crate::srtp::cipher::EXPANSION;
+use stream::Exits;
 
 /// A worker before and while it runs.
 pub struct Worker {
     id: WorkerId,
-    config: Arc<EngineConfig>,
     commands: Receiver<Command>,
     counters: Arc<Counters>,
     sink: Arc<dyn Fn(Event) + Send + Sync>,
@@ -46,6 +52,7 @@ pub struct Worker {
     poll: Poll,
     wake: Arc<Wake>,
     webrtc: UdpSocket,
+    tcp: Tcp,
     /// What candidates name.
     webrtc_address: SocketAddr,
     /// Sockets of plain legs by key. This map and the next two have keys of our own numbering, so
@@ -54,15 +61,24 @@ pub struct Worker {
     leases: FxHashMap<LegId, PortLease>,
     next_key: u32,
     legs: FxHashMap<LegId, Box<Entry>>,
+    /// What everybody speaks, and those who were given another choice.
+    policy: Arc<CodecPolicy>,
+    policies: FxHashMap<LegId, Arc<CodecPolicy>>,
     routes: Routes,
     deadlines: Deadlines,
     handshakes: Handshakes,
+    early: Early,
     slab: Slab,
     received: Vec<Received>,
     outgoing: Vec<Outgoing>,
+    /// Packets relayed since the wake-up.
+    relayed: u64,
     peer_outputs: Vec<PeerOutput>,
     /// Wall clock and monotonic clock of one instant, for RTCP's NTP timestamps.
     epoch: (Duration, Instant),
+    /// The leg whose next step has a bug.
+    #[cfg(test)]
+    faulty: Option<LegId>,
 }
 
 /// Which of a plain leg's two sockets.
@@ -77,6 +93,8 @@ struct Entry {
     leg: Leg,
     armed: Armed,
     credentials: Option<Credentials>,
+    /// What an offer of ours restarts ICE with, until it is answered.
+    restarting: Option<Credentials>,
 }
 
 /// Whether the worker goes on.
@@ -101,8 +119,12 @@ impl Worker {
             })?,
         };
         let bound = SocketAddr::new(config.bind_ip, port);
-        let (poll, wake, webrtc) = open(bound).map_err(|source| EngineError::Io {
-            what: format!("opening the WebRTC socket {bound}"),
+        let (webrtc, tcp) = bind(bound, config.ice_tcp).map_err(|source| EngineError::Io {
+            what: format!("opening the WebRTC port {bound}"),
+            source,
+        })?;
+        let (poll, wake) = watch(&webrtc, &tcp).map_err(|source| EngineError::Io {
+            what: "watching the WebRTC port".into(),
             source,
         })?;
         let local = webrtc.local_addr().map_err(|source| EngineError::Io {
@@ -127,19 +149,26 @@ impl Worker {
             poll,
             wake,
             webrtc,
+            tcp,
             webrtc_address: SocketAddr::new(config.public_ip, local.port()),
             plain: FxHashMap::default(),
             leases: FxHashMap::default(),
-            next_key: FIRST_PLAIN_KEY,
+            next_key: FIRST_KEY,
             legs: FxHashMap::default(),
+            policy: Arc::new(CodecPolicy::only(config.codecs.clone())),
+            policies: FxHashMap::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
             handshakes: Handshakes::default(),
+            early: Early::default(),
             slab: Slab::new(SLOTS),
             received: Vec::with_capacity(SLOTS),
             outgoing: Vec::with_capacity(SLOTS),
+            relayed: 0,
             peer_outputs: Vec::with_capacity(16),
             epoch: (since_1970, Instant::now()),
+            #[cfg(test)]
+            faulty: None,
             config,
         })
     }
@@ -152,8 +181,14 @@ impl Worker {
     /// Runs until [`Command::Stop`] or the engine is gone.
     pub fn run(mut self) {
         let mut ready = Vec::with_capacity(BATCH);
+        let mut pace = Pace::default();
+        let mut done = Instant::now();
         loop {
-            let timeout = self.timeout(Instant::now());
+            let timeout = self.timeout(done);
+            let pause = pace.pause().min(timeout);
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
             if self.poll.wait(&mut ready, timeout).is_err() {
                 // Only a bug makes epoll refuse; go on at a bearable pace.
                 std::thread::sleep(Duration::from_millis(10));
@@ -162,15 +197,21 @@ impl Worker {
             for &key in &ready {
                 match key {
                     WAKE_KEY => self.wake.clear(),
+                    LISTENER_KEY => self.accept(now),
+                    key if self.tcp.has(key) => self.read_stream(key, now),
                     WEBRTC_KEY | SocketKey(_) => self.read(key, now),
                 }
             }
             self.flush();
+            self.time(now);
             if self.obey(now) == Flow::Stop {
                 return;
             }
             self.expire(now);
             self.shake_hands(now);
+            let began = done;
+            done = Instant::now();
+            pace.note(now.duration_since(began), done.duration_since(now));
         }
     }
 
@@ -178,17 +219,43 @@ impl Worker {
         if !self.handshakes.is_empty() {
             return Duration::ZERO;
         }
-        self.deadlines
-            .next()
+        [self.deadlines.next(), self.tcp.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
             .map_or(IDLE, |at| at.saturating_duration_since(now))
+    }
+
+    /// Notes how long the packets of this wake-up were inside.
+    fn time(&mut self, now: Instant) {
+        let relayed = std::mem::take(&mut self.relayed);
+        if relayed > 0 {
+            let inside = now.elapsed();
+            self.counters.relay_times.add(relayed, inside);
+        }
+    }
+
+    /// One that holds nothing to be sent.
+    fn free_slot(&mut self) -> usize {
+        let slot = self.outgoing.last().map_or(0, |last| last.slot + 1);
+        if slot < self.slab.slots() {
+            return slot;
+        }
+        self.flush();
+        0
     }
 
     /// Takes what a socket has, up to a bound, so that none starves the others.
     fn read(&mut self, key: SocketKey, now: Instant) {
-        for _ in 0..BATCHES_PER_SOCKET {
+        let (batches, batch) = match key {
+            WEBRTC_KEY => (BATCHES_PER_SOCKET, BATCH),
+            // One leg's, and it sends a packet each 20 ms; epoll tells of more.
+            SocketKey(_) => (1, 1),
+        };
+        for _ in 0..batches {
             // Slots with packets to be sent stay untouched until they are.
             let mut first = self.outgoing.last().map_or(0, |last| last.slot + 1);
-            if first + BATCH > self.slab.slots() {
+            if first + batch > self.slab.slots() {
                 self.flush();
                 first = 0;
             }
@@ -196,7 +263,8 @@ impl Worker {
                 return;
             };
             self.received.clear();
-            let count = match socket::receive(socket, &mut self.slab, first, &mut self.received) {
+            let slots = self.slab.tail(first).take(batch);
+            let count = match socket::receive(socket, slots, first, &mut self.received) {
                 Ok(count) => count,
                 // Nothing there, or an ICMP error of an earlier send.
                 Err(_) => return,
@@ -205,7 +273,7 @@ impl Worker {
                 let received = self.received[n];
                 self.demultiplex(received, owner, now);
             }
-            if count < BATCH {
+            if count < batch {
                 return;
             }
         }
@@ -220,20 +288,21 @@ impl Worker {
             (Owner::Plain(leg, _), _) => Some(leg),
         };
         let Some(leg) = leg else {
-            self.counters.discarded(Discard::UnknownSource);
+            self.counters.discarded(match protocol {
+                Protocol::Dtls => Discard::Unchecked,
+                Protocol::Stun | Protocol::Rtp | Protocol::Rtcp | Protocol::Unknown => {
+                    Discard::UnknownSource
+                }
+            });
             return;
         };
         match (owner, protocol) {
-            (Owner::WebRtc, Protocol::Stun) => self.control(leg, received, now),
-            (Owner::WebRtc, Protocol::Dtls) => {
-                if let Err(Full) = self.handshakes.push(leg, received.from, datagram) {
-                    self.counters.discarded(Discard::TooBusy);
-                }
-            }
+            (Owner::WebRtc, Protocol::Stun) => self.control(leg, Via::Udp, received, now),
+            (Owner::WebRtc, Protocol::Dtls) => self.queue_handshake(leg, Via::Udp, received),
             (Owner::WebRtc | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
-                self.relay(leg, received, now);
+                self.guard(leg, now, |worker| worker.relay(leg, received, now));
             }
-            (_, Protocol::Rtcp) => self.report(leg, received, now),
+            (_, Protocol::Rtcp) => self.guard(leg, now, |worker| worker.report(leg, received, now)),
             (Owner::Plain(..), Protocol::Stun | Protocol::Dtls | Protocol::Rtp)
             | (_, Protocol::Unknown) => self.counters.discarded(Discard::Malformed),
         }
@@ -272,12 +341,22 @@ impl Worker {
             Ok(((range, to), socket, other)) => {
                 self.counters.packet_in(kind);
                 self.counters.packet_out(other);
+                self.counters.passed(MediaPath::Relay);
+                self.relayed += 1;
                 self.outgoing.push(Outgoing {
                     socket,
                     slot: received.slot,
                     range,
                     to,
                 });
+            }
+            Err(Discard::NoKeys) if self.keys_are_coming(leg) => {
+                let packet = self.slab.read(received.slot, 0..received.length);
+                self.early.keep(leg, received.from, packet);
+            }
+            Err(Discard::Recoded) => {
+                self.counters.packet_in(kind);
+                self.arm_other(leg);
             }
             Err(cause) => {
                 if accepted(cause) {
@@ -287,6 +366,25 @@ impl Worker {
             }
         }
         self.tell(leg);
+    }
+
+    /// Whether the leg's keys may come with a datagram that waits for its turn.
+    fn keys_are_coming(&self, leg: LegId) -> bool {
+        let entry = self.legs.get(&leg);
+        entry.is_some_and(|entry| entry.leg.awaits_keys()) && self.handshakes.has(leg)
+    }
+
+    /// Relays what came before its keys, or drops it when they didn't come.
+    fn relay_early(&mut self, leg: LegId, now: Instant) {
+        if self.keys_are_coming(leg) {
+            return;
+        }
+        while let Some(Waiting { from, packet, .. }) = self.early.take(leg) {
+            let (slot, length) = (self.free_slot(), packet.len());
+            self.slab.slot(slot)[..length].copy_from_slice(&packet);
+            self.relay(leg, Received { slot, length, from }, now);
+        }
+        self.flush();
     }
 
     fn report(&mut self, leg: LegId, received: Received, now: Instant) {
@@ -302,7 +400,7 @@ impl Worker {
     }
 
     /// STUN: the leg's ICE agent takes it.
-    fn control(&mut self, leg: LegId, received: Received, now: Instant) {
+    fn control(&mut self, leg: LegId, via: Via, received: Received, now: Instant) {
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
@@ -312,10 +410,17 @@ impl Worker {
         let datagram = self.slab.read(received.slot, 0..received.length);
         let outputs = &mut self.peer_outputs;
         let step = catch_unwind(AssertUnwindSafe(|| {
-            path.peer.handle_datagram(now, received.from, datagram);
+            path.peer.handle_datagram(now, via, received.from, datagram);
             path.peer.drain(outputs);
         }));
         self.settle(leg, step, now);
+    }
+
+    fn queue_handshake(&mut self, leg: LegId, via: Via, received: Received) {
+        let datagram = self.slab.read(received.slot, 0..received.length);
+        if let Err(Full) = self.handshakes.push(leg, via, received.from, datagram) {
+            self.counters.discarded(Discard::TooBusy);
+        }
     }
 
     /// DTLS, one step a wake-up: it takes a millisecond or several, and packets and commands come
@@ -323,6 +428,7 @@ impl Worker {
     fn shake_hands(&mut self, now: Instant) {
         let Some(Flight {
             leg,
+            via,
             from,
             datagram,
         }) = self.handshakes.pop()
@@ -335,10 +441,26 @@ impl Worker {
         };
         let outputs = &mut self.peer_outputs;
         let step = catch_unwind(AssertUnwindSafe(|| {
-            path.peer.handle_datagram(now, from, &datagram);
+            path.peer.handle_datagram(now, via, from, &datagram);
             path.peer.drain(outputs);
         }));
         self.settle(leg, step, now);
+        self.relay_early(leg, now);
+    }
+
+    /// Does a step for a leg; a panic in it ends this leg alone.
+    fn guard(&mut self, leg: LegId, now: Instant, step: impl FnOnce(&mut Self)) {
+        #[cfg(test)]
+        let step = |worker: &mut Self| {
+            if worker.faulty == Some(leg) {
+                worker.faulty = None;
+                panic!("as the test wants it");
+            }
+            step(worker);
+        };
+        if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
+            self.bury(leg, now);
+        }
     }
 
     /// After a control step: does what the agent asked, or ends the leg that panicked.
@@ -367,31 +489,50 @@ impl Worker {
     }
 
     fn perform(&mut self, leg: LegId, output: PeerOutput, now: Instant) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let Path::WebRtc(path) = &mut entry.leg.path else {
-            return;
-        };
         match output {
-            PeerOutput::Transmit { to, datagram } => {
-                // A lost datagram is what ICE and DTLS repeat for.
-                let _ = self.webrtc.send_to(&datagram, to);
+            PeerOutput::Transmit { via, to, datagram } => self.transmit(via, to, &datagram),
+            PeerOutput::Confirmed(via, address) => {
+                match via {
+                    Via::Udp => self.routes.confirm(address, leg),
+                    Via::Tcp => self.confirm_stream(leg, address),
+                }
+                self.with(leg, |leg| leg.checked(now));
             }
-            PeerOutput::Confirmed(address) => {
-                self.routes.confirm(address, leg);
-                entry.leg.checked(now);
+            PeerOutput::Trying(Via::Udp, address) => self.routes.try_out(address, leg),
+            // Connections are the peer's to open.
+            PeerOutput::Trying(Via::Tcp, _) => {}
+            PeerOutput::Nominated(via, address) => {
+                if via == Via::Udp {
+                    self.routes.try_out(address, leg);
+                }
+                self.nominate(leg, via, address);
             }
-            PeerOutput::Trying(address) => self.routes.try_out(address, leg),
-            PeerOutput::Nominated(address) => {
-                self.routes.try_out(address, leg);
-                path.destination = Some(address);
+            PeerOutput::Keys(keys) => self.with(leg, |leg| leg.set_keys(&keys, now)),
+            PeerOutput::IceConnected => self.with(leg, |leg| leg.checked(now)),
+            PeerOutput::IceDisconnected => {
+                self.with(leg, |leg| leg.lose(LegLost::IceDisconnected));
             }
-            PeerOutput::Keys(keys) => entry.leg.set_keys(&keys, now),
-            PeerOutput::IceConnected => entry.leg.checked(now),
-            PeerOutput::IceDisconnected => entry.leg.lose(LegLost::IceDisconnected),
-            PeerOutput::Closed => entry.leg.lose(LegLost::PeerClosed),
-            PeerOutput::Failed(why) => entry.leg.lose(LegLost::DtlsFailed(why)),
+            PeerOutput::Closed => self.with(leg, |leg| leg.lose(LegLost::PeerClosed)),
+            PeerOutput::Failed(why) => self.with(leg, |leg| leg.lose(LegLost::DtlsFailed(why))),
+        }
+    }
+
+    fn with(&mut self, leg: LegId, step: impl FnOnce(&mut Leg)) {
+        if let Some(entry) = self.legs.get_mut(&leg) {
+            step(&mut entry.leg);
+        }
+    }
+
+    /// A lost packet is what ICE and DTLS repeat for.
+    fn transmit(&mut self, via: Via, to: SocketAddr, packet: &[u8]) {
+        match (via, self.tcp.key_of(to)) {
+            (Via::Udp, _) => {
+                let _ = self.webrtc.send_to(packet, to);
+            }
+            (Via::Tcp, Some(key)) => {
+                let _ = self.tcp.send(key, packet);
+            }
+            (Via::Tcp, None) => {}
         }
     }
 
@@ -401,22 +542,31 @@ impl Worker {
             let Some(entry) = self.legs.get_mut(&leg) else {
                 continue;
             };
-            if !entry.armed.fire(at) {
-                continue;
+            if entry.armed.fire(at) {
+                self.guard(leg, now, |worker| worker.handle_timeout(leg, now));
             }
-            entry.leg.handle_timeout(now);
-            self.send_events(leg, now);
-            self.send_prompt(leg, now);
-            let Some(entry) = self.legs.get_mut(&leg) else {
-                continue;
-            };
-            if entry.leg.report_due(now) {
-                self.send_report(leg, Farewell::Stays, now);
-                self.tell_quality(leg, now);
-            }
-            self.advance_peer(leg, now);
         }
+        self.expire_strangers(now);
         self.flush();
+    }
+
+    /// What is due of one leg.
+    fn handle_timeout(&mut self, leg: LegId, now: Instant) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        entry.leg.handle_timeout(now);
+        self.send_events(leg, now);
+        self.send_prompt(leg, now);
+        self.send_recoded(leg, now);
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        if entry.leg.report_due(now) {
+            self.send_report(leg, Farewell::Stays, now);
+            self.tell_quality(leg, now);
+        }
+        self.advance_peer(leg, now);
     }
 
     /// Drives the leg's ICE agent to `now`, and sends what it has.
@@ -455,8 +605,15 @@ impl Worker {
         let Some(length) = entry.leg.write_report(&mut packet, ntp, now, farewell) else {
             return;
         };
-        if let Some((socket, _)) = source(&self.webrtc, &self.plain, &self.leases, key) {
-            let _ = socket.send_to(&packet[..length], to);
+        let _ = self.exits().send(key, &packet[..length], to);
+    }
+
+    fn exits(&mut self) -> Exits<'_> {
+        Exits {
+            webrtc: &self.webrtc,
+            plain: &self.plain,
+            leases: &self.leases,
+            tcp: &mut self.tcp,
         }
     }
 
@@ -466,17 +623,17 @@ impl Worker {
         let Some(Entry { leg: to, .. }) = self.legs.get_mut(&leg).map(Box::as_mut) else {
             return;
         };
+        let mut exits = Exits {
+            webrtc: &self.webrtc,
+            plain: &self.plain,
+            leases: &self.leases,
+            tcp: &mut self.tcp,
+        };
         let mut packet = [0; EventPacket::LENGTH + EXPANSION];
         while let Some((length, address)) = to.poll_event(&mut packet, now) {
-            let socket = source(
-                &self.webrtc,
-                &self.plain,
-                &self.leases,
-                to.path.rtp_socket(),
-            );
-            match socket.map(|(socket, _)| socket.send_to(&packet[..length], address)) {
-                Some(Ok(_)) => self.counters.packet_out(to.kind),
-                Some(Err(_)) | None => self.counters.discarded(Discard::SendFailed),
+            match exits.send(to.path.rtp_socket(), &packet[..length], address) {
+                Ok(()) => self.counters.packet_out(to.kind),
+                Err(_) => self.counters.discarded(Discard::SendFailed),
             }
         }
         self.tell(leg);
@@ -485,11 +642,7 @@ impl Worker {
     /// Puts what is due of the leg's prompt into slots, to be sent with everybody else's.
     fn send_prompt(&mut self, leg: LegId, now: Instant) {
         loop {
-            let mut slot = self.outgoing.last().map_or(0, |last| last.slot + 1);
-            if slot == self.slab.slots() {
-                self.flush();
-                slot = 0;
-            }
+            let slot = self.free_slot();
             let Some(entry) = self.legs.get_mut(&leg) else {
                 return;
             };
@@ -498,6 +651,7 @@ impl Worker {
                 break;
             };
             self.counters.packet_out(entry.leg.kind);
+            self.counters.passed(MediaPath::Prompt);
             self.outgoing.push(Outgoing {
                 socket: entry.leg.path.rtp_socket(),
                 slot,
@@ -548,6 +702,8 @@ impl Worker {
                 Notice::Heard => Event::Heard { leg },
                 Notice::Lost(cause) => Event::Lost { leg, cause },
                 Notice::Recovered => Event::Recovered { leg },
+                Notice::Stopped(silent) => Event::Stopped { leg, silent },
+                Notice::Resumed => Event::Resumed { leg },
                 Notice::Digit { digit, duration } => Event::Digit {
                     leg,
                     digit,
@@ -580,8 +736,15 @@ impl Worker {
             let socket = source(&self.webrtc, &self.plain, &self.leases, first.socket);
             let sent = match socket {
                 Some((socket, _)) => socket::send(socket, &self.slab, &rest[..run]),
-                None => Ok(0),
+                None => {
+                    let packet = self.slab.read(first.slot, first.range.clone());
+                    self.tcp.send(first.socket, packet).map(|()| 1)
+                }
             };
+            if socket.is_none() && sent.is_ok() {
+                rest = &rest[1..];
+                continue;
+            }
             // The kernel stops at the first one that it refuses; the rest gets its own try.
             let done = sent.unwrap_or(0);
             if done < run {
@@ -594,6 +757,7 @@ impl Worker {
 
     /// Removes every trace of a leg.
     fn forget(&mut self, leg: LegId, now: Instant) {
+        self.policies.remove(&leg);
         let Some(entry) = self.legs.remove(&leg) else {
             return;
         };
@@ -603,15 +767,19 @@ impl Worker {
             other.leg.set_bridge(None);
         }
         self.routes.remove(leg);
+        self.hang_up_all(leg);
+        self.early.remove(leg);
         if let Path::Plain(path) = &entry.leg.path {
             self.plain.remove(&path.rtp);
             self.plain.remove(&path.rtcp);
         }
         if let Some(lease) = self.leases.remove(&leg) {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, entry.leg.heard_stream(), now);
         }
         self.outgoing.retain(|datagram| {
-            datagram.socket == WEBRTC_KEY || self.plain.contains_key(&datagram.socket)
+            datagram.socket == WEBRTC_KEY
+                || self.plain.contains_key(&datagram.socket)
+                || self.tcp.has(datagram.socket)
         });
         self.count();
         self.emit(Event::Closed { leg });
@@ -667,14 +835,37 @@ fn source<'a>(
     Some((socket, Owner::Plain(leg, which)))
 }
 
-fn open(bound: SocketAddr) -> io::Result<(Poll, Arc<Wake>, UdpSocket)> {
-    let webrtc = UdpSocket::bind(bound)?;
-    webrtc.set_nonblocking(true)?;
-    socket::enlarge_buffers(&webrtc);
+/// The UDP port, and the same number for TCP where it is wanted.
+fn bind(bound: SocketAddr, tcp: IceTcp) -> io::Result<(UdpSocket, Tcp)> {
+    let mut tries = 0;
+    loop {
+        let webrtc = UdpSocket::bind(bound)?;
+        let tcp = match tcp {
+            IceTcp::Off => Tcp::default(),
+            IceTcp::Passive => match Tcp::listen(webrtc.local_addr()?) {
+                Ok(tcp) => tcp,
+                // A number that the system chose may be taken for TCP; another may not.
+                Err(_) if bound.port() == 0 && tries < PORT_TRIES => {
+                    tries += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        webrtc.set_nonblocking(true)?;
+        socket::enlarge_buffers(&webrtc);
+        return Ok((webrtc, tcp));
+    }
+}
+
+fn watch(webrtc: &UdpSocket, tcp: &Tcp) -> io::Result<(Poll, Arc<Wake>)> {
     let (poll, wake) = (Poll::new()?, Arc::new(Wake::new()?));
-    poll.add_socket(&webrtc, WEBRTC_KEY)?;
+    poll.add_socket(webrtc, WEBRTC_KEY)?;
+    if let Some(listener) = tcp.listener() {
+        poll.add_socket(listener, LISTENER_KEY)?;
+    }
     poll.add_wake(&wake, WAKE_KEY)?;
-    Ok((poll, wake, webrtc))
+    Ok((poll, wake))
 }
 
 /// Whether a packet came from the peer, though it went nowhere.
@@ -687,6 +878,7 @@ fn accepted(cause: Discard) -> bool {
         | Discard::NotNegotiated
         | Discard::DuringDigit
         | Discard::DuringPrompt
+        | Discard::Recoded
         | Discard::SendFailed => true,
         // Of no use to count as received; `NoKeys` and `Stale` may be of either side.
         Discard::Malformed
@@ -696,13 +888,19 @@ fn accepted(cause: Discard) -> bool {
         | Discard::Replayed
         | Discard::UnknownPayloadType
         | Discard::Stale
-        | Discard::TooBusy => false,
+        | Discard::TooBusy
+        | Discard::Unchecked
+        | Discard::Former => false,
     }
 }
 
 const WAKE_KEY: SocketKey = SocketKey(0);
 const WEBRTC_KEY: SocketKey = SocketKey(1);
-const FIRST_PLAIN_KEY: u32 = 2;
+const LISTENER_KEY: SocketKey = SocketKey(2);
+/// Of plain legs' sockets and of connections.
+const FIRST_KEY: u32 = 3;
+/// A number that is free for UDP is nearly always free for TCP.
+const PORT_TRIES: usize = 16;
 /// Half a megabyte a worker: a wake-up at a thousand calls handles 50–100 packets.
 const SLOTS: usize = 4 * BATCH;
 /// What one socket may take of a wake-up.

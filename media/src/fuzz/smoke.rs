@@ -25,6 +25,11 @@ fn checks_bent_at_random_hold_together() {
 }
 
 #[test]
+fn streams_bent_at_random_hold_together() {
+    smoke("framing", 10_000, super::framing);
+}
+
+#[test]
 fn digits_bent_at_random_hold_together() {
     smoke("event", 10_000, super::event);
 }

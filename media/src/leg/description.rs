@@ -137,7 +137,7 @@ impl Leg {
             self.egress.ssrc = ssrc;
         }
         self.learn(ours);
-        self.egress.agreed = Some(agreed);
+        self.speak(agreed);
         self.session.described = Some(answer);
         Ok(text)
     }
@@ -264,7 +264,18 @@ impl Leg {
         if self.liveness.state != Life::Lost {
             // Waiting begins anew: a hold may have been as long as it liked.
             self.liveness.last = now;
+            if self.bridged.is_some() {
+                self.watch(now);
+            }
         }
+        self.speak(agreed);
+    }
+
+    /// Sends and measures in what was agreed from here on.
+    fn speak(&mut self, agreed: Agreed) {
+        self.egress.numbering.set_clock(agreed.codec.clock());
+        self.ingress.meter.listen(agreed.codec);
+        self.egress.meter.listen(agreed.codec);
         self.egress.agreed = Some(agreed);
     }
 

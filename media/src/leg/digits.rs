@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Notice;
+use crate::rtp::clock::ClockRate;
 use crate::rtp::{Header, Ssrc};
 
 /// The event that is being received.
@@ -18,6 +19,7 @@ struct Event {
     /// one, each segment has its own.
     timestamp: u32,
     code: u8,
+    clock: ClockRate,
     /// Of the segment, in timestamp units.
     duration: u16,
     /// Of the segments before.
@@ -42,6 +44,7 @@ impl Digits {
         &mut self,
         header: &Header,
         payload: &[u8],
+        clock: ClockRate,
         now: Instant,
     ) -> Option<Notice> {
         let &[code, flags, high, low, ..] = payload else {
@@ -68,6 +71,7 @@ impl Digits {
                 ssrc: header.ssrc,
                 timestamp: header.timestamp,
                 code,
+                clock,
                 duration,
                 before: 0,
                 state: pressed,
@@ -79,10 +83,12 @@ impl Digits {
     }
 
     /// Audio that is later than the event says that it is over.
-    pub fn handle_audio(&mut self, header: &Header) -> Option<Notice> {
+    pub fn handle_audio(&mut self, header: &Header, clock: ClockRate) -> Option<Notice> {
         let event = self.current.as_mut()?;
         let since = header.timestamp.wrapping_sub(event.timestamp) as i32;
-        let over = header.ssrc == event.ssrc && since > i32::from(event.duration) + MARGIN;
+        let margin = clock.units(MARGIN) as i32;
+        let over = (event.ssrc, event.clock) == (header.ssrc, clock)
+            && since > i32::from(event.duration) + margin;
         over.then(|| event.tell())?
     }
 
@@ -116,7 +122,7 @@ impl Event {
     /// Whether the packet is of an earlier time, and not of a source that began anew.
     fn follows(&self, header: &Header) -> bool {
         let since = self.timestamp.wrapping_sub(header.timestamp);
-        self.ssrc == header.ssrc && (1..=STRAGGLER).contains(&since)
+        self.ssrc == header.ssrc && (1..=self.clock.units(STRAGGLER)).contains(&since)
     }
 
     fn extend(&mut self, pressed: State) {
@@ -135,7 +141,7 @@ impl Event {
         let duration = u64::from(self.before) + u64::from(self.duration);
         Some(Notice::Digit {
             digit: char::from(digit),
-            duration: Duration::from_micros(duration * 125),
+            duration: self.clock.duration(duration),
         })
     }
 }
@@ -143,11 +149,11 @@ impl Event {
 const END: u8 = 0x80;
 /// Four updates at the slowest pace that is in use, 50 ms.
 const LOST: Duration = Duration::from_millis(200);
-/// Timestamp units by which audio may be later than an event that still goes on: updates tell its
-/// length up to 50 ms late.
-const MARGIN: i32 = 800;
-/// 2 s at 8 kHz: nothing is reordered by more.
-const STRAGGLER: u32 = 16_000;
+/// By which audio may be later than an event that still goes on: updates tell its length up to 50 ms
+/// late.
+const MARGIN: Duration = Duration::from_millis(100);
+/// Nothing is reordered by more.
+const STRAGGLER: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
@@ -187,10 +193,12 @@ mod tests {
         let mut keys = Keys::default();
         let now = Instant::now();
         let begun = header(1, 100);
-        keys.digits.handle_event(&begun, &[1, 10, 1, 64], now);
+        keys.digits
+            .handle_event(&begun, &[1, 10, 1, 64], CLOCK, now);
         assert_eq!(keys.digits.due(), Some(now + LOST));
         let later = now + Duration::from_millis(50);
-        keys.digits.handle_event(&begun, &[1, 10, 2, 128], later);
+        keys.digits
+            .handle_event(&begun, &[1, 10, 2, 128], CLOCK, later);
         assert_eq!(keys.digits.handle_timeout(now + LOST), None);
         assert_eq!(keys.digits.handle_timeout(later + LOST), digit('1', 80));
         assert_eq!(keys.digits.handle_timeout(later + 2 * LOST), None);
@@ -214,9 +222,12 @@ mod tests {
     fn another_source_may_count_from_elsewhere() {
         let mut keys = Keys::default();
         keys.event(9_000, &[1, END | 10, 1, 64]);
-        let other =
-            keys.digits
-                .handle_event(&header(2, 100), &[1, END | 10, 1, 64], Instant::now());
+        let other = keys.digits.handle_event(
+            &header(2, 100),
+            &[1, END | 10, 1, 64],
+            CLOCK,
+            Instant::now(),
+        );
         assert_eq!(other, digit('1', 40));
     }
 
@@ -236,6 +247,19 @@ mod tests {
         assert_eq!(keys.event(100, &[1, END]), None);
     }
 
+    #[test]
+    fn a_press_beside_opus_is_as_long_as_any_other() {
+        let mut digits = Digits::default();
+        let now = Instant::now();
+        let ended = [7, END | 10, 0x12, 0xc0];
+        let told = digits.handle_event(&header(1, 9_600), &ended, ClockRate::Khz48, now);
+        assert_eq!(told, digit('7', 100));
+        let next = digits.handle_event(&header(1, 19_200), &ended, ClockRate::Khz48, now);
+        assert_eq!(next, digit('7', 100));
+    }
+
+    const CLOCK: ClockRate = ClockRate::Khz8;
+
     #[derive(Default)]
     struct Keys {
         digits: Digits,
@@ -244,11 +268,12 @@ mod tests {
     impl Keys {
         fn event(&mut self, timestamp: u32, payload: &[u8]) -> Option<Notice> {
             let header = header(1, timestamp);
-            self.digits.handle_event(&header, payload, Instant::now())
+            self.digits
+                .handle_event(&header, payload, CLOCK, Instant::now())
         }
 
         fn audio(&mut self, timestamp: u32) -> Option<Notice> {
-            self.digits.handle_audio(&header(1, timestamp))
+            self.digits.handle_audio(&header(1, timestamp), CLOCK)
         }
     }
 

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use super::{Discard, Leg, Notice, Security};
 use crate::engine::Failure;
-use crate::rtp::{Header, PayloadType};
+use crate::rtp::Header;
+use crate::rtp::clock::ClockRate;
+use crate::sdp::negotiate::Events;
 use crate::tones::{Tone, Tones};
 
 /// What is being dialled towards a leg's peer.
@@ -51,7 +53,9 @@ struct Withheld(u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventPacket {
     pub place: Place,
-    pub payload: [u8; EventPacket::PAYLOAD],
+    code: u8,
+    /// Within the event, from 0.
+    nth: u8,
 }
 
 /// Where a packet stands in its event.
@@ -67,16 +71,24 @@ impl EventPacket {
     /// The whole packet, before SRTP.
     pub const LENGTH: usize = Header::FIXED + Self::PAYLOAD;
 
-    /// The `n`th of an event, from 0. One sent at the event's beginning speaks of the 20 ms that
-    /// follow, as the audio packet in its place would have.
+    /// The `n`th of an event, from 0.
     fn nth(code: u8, n: u8) -> Self {
-        let end = if n < UPDATES { 0 } else { END };
-        let duration = UNITS * u16::from((n + 1).min(UPDATES));
-        let [high, low] = duration.to_be_bytes();
+        let place = if n == 0 { Place::First } else { Place::Later };
         Self {
-            place: if n == 0 { Place::First } else { Place::Later },
-            payload: [code, end | VOLUME, high, low],
+            place,
+            code,
+            nth: n,
         }
+    }
+
+    /// One sent at the event's beginning speaks of the 20 ms that follow, as the audio packet in its
+    /// place would have.
+    pub fn payload(&self, clock: ClockRate) -> [u8; Self::PAYLOAD] {
+        let end = if self.nth < UPDATES { 0 } else { END };
+        // Five frames of either clock have room in 16 bits.
+        let duration = clock.frame() as u16 * u16::from((self.nth + 1).min(UPDATES));
+        let [high, low] = duration.to_be_bytes();
+        [self.code, end | VOLUME, high, low]
     }
 }
 
@@ -188,8 +200,8 @@ impl Leg {
         let event = self.keypad.poll(now)?;
         let written = self
             .dialable()
-            .and_then(|(payload_type, to)| {
-                let length = self.write_event(packet, event, payload_type, now);
+            .and_then(|(events, to)| {
+                let length = self.write_event(packet, event, events, now);
                 Ok((length.map_err(|_| Failure::NotSending)?, to))
             })
             .inspect_err(|&failure| {
@@ -203,19 +215,19 @@ impl Leg {
         &mut self,
         packet: &mut [u8],
         event: EventPacket,
-        payload_type: PayloadType,
+        events: Events,
         now: Instant,
     ) -> Result<usize, Discard> {
         let placed = match event.place {
             Place::First => self.egress.numbering.begin(now),
             Place::Later => self.egress.numbering.continue_event(),
         };
-        packet[Header::FIXED..EventPacket::LENGTH].copy_from_slice(&event.payload);
-        self.finish(packet, EventPacket::LENGTH, payload_type, placed)
+        packet[Header::FIXED..EventPacket::LENGTH].copy_from_slice(&event.payload(events.clock));
+        self.finish(packet, EventPacket::LENGTH, events.payload_type, placed)
     }
 
     /// How digits would reach the peer now.
-    fn dialable(&self) -> Result<(PayloadType, SocketAddr), Failure> {
+    fn dialable(&self) -> Result<(Events, SocketAddr), Failure> {
         let agreed = self.egress.agreed.ok_or(Failure::NotSending)?;
         let events = agreed.events.ok_or(Failure::NoTelephoneEvent)?;
         if !agreed.direction.sends() || matches!(self.security, Security::AwaitingKeys) {
@@ -232,8 +244,6 @@ const END: u8 = 0x80;
 const VOLUME: u8 = 10;
 /// Between an event's packets, the last one's repetitions included (RFC 4733 §2.5.1.4).
 const INTERVAL: Duration = Duration::from_millis(20);
-/// [`INTERVAL`] at telephone-event's 8 kHz.
-const UNITS: u16 = 160;
 const UPDATES: u8 = 5;
 /// The end is told three times (RFC 4733 §2.5.1.4).
 const PACKETS: u8 = UPDATES + 3;

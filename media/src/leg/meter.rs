@@ -5,7 +5,9 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::codec::AudioCodec;
+use crate::codec::coder::{self, Decoder};
 use crate::codec::g711::{decode_alaw, decode_ulaw};
+use crate::codec::g722;
 
 /// A loudness in dB below full scale (dBov, RFC 6464 §3): 0 to −127. Speech has −15 to −40.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,19 +66,44 @@ pub struct Meter {
     skip: u8,
     /// Mean squares of the loudest, and whether there was any.
     loudest: Option<u64>,
+    /// For Opus, whose level no table tells.
+    ear: Option<Box<Decoder>>,
 }
 
 impl Meter {
+    /// Expects packets of this codec.
+    pub fn listen(&mut self, codec: AudioCodec) {
+        match codec {
+            AudioCodec::Pcma | AudioCodec::Pcmu | AudioCodec::G722 => self.ear = None,
+            AudioCodec::Opus if self.ear.is_some() => {}
+            AudioCodec::Opus => self.ear = Decoder::new(codec).map(Box::new).ok(),
+        }
+    }
+
     /// Takes a packet of audio. Tells the power of one that was looked at.
     #[inline]
     pub fn count(&mut self, codec: AudioCodec, payload: &[u8], now: Instant) -> Option<Power> {
-        self.packets += 1;
-        self.last = Some(now);
-        if self.skip > 0 {
-            self.skip -= 1;
+        if self.pass(now) {
             return None;
         }
         self.look(codec, payload)
+    }
+
+    /// Takes a frame of samples in place of its packet.
+    pub fn hear(&mut self, samples: &[i16], now: Instant) {
+        if !self.pass(now) {
+            self.skip = SAMPLED - 1;
+            self.note(power_of(samples));
+        }
+    }
+
+    /// Counts a packet; whether it is one of those that aren't looked at.
+    fn pass(&mut self, now: Instant) -> bool {
+        self.packets += 1;
+        self.last = Some(now);
+        let passes = self.skip > 0;
+        self.skip = self.skip.saturating_sub(1);
+        passes
     }
 
     #[cold]
@@ -85,15 +112,38 @@ impl Meter {
         let table = match codec {
             AudioCodec::Pcma => &ALAW_SQUARES,
             AudioCodec::Pcmu => &ULAW_SQUARES,
+            AudioCodec::G722 => {
+                // What came between wasn't decoded, so it begins anew each time: with the steps of
+                // silence, which grow within milliseconds.
+                let mut samples = [0; coder::FRAME];
+                let payload = &payload[..payload.len().min(coder::FRAME / 2)];
+                g722::Decoder::default().decode(payload, &mut samples);
+                return self.note(power_of(&samples[..2 * payload.len()]));
+            }
+            AudioCodec::Opus => {
+                // It misses seven packets of eight and hears badly, but neither louder nor quieter.
+                let mut samples = [0; coder::LONGEST];
+                let count = self.ear.as_mut()?.decode(payload, 0, &mut samples);
+                return self.note(power_of(&samples[..count]));
+            }
         };
         let samples = payload.iter().step_by(STRIDE);
         let count = samples.len() as u64;
         let sum: u64 = samples
             .map(|&octet| u64::from(table[usize::from(octet)]))
             .sum();
-        let power = sum.checked_div(count)?;
+        self.note(sum.checked_div(count))
+    }
+
+    fn note(&mut self, power: Option<u64>) -> Option<Power> {
+        let power = power?;
         self.loudest = Some(self.loudest.map_or(power, |loudest| loudest.max(power)));
         Some(Power(power))
+    }
+
+    /// When the last packet of audio came.
+    pub fn last(&self) -> Option<Instant> {
+        self.last
     }
 
     /// What passed since the last time.
@@ -106,6 +156,15 @@ impl Meter {
             loudest: self.loudest.take().map(Level::of),
         }
     }
+}
+
+fn power_of(samples: &[i16]) -> Option<u64> {
+    let samples = samples.iter().step_by(STRIDE);
+    let count = samples.len() as u64;
+    let sum: u64 = samples
+        .map(|&sample| u64::from(sample.unsigned_abs()).pow(2))
+        .sum();
+    sum.checked_div(count)
 }
 
 /// Of one packet: the mean of its squared samples.
@@ -147,16 +206,17 @@ const PACE: Duration = Duration::from_secs(1);
 /// The least change in dB that is worth telling.
 const STEP: u8 = 3;
 
-static ALAW_SQUARES: [u32; 256] = squares(AudioCodec::Pcma);
-static ULAW_SQUARES: [u32; 256] = squares(AudioCodec::Pcmu);
+static ALAW_SQUARES: [u32; 256] = squares(true);
+static ULAW_SQUARES: [u32; 256] = squares(false);
 
-const fn squares(codec: AudioCodec) -> [u32; 256] {
+const fn squares(of_alaw: bool) -> [u32; 256] {
     let mut out = [0; 256];
     let mut octet = 0;
     while octet < 256 {
-        let sample = match codec {
-            AudioCodec::Pcma => decode_alaw(octet as u8),
-            AudioCodec::Pcmu => decode_ulaw(octet as u8),
+        let sample = if of_alaw {
+            decode_alaw(octet as u8)
+        } else {
+            decode_ulaw(octet as u8)
         };
         out[octet] = (sample as i32 * sample as i32) as u32;
         octet += 1;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::LegKind;
 use crate::engine::SocketKey;
 use crate::peer::Peer;
+use crate::rtp::Ssrc;
 use crate::sdp::{Rtcp, is_unusable};
 
 /// The two ways.
@@ -44,9 +45,18 @@ pub struct Plain {
     pub rtcp: SocketKey,
     pub port: u16,
     pub source: SourceLock,
+    /// What the port's last call was heard by: it isn't this call's peer.
+    pub former: Option<Stream>,
     /// As the peer's description says.
     pub remote: Option<SocketAddr>,
     pub remote_rtcp: Option<Rtcp>,
+}
+
+/// What tells one sender's numbering from another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    pub from: SocketAddr,
+    pub ssrc: Ssrc,
 }
 
 /// Whether a packet's source is the peer.
@@ -70,6 +80,9 @@ pub enum SourceLock {
         until: Instant,
     },
     Locked(SocketAddr),
+    /// Who was heard last fell silent: packets go there still, and another port of that host may be
+    /// where it is now. Another host isn't: whoever sprays ports would only have to wait for a pause.
+    Doubted(SocketAddr),
 }
 
 impl SourceLock {
@@ -80,7 +93,12 @@ impl SourceLock {
                 *self = Self::Locked(from);
                 Latch::Accepted
             }
-            Self::Open => {
+            Self::Doubted(peer) if peer == from => {
+                *self = Self::Locked(from);
+                Latch::Accepted
+            }
+            Self::Doubted(peer) if peer.ip() != from.ip() => Latch::Refused,
+            Self::Open | Self::Doubted(_) => {
                 *self = Self::Learning {
                     candidate: from,
                     until: now + LEARNING,
@@ -98,9 +116,17 @@ impl SourceLock {
         }
     }
 
-    fn source(self) -> Option<SocketAddr> {
+    fn relearn(&mut self) {
+        *self = match *self {
+            Self::Locked(peer) => Self::Doubted(peer),
+            Self::Open | Self::Learning { .. } | Self::Doubted(_) => return,
+        };
+    }
+
+    pub fn source(self) -> Option<SocketAddr> {
         match self {
             Self::Open => None,
+            Self::Doubted(peer) => Some(peer),
             Self::Learning { candidate, .. } => Some(candidate),
             Self::Locked(peer) => Some(peer),
         }
@@ -115,6 +141,15 @@ impl Path {
         }
     }
 
+    /// Whether a packet is of the call that had the port before.
+    #[inline]
+    pub fn is_former(&self, from: SocketAddr, ssrc: Ssrc) -> bool {
+        match self {
+            Self::WebRtc(_) => false,
+            Self::Plain(path) => path.former == Some(Stream { from, ssrc }),
+        }
+    }
+
     /// An authentic or plain packet came from `from`.
     pub fn latch(&mut self, from: SocketAddr, now: Instant) -> Latch {
         match self {
@@ -123,6 +158,15 @@ impl Path {
                 Latch::Accepted
             }
             Self::Plain(path) => path.source.latch(path.remote, from, now),
+        }
+    }
+
+    /// Learns anew where a plain peer is: it may have moved without a word. Whom it heard last
+    /// stays where packets go until another one speaks.
+    pub fn relearn(&mut self) {
+        match self {
+            Self::WebRtc(_) => {}
+            Self::Plain(path) => path.source.relearn(),
         }
     }
 
@@ -216,6 +260,21 @@ mod tests {
         assert_eq!(lock.latch(Some(a()), a(), now + LEARNING), Latch::Accepted);
         assert_eq!(lock.latch(Some(a()), b(), now + LEARNING), Latch::Refused);
         assert_eq!(lock.source(), Some(a()));
+    }
+
+    #[test]
+    fn a_peer_that_fell_silent_may_have_moved_and_is_sent_to_where_it_was_until_it_speaks() {
+        let (mut lock, now) = (SourceLock::Locked(a()), Instant::now());
+        lock.relearn();
+        assert_eq!(lock.source(), Some(a()));
+        assert_eq!(lock.latch(None, b(), now), Latch::Refused, "a stranger");
+        let moved = SocketAddr::new(a().ip(), 4_002);
+        assert_eq!(lock.latch(None, moved, now), Latch::Accepted);
+        assert_eq!(lock.source(), Some(moved));
+        let mut lock = SourceLock::Locked(a());
+        lock.relearn();
+        assert_eq!(lock.latch(None, a(), now), Latch::Accepted);
+        assert_eq!(lock.latch(None, b(), now), Latch::Refused, "it was there");
     }
 
     #[test]

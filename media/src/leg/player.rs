@@ -176,7 +176,8 @@ impl Player {
 }
 
 impl Leg {
-    /// Room that [`Leg::poll_prompt`] needs, before what sealing appends.
+    /// A frame of G.711; [`Leg::poll_prompt`] needs room for [`Leg::RECODED_PACKET`], before what
+    /// sealing appends.
     pub const PROMPT_PACKET: usize = Header::FIXED + SAMPLES;
 
     /// Plays `prompt` in place of what is relayed, and of what plays.
@@ -209,18 +210,28 @@ impl Leg {
             };
             let frame = &mut packet[Header::FIXED..Self::PROMPT_PACKET];
             self.player.fill(frame, agreed.codec);
-            self.egress.meter.count(agreed.codec, frame, now);
+            let length = match agreed.codec {
+                AudioCodec::Pcma | AudioCodec::Pcmu => {
+                    self.egress.meter.count(agreed.codec, frame, now);
+                    Self::PROMPT_PACKET
+                }
+                AudioCodec::G722 | AudioCodec::Opus => {
+                    self.egress.meter.count(AudioCodec::Pcma, frame, now);
+                    let room = &mut packet[Header::FIXED..Self::RECODED_PACKET];
+                    Header::FIXED + self.recoding.encode_prompt(agreed.codec, room)?
+                }
+            };
             let placed = match talkspurt {
                 Talkspurt::Begins => self.egress.numbering.begin(at),
                 Talkspurt::GoesOn => self.egress.numbering.continue_talkspurt(at),
             };
-            let sealed = self.finish(packet, Self::PROMPT_PACKET, agreed.payload_type, placed);
+            let sealed = self.finish(packet, length, agreed.payload_type, placed);
             return Some((sealed.ok()?, to));
         }
     }
 
     /// How audio would reach the peer now.
-    fn audible(&self) -> Option<(Agreed, SocketAddr)> {
+    pub(super) fn audible(&self) -> Option<(Agreed, SocketAddr)> {
         let agreed = self.egress.agreed?;
         let keyed = !matches!(self.security, Security::AwaitingKeys);
         let to = self.path.destination()?;

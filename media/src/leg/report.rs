@@ -7,6 +7,7 @@ use super::{Discard, Leg, Security};
 use crate::quality::Mos;
 use crate::rtcp::{self, Farewell, Item, Ntp, ReportBlock, SenderInfo};
 use crate::rtp::Ssrc;
+use crate::rtp::clock::ClockRate;
 use crate::rtp::reception::Measured;
 
 /// The reporting state of a leg.
@@ -106,6 +107,9 @@ impl Leg {
         for item in rtcp::read(&packet[..length]) {
             self.reports.handle(item, self.egress.ssrc, ntp, now);
         }
+        if let Some(heard) = self.reports.heard_by_peer(now) {
+            self.recoding.expect_loss(heard.fraction_lost);
+        }
         Ok(())
     }
 
@@ -145,7 +149,7 @@ impl Leg {
             Security::Clear => Some(rtcp::write(slot, self.egress.ssrc, sender, block, farewell)),
             Security::Keyed(keys) => {
                 let length = rtcp::write(slot, self.egress.ssrc, sender, block, farewell);
-                Some(keys.1.seal_rtcp(slot, length))
+                keys.1.seal_rtcp(slot, length).ok()
             }
         }
     }
@@ -171,7 +175,11 @@ impl Leg {
             mos_received: (received > 0)
                 .then(|| Mos::of_g711(lost as f64 / (received + lost) as f64, delay(jitter))),
             mos_sent: self.reports.heard_by_peer(now).map(|heard| {
-                let jitter = Duration::from_micros(u64::from(heard.jitter) * 125);
+                let clock = self
+                    .egress
+                    .agreed
+                    .map_or(ClockRate::Khz8, |agreed| agreed.codec.clock());
+                let jitter = clock.duration(heard.jitter.into());
                 Mos::of_g711(f64::from(heard.fraction_lost) / 256.0, delay(jitter))
             }),
         }

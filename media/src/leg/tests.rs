@@ -227,6 +227,7 @@ fn plain(now: Instant) -> (Leg, Instant) {
         rtcp: SocketKey(3),
         port: 40_000,
         source: SourceLock::Open,
+        former: None,
         remote: None,
         remote_rtcp: None,
     });

@@ -180,8 +180,8 @@ fn played(
     let mut coded = vec![0; length];
     prompt.fill(&mut coded, codec, position, repeat);
     let decode = match codec {
-        AudioCodec::Pcma => decode_alaw,
         AudioCodec::Pcmu => decode_ulaw,
+        AudioCodec::Pcma | AudioCodec::G722 | AudioCodec::Opus => decode_alaw,
     };
     coded.into_iter().map(decode).collect()
 }

@@ -5,8 +5,9 @@
 //! source, a mute or a hold leaves none. No index is ever given out twice, which is also what
 //! keeps SRTP's keystream from being used twice (RFC 3711 §9.1).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::clock::ClockRate;
 use super::{Header, Ssrc};
 use crate::srtp::replay::ReplayWindow;
 
@@ -21,6 +22,7 @@ pub struct Numbering {
     at: Option<Instant>,
     used: ReplayWindow,
     source: Source,
+    clock: ClockRate,
 }
 
 /// Where a relayed packet stands in our own line.
@@ -64,6 +66,15 @@ impl Numbering {
             at: None,
             used: ReplayWindow::default(),
             source: Source::Resuming,
+            clock: ClockRate::Khz8,
+        }
+    }
+
+    /// What timestamps count from here on; the time that passed before stays passed.
+    pub fn set_clock(&mut self, clock: ClockRate) {
+        if clock != self.clock {
+            self.clock = clock;
+            self.resume();
         }
     }
 
@@ -76,7 +87,7 @@ impl Numbering {
     /// `None` before the first packet.
     pub fn timestamp_at(&self, now: Instant) -> Option<u32> {
         let elapsed = now.saturating_duration_since(self.at?);
-        Some(self.timestamp.wrapping_add(units(elapsed)))
+        Some(self.timestamp.wrapping_add(self.clock.units(elapsed)))
     }
 
     /// Places one packet.
@@ -151,7 +162,10 @@ impl Numbering {
     /// Nothing else may be placed between.
     pub fn continue_talkspurt(&mut self, at: Instant) -> Numbered {
         self.resume();
-        let (index, timestamp) = (self.index + 1, self.timestamp.wrapping_add(FRAME));
+        let (index, timestamp) = (
+            self.index + 1,
+            self.timestamp.wrapping_add(self.clock.frame()),
+        );
         self.used.mark(index);
         self.advance(index, timestamp, at);
         Numbered {
@@ -183,7 +197,7 @@ impl Numbering {
         // The silence between keeps its length; two packets in a burst stay one frame apart.
         let timestamp = self.timestamp_at(now).map_or(self.timestamp, |at| {
             self.timestamp
-                .wrapping_add(at.wrapping_sub(self.timestamp).max(FRAME))
+                .wrapping_add(at.wrapping_sub(self.timestamp).max(self.clock.frame()))
         });
         self.used.mark(index);
         self.advance(index, timestamp, now);
@@ -201,19 +215,13 @@ impl Numbering {
 const MAX_DROPOUT: i16 = 3_000;
 /// A jump back beyond this is a restarted source, not reordering (RFC 3550 appendix A.1).
 const MAX_MISORDER: i16 = 100;
-/// 20 ms at 8 kHz.
-const FRAME: u32 = 160;
-
-/// `elapsed` in timestamp units of an 8 kHz clock.
-fn units(elapsed: Duration) -> u32 {
-    (elapsed.as_micros() / 125) as u32
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rtp::PayloadType;
     use proptest::prelude::*;
+    use std::time::Duration;
 
     #[test]
     fn a_gap_stays_a_gap_and_reordering_stays_in_its_place() {
@@ -297,6 +305,18 @@ mod tests {
             (audio.index, audio.timestamp, audio.marker),
             (10, 1_440, true)
         );
+    }
+
+    #[test]
+    fn another_clock_goes_on_where_the_last_one_was() {
+        let mut line = Line::new(0, 0);
+        line.place(1, 10, 0);
+        line.numbering.set_clock(ClockRate::Khz48);
+        line.now += Duration::from_millis(20);
+        assert_eq!(line.place(1, 11, 77).timestamp, 960);
+        let next = line.now + Duration::from_millis(20);
+        assert_eq!(line.numbering.begin(next).timestamp, 1_920);
+        assert_eq!(line.numbering.continue_talkspurt(next).timestamp, 2_880);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::clock::ClockRate;
 use super::{Header, Ssrc};
 
 /// Reception statistics of the current source of a leg.
@@ -16,6 +17,7 @@ struct Source {
     first: u64,
     highest: u64,
     received: u64,
+    clock: ClockRate,
     /// In 1/16 timestamp units, as appendix A.8 keeps it.
     jitter: u32,
     /// Arrival minus timestamp of the last packet, in timestamp units.
@@ -41,11 +43,15 @@ pub struct Measured {
 }
 
 impl Reception {
-    /// Counts a packet that was accepted at `now`. A change of SSRC starts over.
-    pub fn count(&mut self, header: &Header, now: Instant) {
+    /// Counts a packet that was accepted at `now`. A change of SSRC starts over. Without a clock its
+    /// timestamp says nothing about its time: an event's packets have all the same.
+    pub fn count(&mut self, header: &Header, clock: Option<ClockRate>, now: Instant) {
         match &mut self.source {
-            Some(source) if source.ssrc == header.ssrc => source.count(header, now),
-            Some(_) | None => self.source = Some(Source::new(header, now)),
+            Some(source) if source.ssrc == header.ssrc => source.count(header, clock, now),
+            Some(_) | None => {
+                let clock = clock.unwrap_or(ClockRate::Khz8);
+                self.source = Some(Source::new(header, clock, now));
+            }
         }
     }
 
@@ -66,8 +72,9 @@ impl Reception {
 
     /// Interarrival jitter (RFC 3550 §6.4.1) as a time.
     pub fn jitter(&self) -> Duration {
-        let units = self.source.as_ref().map_or(0, |source| source.jitter >> 4);
-        Duration::from_micros(u64::from(units) * 125)
+        self.source.as_ref().map_or(Duration::ZERO, |source| {
+            source.clock.duration((source.jitter >> 4).into())
+        })
     }
 
     /// A report block's figures; the fraction is of what came since the last call.
@@ -77,12 +84,13 @@ impl Reception {
 }
 
 impl Source {
-    fn new(header: &Header, now: Instant) -> Self {
+    fn new(header: &Header, clock: ClockRate, now: Instant) -> Self {
         Self {
             ssrc: header.ssrc,
             first: header.sequence.into(),
             highest: header.sequence.into(),
             received: 1,
+            clock,
             jitter: 0,
             transit: 0u32.wrapping_sub(header.timestamp),
             epoch: now,
@@ -90,23 +98,29 @@ impl Source {
         }
     }
 
-    fn count(&mut self, header: &Header, now: Instant) {
+    fn count(&mut self, header: &Header, clock: Option<ClockRate>, now: Instant) {
         let step = header.sequence.wrapping_sub(self.highest as u16) as i16;
         if step.unsigned_abs() > MAX_DROPOUT {
             // A restarted source (appendix A.1): its past says nothing about its losses.
-            *self = Self::new(header, now);
+            *self = Self::new(header, clock.unwrap_or(self.clock), now);
             return;
         }
         self.received += 1;
         if step > 0 {
             self.highest += u64::from(step.unsigned_abs());
         }
-        let arrival = (now.saturating_duration_since(self.epoch).as_micros() / 125) as u32;
+        let Some(clock) = clock else {
+            return;
+        };
+        if clock != self.clock {
+            (self.clock, self.jitter) = (clock, 0);
+        }
+        let arrival = clock.units(now.saturating_duration_since(self.epoch));
         let transit = arrival.wrapping_sub(header.timestamp);
         let deviation = (transit.wrapping_sub(self.transit) as i32).unsigned_abs();
         self.transit = transit;
-        // A new talkspurt's timestamp may jump by minutes; that isn't jitter.
-        if deviation < JITTER_LIMIT {
+        // A new talkspurt's timestamp may jump by minutes; a second or more isn't jitter.
+        if deviation < clock.hertz() {
             self.jitter = self
                 .jitter
                 .saturating_add(deviation)
@@ -139,8 +153,6 @@ impl Source {
 
 /// RFC 3550 appendix A.1.
 const MAX_DROPOUT: u16 = 3_000;
-/// One second at 8 kHz.
-const JITTER_LIMIT: u32 = 8_000;
 
 #[cfg(test)]
 mod tests {
@@ -153,7 +165,7 @@ mod tests {
         let now = Instant::now();
         for sequence in (0xfffau16..=0xffff).chain(0..4) {
             if sequence != 0xffff {
-                reception.count(&header(sequence, 0), now);
+                reception.count(&header(sequence, 0), CLOCK, now);
             }
         }
         let report = reception.report().expect("a source");
@@ -161,7 +173,7 @@ mod tests {
         assert_eq!(report.cumulative_lost, 1);
         assert_eq!(report.fraction_lost, 25); // 1 of 10
         assert_eq!(reception.totals(), (9, 1));
-        reception.count(&header(4, 0), now);
+        reception.count(&header(4, 0), CLOCK, now);
         assert_eq!(reception.report().expect("a source").fraction_lost, 0);
     }
 
@@ -171,30 +183,51 @@ mod tests {
         let start = Instant::now();
         for n in 0..50u16 {
             let now = start + Duration::from_millis(20) * n.into();
-            reception.count(&header(n, u32::from(n) * 160), now);
+            reception.count(&header(n, u32::from(n) * 160), CLOCK, now);
         }
         assert_eq!(reception.jitter(), Duration::ZERO);
         for n in 50..500u16 {
             let late = Duration::from_millis(10 * u64::from(n % 2));
             let now = start + Duration::from_millis(20) * n.into() + late;
-            reception.count(&header(n, u32::from(n) * 160), now);
+            reception.count(&header(n, u32::from(n) * 160), CLOCK, now);
         }
         let jitter = reception.jitter();
         assert!((9..=10).contains(&jitter.as_millis()), "{jitter:?}");
     }
 
     #[test]
+    fn jitter_is_a_time_whatever_the_clock_and_events_have_none() {
+        let mut reception = Reception::default();
+        let start = Instant::now();
+        for n in 0..900u16 {
+            let late = Duration::from_millis(10 * u64::from(n % 2));
+            let now = start + Duration::from_millis(20) * n.into() + late;
+            let packet = header(n, u32::from(n) * 960);
+            reception.count(&packet, Some(ClockRate::Khz48), now);
+        }
+        let jitter = reception.jitter();
+        assert!((9..=10).contains(&jitter.as_millis()), "{jitter:?}");
+        for n in 900..910 {
+            let now = start + Duration::from_millis(20) * n.into();
+            reception.count(&header(n, 900 * 960), None, now);
+        }
+        assert_eq!(reception.jitter(), jitter);
+    }
+
+    #[test]
     fn another_source_starts_over() {
         let mut reception = Reception::default();
         let now = Instant::now();
-        reception.count(&header(10, 0), now);
-        reception.count(&header(20, 0), now);
+        reception.count(&header(10, 0), CLOCK, now);
+        reception.count(&header(20, 0), CLOCK, now);
         let mut other = header(7, 0);
         other.ssrc = Ssrc(2);
-        reception.count(&other, now);
+        reception.count(&other, CLOCK, now);
         assert_eq!(reception.totals(), (1, 0));
         assert_eq!(reception.ssrc(), Some(Ssrc(2)));
     }
+
+    const CLOCK: Option<ClockRate> = Some(ClockRate::Khz8);
 
     fn header(sequence: u16, timestamp: u32) -> Header {
         Header {

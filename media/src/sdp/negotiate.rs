@@ -3,6 +3,7 @@
 use super::{Audio, Description, Direction, Encoding, Format, Media, SdpError, Security, Setup};
 use crate::codec::AudioCodec;
 use crate::rtp::PayloadType;
+use crate::rtp::clock::ClockRate;
 use crate::srtp::keys::DtlsRole;
 
 /// What both sides send from now on.
@@ -13,23 +14,41 @@ pub struct Agreed {
     /// The number that the peer gave it.
     pub payload_type: PayloadType,
     /// Digits towards the peer; `None` when it doesn't take them.
-    pub events: Option<PayloadType>,
+    pub events: Option<Events>,
+    /// What silence sounds like (RFC 3389); `None` when the peer didn't ask for it.
+    pub comfort: Option<PayloadType>,
     /// As seen from us.
     pub direction: Direction,
 }
 
+/// How digits are sent (RFC 4733).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Events {
+    /// The number that the peer gave them.
+    pub payload_type: PayloadType,
+    /// What their durations count.
+    pub clock: ClockRate,
+}
+
 impl Agreed {
-    /// The m-line's formats of an answer: the codec, then the digits.
+    /// The m-line's formats of an answer: the codec, the digits, the silence.
     pub fn formats(&self) -> Vec<Format> {
         let audio = Format {
             payload_type: self.payload_type,
             encoding: Encoding::Audio(self.codec),
         };
-        let events = self.events.map(|payload_type| Format {
-            payload_type,
-            encoding: Encoding::TelephoneEvent,
+        let events = self.events.map(|events| Format {
+            payload_type: events.payload_type,
+            encoding: Encoding::TelephoneEvent(events.clock),
         });
-        std::iter::once(audio).chain(events).collect()
+        let comfort = self.comfort.map(|payload_type| Format {
+            payload_type,
+            encoding: Encoding::ComfortNoise,
+        });
+        std::iter::once(audio)
+            .chain(events)
+            .chain(comfort)
+            .collect()
     }
 
     /// The m-line's formats of a re-offer: what was agreed, and whatever else is enabled.
@@ -69,6 +88,16 @@ pub fn examine_offer(offer: &str, preference: &[AudioCodec]) -> Result<(), SdpEr
     Ok(())
 }
 
+/// How an offer's audio is protected.
+///
+/// # Errors
+///
+/// It isn't SDP, or has no audio.
+pub fn protection(offer: &str) -> Result<Security, SdpError> {
+    let description: Description = offer.parse()?;
+    Ok(description.audio()?.protocol.security())
+}
+
 /// Nothing of a description's keys can be used.
 pub fn no_crypto() -> SdpError {
     SdpError::Unsupported("RTP/SAVP without an a=crypto that is understood".into())
@@ -102,7 +131,7 @@ pub fn agree_to_answer(answer: &Audio, offered: &[AudioCodec]) -> Result<Agreed,
             Encoding::Audio(codec) if offered.contains(&codec) => {
                 Some(agreed(answer, codec, format.payload_type))
             }
-            Encoding::Audio(_) | Encoding::TelephoneEvent | Encoding::ComfortNoise => None,
+            Encoding::Audio(_) | Encoding::TelephoneEvent(_) | Encoding::ComfortNoise => None,
         })
         .ok_or(SdpError::NoCodec)
 }
@@ -111,9 +140,29 @@ fn agreed(peer: &Audio, codec: AudioCodec, payload_type: PayloadType) -> Agreed 
     Agreed {
         codec,
         payload_type,
-        events: find(peer, Encoding::TelephoneEvent).map(|format| format.payload_type),
+        events: events(peer, codec),
+        // Its timestamps are the audio's, and it has no clock but this one.
+        comfort: find(peer, Encoding::ComfortNoise)
+            .filter(|_| codec.clock() == ClockRate::Khz8)
+            .map(|format| format.payload_type),
         direction: direction(peer),
     }
+}
+
+/// At the codec's own clock rate, which keeps one line of timestamps (RFC 4733 §2.1), or at the other
+/// one where the peer has no better.
+fn events(peer: &Audio, codec: AudioCodec) -> Option<Events> {
+    let other = match codec.clock() {
+        ClockRate::Khz8 => ClockRate::Khz48,
+        ClockRate::Khz48 => ClockRate::Khz8,
+    };
+    [codec.clock(), other].into_iter().find_map(|clock| {
+        let format = find(peer, Encoding::TelephoneEvent(clock))?;
+        Some(Events {
+            payload_type: format.payload_type,
+            clock,
+        })
+    })
 }
 
 fn find(audio: &Audio, encoding: Encoding) -> Option<&Format> {
@@ -132,21 +181,27 @@ fn direction(peer: &Audio) -> Direction {
     }
 }
 
-/// What we offer: every enabled codec by its static number, digits as 101.
+/// What we offer: every enabled codec by its static number, Opus as 111, and digits at each of their
+/// clock rates, 101 and 110: the numbers that everybody uses.
 pub fn offered_formats(preference: &[AudioCodec]) -> Vec<Format> {
     let audio = preference.iter().map(|&codec| Format {
         payload_type: PayloadType::new(match codec {
             AudioCodec::Pcma => 8,
             AudioCodec::Pcmu => 0,
+            AudioCodec::G722 => 9,
+            AudioCodec::Opus => 111,
         })
-        .expect("a static number has seven bits"),
+        .expect("such a number has seven bits"),
         encoding: Encoding::Audio(codec),
     });
-    let events = Format {
-        payload_type: PayloadType::new(101).expect("101 has seven bits"),
-        encoding: Encoding::TelephoneEvent,
-    };
-    audio.chain(std::iter::once(events)).collect()
+    let clocks = [(ClockRate::Khz8, 101), (ClockRate::Khz48, 110)].into_iter();
+    let events = clocks
+        .filter(|(clock, _)| preference.iter().any(|codec| codec.clock() == *clock))
+        .map(|(clock, number)| Format {
+            payload_type: PayloadType::new(number).expect("such a number has seven bits"),
+            encoding: Encoding::TelephoneEvent(clock),
+        });
+    audio.chain(events).collect()
 }
 
 /// Our DTLS role as answerer. To `actpass` the answerer is the client (RFC 5763 §5): that saves
@@ -189,4 +244,66 @@ pub fn answer_media(offer: &[Media], ours: Audio) -> Vec<Media> {
             refused @ Media::Refused { .. } => Some(refused.clone()),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AudioCodec::{G722, Opus, Pcma, Pcmu};
+
+    #[test]
+    fn our_preference_decides_and_events_have_the_codecs_clock() {
+        let offer = "111 9 8 110 101 13";
+        for (preference, codec, number, events, comfort) in [
+            (&AudioCodec::ALL[..], Pcma, 8, 101, Some(13)),
+            (&[Opus, Pcma][..], Opus, 111, 110, None),
+            (&[Pcmu, G722][..], G722, 9, 101, Some(13)),
+        ] {
+            let agreed = agree_to_offer(&audio(offer), preference).expect("a codec");
+            assert_eq!((agreed.codec, agreed.payload_type.value()), (codec, number));
+            let chosen = agreed.events.expect("events");
+            assert_eq!(
+                (chosen.payload_type.value(), chosen.clock),
+                (events, codec.clock())
+            );
+            assert_eq!(agreed.comfort.map(PayloadType::value), comfort);
+            let formats = agreed.formats();
+            let answered = audio(offer);
+            assert!(
+                formats
+                    .iter()
+                    .all(|format| answered.formats.contains(format))
+            );
+        }
+        let agreed = agree_to_offer(&audio("111 101"), &[Opus]).expect("a codec");
+        assert_eq!(
+            agreed.events.map(|events| events.clock),
+            Some(ClockRate::Khz8)
+        );
+        assert_eq!(
+            agree_to_offer(&audio("111 9"), &[Pcma, Pcmu]),
+            Err(SdpError::NoCodec)
+        );
+    }
+
+    #[test]
+    fn an_offer_has_each_codec_and_digits_for_each_clock() {
+        let offered = |codecs: &[AudioCodec]| -> Vec<u8> {
+            let formats = offered_formats(codecs).into_iter();
+            formats.map(|format| format.payload_type.value()).collect()
+        };
+        assert_eq!(offered(&[Pcma, Pcmu]), [8, 0, 101]);
+        assert_eq!(offered(&[Opus, G722, Pcmu]), [111, 9, 0, 101, 110]);
+        assert_eq!(offered(&[Opus]), [111, 110]);
+    }
+
+    fn audio(formats: &str) -> Audio {
+        let text = format!(
+            "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n\
+             m=audio 6000 RTP/AVP {formats}\r\na=rtpmap:111 opus/48000/2\r\n\
+             a=rtpmap:101 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n"
+        );
+        let description: Description = text.parse().expect("legal");
+        description.audio().expect("audio").clone()
+    }
 }

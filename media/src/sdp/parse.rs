@@ -9,6 +9,7 @@ use super::{
     Media, Protocol, Rtcp, SdpError, Setup,
 };
 use crate::codec::AudioCodec;
+use crate::rtp::clock::ClockRate;
 use crate::rtp::{PayloadType, Ssrc};
 
 impl FromStr for Description {
@@ -228,22 +229,23 @@ impl<'a> Section<'a> {
             return match payload_type.value() {
                 0 => Some(Encoding::Audio(AudioCodec::Pcmu)),
                 8 => Some(Encoding::Audio(AudioCodec::Pcma)),
+                9 => Some(Encoding::Audio(AudioCodec::G722)),
                 13 => Some(Encoding::ComfortNoise),
                 _ => None,
             };
         };
         let mut parts = encoding.split('/');
         let (name, rate, channels) = (parts.next()?, parts.next()?, parts.next().unwrap_or("1"));
-        if rate != "8000" || channels != "1" {
-            return None;
-        }
+        let clock = ClockRate::from_hertz(rate)?;
         if name.eq_ignore_ascii_case(TELEPHONE_EVENT) {
-            return Some(Encoding::TelephoneEvent);
+            return Some(Encoding::TelephoneEvent(clock));
         }
         if name.eq_ignore_ascii_case(COMFORT_NOISE) {
-            return Some(Encoding::ComfortNoise);
+            return (clock == ClockRate::Khz8).then_some(Encoding::ComfortNoise);
         }
-        AudioCodec::from_name(name).map(Encoding::Audio)
+        AudioCodec::from_name(name)
+            .filter(|codec| codec.clock() == clock && codec.channels() == channels)
+            .map(Encoding::Audio)
     }
 }
 

@@ -25,7 +25,10 @@ fn a_media_relays_offer_without_mid_or_group_is_understood() {
     assert_eq!(role_for_offer(dtls.setup), DtlsRole::Client);
     let agreed = agree_to_offer(audio, &BOTH).expect("a codec");
     assert_eq!(agreed.codec, AudioCodec::Pcma);
-    assert_eq!(agreed.events.map(PayloadType::value), Some(101));
+    assert_eq!(
+        agreed.events.map(|events| events.payload_type.value()),
+        Some(101)
+    );
 }
 
 #[test]
@@ -191,7 +194,10 @@ fn formats() -> impl Strategy<Value = Vec<Format>> {
     let encoding = prop::sample::select(vec![
         Encoding::Audio(AudioCodec::Pcma),
         Encoding::Audio(AudioCodec::Pcmu),
-        Encoding::TelephoneEvent,
+        Encoding::Audio(AudioCodec::G722),
+        Encoding::Audio(AudioCodec::Opus),
+        Encoding::TelephoneEvent(ClockRate::Khz8),
+        Encoding::TelephoneEvent(ClockRate::Khz48),
         Encoding::ComfortNoise,
     ]);
     prop::collection::btree_map(0u8..128, encoding, 0..5).prop_map(|formats| {

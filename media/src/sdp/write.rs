@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use crate::codec::AudioCodec;
+
 use super::parse::{COMFORT_NOISE, TELEPHONE_EVENT};
 use super::{
     Audio, Connection, Description, Encoding, Format, Ice, IceImplementation, Media, Rtcp,
@@ -107,12 +109,20 @@ impl Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.payload_type.value();
         match self.encoding {
-            Encoding::Audio(codec) => write!(f, "a=rtpmap:{number} {codec}/8000\r\n"),
+            // What makes up for losses is understood, and sent (RFC 7587 §7).
+            Encoding::Audio(codec @ AudioCodec::Opus) => write!(
+                f,
+                "a=rtpmap:{number} {codec}/48000/2\r\na=fmtp:{number} useinbandfec=1\r\n"
+            ),
+            Encoding::Audio(codec) => {
+                write!(f, "a=rtpmap:{number} {codec}/{}\r\n", codec.clock().hertz())
+            }
             Encoding::ComfortNoise => write!(f, "a=rtpmap:{number} {COMFORT_NOISE}/8000\r\n"),
             // Events 0 to 15 are the DTMF digits (RFC 4733 §3.2).
-            Encoding::TelephoneEvent => write!(
+            Encoding::TelephoneEvent(clock) => write!(
                 f,
-                "a=rtpmap:{number} {TELEPHONE_EVENT}/8000\r\na=fmtp:{number} 0-15\r\n"
+                "a=rtpmap:{number} {TELEPHONE_EVENT}/{}\r\na=fmtp:{number} 0-15\r\n",
+                clock.hertz()
             ),
         }
     }

@@ -2,12 +2,12 @@
 
 use aes::Aes128Enc;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
+use ctr::CtrCore;
 use ctr::cipher::generic_array::GenericArray;
-use ctr::cipher::{InnerIvInit, KeyInit, StreamCipher};
-use ctr::{Ctr128BE, CtrCore};
-use sha1::{Digest, Sha1};
+use ctr::cipher::{InnerIvInit, KeyInit, StreamCipherCore};
+use ctr::flavors::Ctr128BE;
 
+use super::hmac::HmacSha1;
 use super::keys::{Label, Master, Profile};
 
 /// The session keys of one direction for either RTP or RTCP, with their schedules made once.
@@ -135,7 +135,7 @@ impl Cipher {
             Self::CounterMode(keys) => {
                 let end = body_end(packet, clear, keys.tag)?;
                 let (body, tag) = packet.split_at(end);
-                keys.mac.verify(&[body, &rollover(index)], tag)?;
+                keys.mac.verify(body, &rollover(index), tag)?;
                 keys.apply(&mut packet[..end], clear, 8, index);
                 Ok(end)
             }
@@ -160,7 +160,7 @@ impl Cipher {
         match self {
             Self::CounterMode(keys) => {
                 keys.apply(&mut slot[..length], clear, 8, index);
-                let tag = keys.mac.sign(&[&slot[..length], &rollover(index)]);
+                let tag = keys.mac.sign(&slot[..length], &rollover(index));
                 slot[length..length + keys.tag].copy_from_slice(&tag[..keys.tag]);
                 length + keys.tag
             }
@@ -201,7 +201,7 @@ impl Cipher {
         match self {
             Self::CounterMode(keys) => {
                 let (body, tag) = packet.split_at(end + SRTCP_INDEX);
-                keys.mac.verify(&[body], tag)?;
+                keys.mac.verify(body, &[], tag)?;
                 keys.apply(&mut packet[..end], RTCP_CLEAR, 4, u64::from(index));
             }
             Self::Gcm(keys) => {
@@ -228,7 +228,7 @@ impl Cipher {
                 keys.apply(&mut slot[..length], RTCP_CLEAR, 4, u64::from(index));
                 let end = length + SRTCP_INDEX;
                 slot[length..end].copy_from_slice(&word);
-                let tag = keys.mac.sign(&[&slot[..end]]);
+                let tag = keys.mac.sign(&slot[..end], &[]);
                 slot[end..end + HMAC_TAG].copy_from_slice(&tag[..HMAC_TAG]);
                 end + HMAC_TAG
             }
@@ -269,8 +269,9 @@ impl CounterMode {
         iv[..14].copy_from_slice(&self.salt);
         xor(&mut iv[4..8], &packet[ssrc_at..ssrc_at + 4]);
         xor(&mut iv[6..14], &index.to_be_bytes());
-        let counter = CtrCore::inner_iv_init(&self.aes, GenericArray::from_slice(&iv));
-        Ctr128BE::from_core(counter).apply_keystream(&mut packet[clear..]);
+        let iv = GenericArray::from_slice(&iv);
+        let counter = CtrCore::<_, Ctr128BE>::inner_iv_init(&self.aes, iv);
+        counter.apply_keystream_partial((&mut packet[clear..]).into());
     }
 }
 
@@ -289,42 +290,6 @@ impl Gcm {
         xor(&mut nonce[2..6], &packet[4..8]);
         xor(&mut nonce[8..12], &index.to_be_bytes());
         Nonce::assume_unique_for_key(nonce)
-    }
-}
-
-/// HMAC-SHA1 (RFC 2104) with both padded keys hashed once.
-struct HmacSha1 {
-    inner: Sha1,
-    outer: Sha1,
-}
-
-impl HmacSha1 {
-    fn new(key: &[u8; 20]) -> Self {
-        let padded = |pad: u8| {
-            let mut block = [pad; 64];
-            xor(&mut block[..key.len()], key);
-            Sha1::new_with_prefix(block)
-        };
-        Self {
-            inner: padded(0x36),
-            outer: padded(0x5c),
-        }
-    }
-
-    fn sign(&self, parts: &[&[u8]]) -> [u8; 20] {
-        let mut inner = self.inner.clone();
-        for part in parts {
-            inner.update(part);
-        }
-        let mut outer = self.outer.clone();
-        outer.update(inner.finalize());
-        outer.finalize().into()
-    }
-
-    /// `tag` has the profile's length: its caller cut it off by that.
-    fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> Result<(), Forged> {
-        let expected = &self.sign(parts)[..tag.len()];
-        verify_slices_are_equal(expected, tag).map_err(|_| Forged)
     }
 }
 
@@ -349,7 +314,7 @@ fn rtcp_associated_data(packet: &[u8], word: [u8; 4]) -> [u8; 12] {
     data
 }
 
-fn xor(target: &mut [u8], with: &[u8]) {
+pub(super) fn xor(target: &mut [u8], with: &[u8]) {
     for (octet, with) in target.iter_mut().zip(with) {
         *octet ^= with;
     }
@@ -384,15 +349,6 @@ mod tests {
                 "d23513162b02d0f72a43a2fe4a5f97ab",
                 "41e95b3bb0a2e8dd477901e4fca894c0"
             ))
-        );
-    }
-
-    #[test]
-    fn rfc_2202_hmac_sha1() {
-        let mac = HmacSha1::new(&[0x0b; 20]);
-        assert_eq!(
-            mac.sign(&[b"Hi ", b"There"]).to_vec(),
-            octets("b617318655057264e28bc0b6fb378c8ef146be00")
         );
     }
 

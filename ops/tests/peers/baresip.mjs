@@ -1,6 +1,6 @@
 // baresip as a telephone of its own, straight on a trunk: G.711, a WAV as its microphone, remote-controlled over its TCP interface.
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { peak, tone, wav, TELEPHONE_RATE } from '../audio.mjs';
@@ -9,27 +9,29 @@ import { until } from '../stage.mjs';
 
 const ADDRESS = '127.0.0.1';
 const RTP_PORTS = 8;
+const WAV_HEADER = 44;
 const MODULES = '/usr/lib/baresip/modules';
 
 export class Baresip {
-  /** Starts a telephone with that number and voice; it answers every call at once. */
-  static async start(stage, { number, hz }) {
+  /** Starts a telephone with that number and voice; it answers every call at once. `encryption` is its own word, such as `srtp-mand`. */
+  static async start(stage, { number, hz, encryption }) {
     const [port, control, rtp] = [await stage.ports.take(1), await stage.ports.take(1), await stage.ports.take(RTP_PORTS)];
     const directory = path.join(stage.directory, `baresip-${port}`);
     await mkdir(directory);
     const own = `baresip-${port}`;
     // aufile doesn't resample: the file's rate has to be the codec's.
     await stage.write(`${own}/voice.wav`, wav(tone(hz, { rate: TELEPHONE_RATE, seconds: 60 }), TELEPHONE_RATE));
-    await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=pcmu,pcma\n`);
+    await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=pcmu,pcma${encryption ? `;mediaenc=${encryption}` : ''}\n`);
     await stage.write(`${own}/config`, [
       `sip_listen ${ADDRESS}:${port}`, `rtp_ports ${rtp}-${rtp + RTP_PORTS - 1}`, 'poll_method epoll', `audio_source aufile,${directory}/voice.wav`,
-      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, 'module g711.so', 'module aufile.so', 'module_tmp uuid.so',
+      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, 'module g711.so', 'module aufile.so', ...(encryption ? ['module srtp.so'] : []), 'module_tmp uuid.so',
       'module_tmp account.so', 'module_app menu.so', 'module_app ctrl_tcp.so', `ctrl_tcp_listen ${ADDRESS}:${control}`, '',
     ].join('\n'));
     await stage.write(`${own}/contacts`, '');
     const capture = await Capture.start(stage, 'baresip', rtp, rtp + RTP_PORTS - 1);
     const process = stage.process('baresip', 'baresip', ['-f', directory, '-s']);
     const baresip = new Baresip(process, capture, port);
+    baresip.recording = path.join(directory, 'heard.wav');
     await until('baresip takes orders', () => baresip.#connect(control));
     stage.leaves(() => baresip.control.destroy());
     stage.tells(() => `--- baresip's events:\n${baresip.events.map((event) => JSON.stringify(event)).join('\n')}`);
@@ -63,6 +65,14 @@ export class Baresip {
   /** What it hears right now. */
   heard() {
     const samples = this.capture.heard();
+    return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);
+  }
+
+  /** What it plays right now: on the wire it may be encrypted. */
+  async played() {
+    const octets = await readFile(this.recording).catch(() => Buffer.alloc(0));
+    const last = octets.subarray(Math.max(WAV_HEADER, octets.length - 2 * TELEPHONE_RATE));
+    const samples = Array.from({ length: Math.floor(last.length / 2) }, (_, n) => last.readInt16LE(2 * n) / 32768);
     return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);
   }
 

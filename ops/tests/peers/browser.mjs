@@ -12,12 +12,16 @@ const SPOKEN = { tone: 1.6, period: 2 };
 const VOICE_SECONDS = 2;
 const EAR = 16_384; // samples a measurement: a third of a second, bins of 3 Hz
 
-/** A browser whose microphone says `hz`. `spoken`: seconds of tone and of each period, the rest of which is a pause. */
-export async function launch(stage, hz, spoken = SPOKEN) {
+/** A browser whose microphone says `hz`. `spoken`: seconds of tone and of each period, the rest of which is a pause.
+ *  `network`: where it runs; `trusts`: an origin that is to be like one with TLS. */
+export async function launch(stage, hz, spoken = SPOKEN, { network, trusts } = {}) {
   const isSpoken = (n) => (n / BROWSER_RATE) % spoken.period < spoken.tone;
   const voice = tone(hz, { rate: BROWSER_RATE, seconds: VOICE_SECONDS }).map((sample, n) => (isSpoken(n) ? sample : 0));
   const microphone = await stage.write(`microphone-${hz}.wav`, wav(voice, BROWSER_RATE));
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, `--use-file-for-fake-audio-capture=${microphone}`] });
+  const executablePath = network ? await network.program(stage, EXECUTABLE) : EXECUTABLE;
+  // A page from an address has no microphone without TLS, unless it is told to.
+  const more = trusts ? [`--unsafely-treat-insecure-origin-as-secure=${trusts}`] : [];
+  const browser = await chromium.launch({ executablePath, args: [...FLAGS, ...more, `--use-file-for-fake-audio-capture=${microphone}`] });
   stage.leaves(() => browser.close());
   return browser;
 }

@@ -7,8 +7,14 @@ const DEADLINE_MS = 15_000;
 
 export class Desk {
   /** Opens the gateway's desk in an agent's name, the microphone saying `hz`, and waits until it is ready for calls. */
-  static async open(stage, gateway, { agent, hz, spoken, ready }) {
-    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken, ready });
+  static async open(stage, gateway, { agent, hz, spoken, ready, script }) {
+    return Desk.at(stage, `${gateway.url}/desk#token=${await gateway.token(agent)}`, { hz, spoken, ready, script });
+  }
+
+  /** The desk of an agent whose browser is in another network. */
+  static async within(stage, network, gateway, { agent, hz, ready }) {
+    const browser = await launch(stage, hz, undefined, { network, trusts: gateway.url });
+    return Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`, ready);
   }
 
   /** Several agents' desks in one browser, all with the same voice; each is a person of its own to the gateway. */
@@ -22,13 +28,21 @@ export class Desk {
     return Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`);
   }
 
-  /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. `ready: false` doesn't wait for it. */
-  static async at(stage, address, { hz, spoken, ready }) {
-    return Desk.#in(stage, await launch(stage, hz, spoken), address, ready);
+  /** The same for a desk's whole address. `spoken`: seconds of tone and of each period, the rest of which is a pause. `ready: false` doesn't wait for it.
+   * `script` runs in the page before its own. */
+  static async at(stage, address, { hz, spoken, ready, script }) {
+    return Desk.#in(stage, await launch(stage, hz, spoken), address, ready, script);
   }
 
-  static async #in(stage, browser, address, ready = true) {
-    const page = await (await browser.newContext()).newPage();
+  /** The same agent's desk once more, in another tab of this browser. */
+  another(stage, address) {
+    return Desk.#in(stage, this.page.context(), address);
+  }
+
+  static async #in(stage, browser, address, ready = true, script = undefined) {
+    const context = 'newContext' in browser ? await browser.newContext() : browser;
+    const page = await context.newPage();
+    if (script) await page.addInitScript(script);
     page.setDefaultTimeout(DEADLINE_MS);
     await page.addInitScript(() => {
       globalThis.stagePeers = [];
@@ -99,6 +113,11 @@ export class Desk {
 
   reload() {
     return this.page.reload();
+  }
+
+  /** The browser's own controls for this page. */
+  cdp() {
+    return this.page.context().newCDPSession(this.page);
   }
 
   click(id) {
@@ -189,6 +208,20 @@ export class Desk {
         }
       }
       return sum;
+    });
+  }
+
+  /** The pair of candidates that the page's audio uses: the transport, and the ports of the page and of the gateway. */
+  path() {
+    return this.page.evaluate(async () => {
+      const peer = globalThis.stagePeers.findLast((each) => each.connectionState === 'connected');
+      const reports = [...((await peer?.getStats()) ?? new Map()).values()];
+      const transport = reports.find((report) => report.type === 'transport');
+      const byId = (id) => reports.find((report) => report.id === id);
+      const pair = byId(transport?.selectedCandidatePairId);
+      if (!pair) return undefined;
+      const [local, remote] = [byId(pair.localCandidateId), byId(pair.remoteCandidateId)];
+      return { protocol: local.protocol, address: local.address, port: local.port, gateway: remote.port };
     });
   }
 

@@ -6,31 +6,37 @@ import { until } from '../stage.mjs';
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
 const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target');
 const RTP_PORTS = 40;
+// A stage that closes doesn't wait for calls that a test left open.
+const AT_ONCE = { WARMLINE__LIMITS__DRAIN_TIMEOUT: '0s' };
 
 /** The binary of one of the workspace's programs, built before the tests run. */
 export const binary = (name) => path.join(TARGET, 'debug', name);
 
 export class Gateway {
-  /** Starts with `sections`, TOML that follows the parts which every test needs. */
-  static async start(stage, sections, { rtpPorts = RTP_PORTS, log } = {}) {
-    const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1));
+  /** Starts with `sections`, TOML that follows the parts which every test needs. `address`: where desks and audio reach it; `media`: more of that section. */
+  static async start(stage, sections, { rtpPorts = RTP_PORTS, log, environment, origins = [], address = '127.0.0.1', media = '' } = {}) {
+    const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1), address);
     const rtp = await stage.ports.take(rtpPorts);
+    gateway.rtpPort = rtp;
     gateway.configuration = await stage.write('warmline.toml', `
 [http]
-listen = "127.0.0.1:${gateway.port}"
+listen = "${address}:${gateway.port}"
 operations = "127.0.0.1:${gateway.operationsPort}"
+allowed_origins = ${JSON.stringify(origins)}
 
 [auth]
 hs256_secret = "a secret of the stage, thirty-two bytes or more"
 
 [media]
-public_ip = "127.0.0.1"
-webrtc_port = ${await stage.ports.take(1)}
+public_ip = "${address}"
+webrtc_port = ${(gateway.webrtcPort = await stage.ports.take(1))}
 rtp_ports = "${rtp}-${rtp + rtpPorts - 1}"
 workers = 1
+pinning = "off"
+${media}
 
 ${sections}`);
-    gateway.log = log;
+    Object.assign(gateway, { log, environment });
     await gateway.again();
     return gateway;
   }
@@ -38,7 +44,7 @@ ${sections}`);
   /** Starts it, a second time too: with the configuration and the records that are there. */
   async again() {
     this.process = this.stage.process('warmline', binary('warmline'), ['serve', '--config', this.configuration], {
-      env: { ...process.env, RUST_LOG: this.log ?? process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
+      env: { ...AT_ONCE, ...process.env, ...this.environment, RUST_LOG: this.log ?? process.env.RUST_LOG ?? 'info,gateway=debug,signaling=debug,media=debug' },
     });
     await until('the gateway serves', () => this.#serves());
   }
@@ -49,9 +55,9 @@ ${sections}`);
     await this.process.exit();
   }
 
-  constructor(stage, port, operationsPort) {
+  constructor(stage, port, operationsPort, address) {
     Object.assign(this, { stage, port, operationsPort });
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `http://${address}:${port}`;
     this.operations = `http://127.0.0.1:${operationsPort}`;
   }
 
@@ -96,6 +102,14 @@ ${sections}`);
     return sums;
   }
 
+  /** One counter's samples by the value of one of its labels. */
+  async samples(name, label) {
+    const text = await (await fetch(`${this.operations}/metrics`)).text();
+    const sample = new RegExp(`^${name}\\{.*${label}="([^"]*)".*\\} (\\S+)$`);
+    const found = text.split('\n').map((line) => sample.exec(line)).filter(Boolean);
+    return new Map(found.map(([, value, count]) => [value, Number(count)]));
+  }
+
   /** Waits until calls hold nothing any more; `legs` are those of the agents' pages. */
   async settled({ legs = 0, within = 10_000 } = {}) {
     const held = { warmline_calls_active: 0, warmline_dialogs: 0, warmline_expectations_open: 0, warmline_bridges: 0, warmline_rtp_ports_leased: 0, warmline_legs: legs };
@@ -108,6 +122,11 @@ ${sections}`);
     await until('calls hold nothing', clean, { within }).catch((error) => {
       throw new Error(`${error.message}: ${left}`, { cause: error });
     });
+  }
+
+  /** Waits until there are so many media legs, agents' and customers' together, and no more. */
+  settledLegs(count, { within = 10_000 } = {}) {
+    return until(`${count} legs are left`, async () => (await this.metrics()).get('warmline_legs') === count, { within });
   }
 
   /** The live calls that the gateway counts for its operator, over all directions. */

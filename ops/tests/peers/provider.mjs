@@ -6,8 +6,9 @@ import { until } from '../stage.mjs';
 const DOMAIN = 'cloud.example.com';
 
 export class Provider {
-  /** `options` are the program's own: `['--ids', 'on-probe']`. */
-  static async start(stage, options = []) {
+  /** `options` are the program's own: `['--ids', 'on-probe']`. Wrap-up is short unless they say otherwise. */
+  static async start(stage, more = []) {
+    const options = more.includes('--wrap-up') ? more : ['--wrap-up', '1', ...more];
     const authority = path.join(stage.directory, 'provider-authority.pem');
     const program = stage.process('provider', binary('warmline-loadtest'), ['provider', '--domain', DOMAIN, '--ca-out', authority, ...options]);
     const addresses = JSON.parse(await program.line(/^\{.*"started"/));

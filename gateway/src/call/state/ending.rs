@@ -1,12 +1,16 @@
 //! How a call ends: who ended it, what has to be taken down, and what follows.
 
+use std::time::Duration;
+
 use super::talk::transferred;
 use super::{
-    Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, State, Transfer, capital,
+    ANSWER_TO_QUESTION, Action, AfterAnswer, Before, Call, DialogEnd, EXPLANATION, Ended, Question,
+    State, Transfer, WrapUp, capital,
 };
 use crate::agent::wire::{Direction, EndedBy};
 use crate::call::termination::{Reason, Termination};
 use crate::clock::Moment;
+use crate::explain::of_drop;
 
 impl Call {
     pub(super) fn handle_hang_up(&mut self, now: Moment, out: &mut Vec<Action>) {
@@ -44,9 +48,7 @@ impl Call {
                     now,
                     "The platform ended the agent's leg before the customer was there.",
                 );
-                self.state = State::Unexplained {
-                    until: now.instant + EXPLANATION,
-                };
+                self.await_explanation(now, Termination::dropped(None, None), EXPLANATION);
                 return;
             }
             (State::Connected { .. }, DialogEnd::Bye) => {
@@ -97,8 +99,81 @@ impl Call {
         self.end(now, ended, out);
     }
 
+    /// The window of a dial is over; the platform may know more than that no INVITE came.
+    pub(super) fn handle_no_invite(
+        &mut self,
+        now: Moment,
+        ended: Termination,
+        out: &mut Vec<Action>,
+    ) {
+        if self.ucid.is_none() {
+            return self.end(now, ended, out);
+        }
+        out.push(Action::CloseExpectation);
+        self.await_explanation(now, ended, Duration::ZERO);
+        self.handle_unexplained(now, out);
+    }
+
+    pub(super) fn await_explanation(
+        &mut self,
+        now: Moment,
+        otherwise: Termination,
+        patience: Duration,
+    ) {
+        self.state = State::Unexplained {
+            until: now.instant + patience,
+            otherwise,
+            question: Question::Open,
+        };
+    }
+
+    /// Nobody said why by itself. A dial that has a name can be asked for; then that was all.
+    pub(super) fn handle_unexplained(&mut self, now: Moment, out: &mut Vec<Action>) {
+        let State::Unexplained {
+            until,
+            otherwise,
+            question,
+        } = &mut self.state
+        else {
+            return;
+        };
+        match (*question, &self.ucid) {
+            (Question::Open, Some(_)) => {
+                *question = Question::Put;
+                *until = now.instant + ANSWER_TO_QUESTION;
+                out.push(Action::AskOutcome);
+            }
+            (Question::Put, _) | (Question::Open, None) => {
+                let ended = otherwise.clone();
+                self.end(now, ended, out);
+            }
+        }
+    }
+
+    /// The platform's answer; a push that came sooner has ended the call already.
+    pub(super) fn handle_checked(
+        &mut self,
+        now: Moment,
+        words: Option<String>,
+        out: &mut Vec<Action>,
+    ) {
+        let (State::Unexplained { otherwise, .. }, Some(words)) = (&self.state, words) else {
+            return;
+        };
+        let ended = match of_drop(&words) {
+            Some(_) => Termination::dropped(None, Some(&words)),
+            None => Termination {
+                detail: format!("{} The platform says: {words}.", otherwise.detail),
+                ..otherwise.clone()
+            },
+        };
+        self.end(now, ended, out);
+    }
+
     pub(super) fn handle_media_lost(&mut self, now: Moment, words: &str, out: &mut Vec<Action>) {
-        if self.ended.is_none() {
+        // Whoever has hung up closes its audio, too.
+        let over = matches!(self.state, State::Unexplained { .. });
+        if self.ended.is_none() && !over {
             let ended = Termination::new(
                 EndedBy::Gateway,
                 Reason::MediaFailed,
@@ -193,6 +268,32 @@ impl Call {
         self.state = next;
         if let State::Closed = self.state {
             out.push(Action::ReleaseAgent);
+        }
+    }
+
+    /// The customer goes on without the agent: what is up stays up, and is the owner's.
+    pub(super) fn handle_handed_over(
+        &mut self,
+        now: Moment,
+        wrap_up: WrapUp,
+        out: &mut Vec<Action>,
+    ) {
+        let State::Connected { .. } = self.state else {
+            return;
+        };
+        let termination = transferred();
+        self.tell(now, termination.detail.clone());
+        self.ended = Some(Ended {
+            at: now.epoch_ms,
+            termination,
+        });
+        match wrap_up {
+            WrapUp::Granted => {
+                self.state = State::WrapUp {
+                    until: now.instant + self.windows.wrap_up,
+                };
+            }
+            WrapUp::Skipped => self.close(out),
         }
     }
 

@@ -1,25 +1,44 @@
 //! A call out: through the platform, where it comes back as an INVITE, or straight to a trunk.
 
 use super::{
-    Action, AfterAnswer, Call, Command, DESCRIPTION, DialReply, EarlyMedia, Hold, Made, Manner,
-    Presence, Push, State, Windows, WrapUp,
+    Action, AfterAnswer, Call, Command, DESCRIPTION, DialBy, DialReply, Dialling, EarlyMedia, Hold,
+    Made, Manner, Presence, Push, State, Windows, WrapUp, capital,
 };
 use crate::agent::wire::{Direction, EndedBy, Order, Progress};
 use crate::call::termination::{Reason, Termination};
 use crate::clock::Moment;
 
 use super::ending::{abandoned, reported};
+use crate::explain::{Cause, of_refusal};
 
 impl Call {
     /// A dial that the platform turns into an INVITE on the agent's line.
-    pub fn dial_expected(made: Made, now: Moment, windows: Windows, out: &mut Vec<Action>) -> Self {
+    pub fn dial_expected(
+        made: Made,
+        dialling: Dialling,
+        now: Moment,
+        windows: Windows,
+        out: &mut Vec<Action>,
+    ) -> Self {
         let until = now.instant + windows.invite;
         out.push(Action::Dial {
             number: made.peer.number.clone(),
             until,
+            by: dialling.first(),
         });
-        let command = Command::Sent;
-        let state = State::Expecting { until, command };
+        let told = match dialling {
+            Dialling::Socket | Dialling::SocketFirst => {
+                "The dial command goes to the platform; its INVITE is expected."
+            }
+            Dialling::Api | Dialling::ApiAfter(_) => {
+                "The platform's public API is asked to dial; its INVITE is expected."
+            }
+        };
+        let state = State::Expecting {
+            until,
+            command: Command::Sent,
+            dialling,
+        };
         let mut call = Self::new(
             made,
             Direction::Outbound,
@@ -28,10 +47,7 @@ impl Call {
             windows,
             Manner::PLAIN,
         );
-        call.tell(
-            now,
-            "The dial command goes to the platform; its INVITE is expected.",
-        );
+        call.tell(now, told);
         call
     }
 
@@ -64,7 +80,10 @@ impl Call {
         reply: DialReply,
         out: &mut Vec<Action>,
     ) {
-        let State::Expecting { command, .. } = &mut self.state else {
+        let State::Expecting {
+            command, dialling, ..
+        } = &mut self.state
+        else {
             match reply {
                 // The INVITE overtook the reply, or the call is over; only the UCID is news.
                 DialReply::Queued { ucid: Some(ucid) } => {
@@ -76,6 +95,10 @@ impl Call {
             }
             return;
         };
+        if let Some(clause) = dialling.gives_way(*command, &reply) {
+            return self.dial_by_api(now, clause, out);
+        }
+        let dialling = dialling.clone();
         let ended = match reply {
             DialReply::Queued { ucid } => {
                 *command = Command::Taken;
@@ -100,15 +123,59 @@ impl Call {
             DialReply::Refused(words) => Termination::new(
                 EndedBy::Provider,
                 Reason::DialRefused,
-                format!("The platform refused the dial: {words}"),
+                match dialling {
+                    Dialling::ApiAfter(first) => format!(
+                        "{}, and its public API refused it, too: {words}",
+                        capital(&first)
+                    ),
+                    Dialling::Api => {
+                        format!("The platform's public API refused the dial: {words}")
+                    }
+                    Dialling::Socket | Dialling::SocketFirst => {
+                        format!("The platform refused the dial: {words}")
+                    }
+                },
             ),
             DialReply::NotSent(words) => Termination::new(
                 EndedBy::Gateway,
                 Reason::DialNotSent,
-                format!("The dial could not be sent to the platform: {words}"),
+                match dialling {
+                    Dialling::ApiAfter(first) => format!(
+                        "{}, and its public API could not be asked: {words}",
+                        capital(&first)
+                    ),
+                    Dialling::Api => {
+                        format!("The dial could not be sent to the platform's public API: {words}")
+                    }
+                    Dialling::Socket | Dialling::SocketFirst => {
+                        format!("The dial could not be sent to the platform: {words}")
+                    }
+                },
             ),
         };
         self.end(now, ended, out);
+    }
+
+    /// The same call, once more: the socket surely didn't place it.
+    fn dial_by_api(&mut self, now: Moment, clause: String, out: &mut Vec<Action>) {
+        let until = now.instant + self.windows.invite;
+        self.tell(
+            now,
+            format!("{}; its public API is asked instead.", capital(&clause)),
+        );
+        out.extend([
+            Action::CloseExpectation,
+            Action::Dial {
+                number: self.peer.number.clone(),
+                until,
+                by: DialBy::Api,
+            },
+        ]);
+        self.state = State::Expecting {
+            until,
+            command: Command::Sent,
+            dialling: Dialling::ApiAfter(clause),
+        };
     }
 
     pub(super) fn handle_expected(
@@ -283,5 +350,33 @@ impl Call {
                 Push::Release { .. },
             ) => {}
         }
+    }
+}
+
+impl Dialling {
+    fn first(&self) -> DialBy {
+        match self {
+            Self::Socket | Self::SocketFirst => DialBy::Socket,
+            Self::Api | Self::ApiAfter(_) => DialBy::Api,
+        }
+    }
+
+    /// Whether the public API is asked next, and the clause that says why. Not after a reply that leaves it open
+    /// whether the platform dials, not once it has announced the call, and not where it would only say the same.
+    fn gives_way(&self, command: Command, reply: &DialReply) -> Option<String> {
+        if (self, command) != (&Self::SocketFirst, Command::Sent) {
+            return None;
+        }
+        let (clause, words) = match reply {
+            DialReply::Refused(words) => match of_refusal(words) {
+                Some(Cause::Blacklisted | Cause::AnotherCall | Cause::NumberInvalid) => {
+                    return None;
+                }
+                Some(_) | None => ("the platform refused the dial", words),
+            },
+            DialReply::NotSent(words) => ("the dial could not be sent to the platform", words),
+            DialReply::Queued { .. } | DialReply::Unknown | DialReply::NoReply => return None,
+        };
+        Some(format!("{clause} ({})", words.trim_end_matches('.')))
     }
 }

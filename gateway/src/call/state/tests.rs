@@ -39,7 +39,13 @@ const CONSOLED: Manner = Manner {
 
 impl Fixture {
     fn dialled() -> (Self, Vec<Action>) {
-        Self::start(Call::dial_expected)
+        Self::dialled_by(Dialling::Socket)
+    }
+
+    fn dialled_by(dialling: Dialling) -> (Self, Vec<Action>) {
+        Self::start(|made, now, windows, out| {
+            Call::dial_expected(made, dialling, now, windows, out)
+        })
     }
 
     fn trunk() -> (Self, Vec<Action>) {
@@ -260,6 +266,149 @@ fn a_refused_dial_ends_in_the_platforms_words() {
     assert_eq!(f.why(), Reason::DialRefused);
     let detail = f.call.view().ended.expect("over").detail;
     assert!(detail.contains("Another call is initiated"), "{detail}");
+}
+
+#[test]
+fn the_public_api_is_asked_only_where_the_socket_surely_did_not_bring_the_dial() {
+    let refused = |words: &str| DialReply::Refused(words.into());
+    let taken = DialReply::Queued { ucid: None };
+    for (dialling, replies, asked) in [
+        (
+            Dialling::SocketFirst,
+            vec![refused("Please try again.")],
+            true,
+        ),
+        (
+            Dialling::SocketFirst,
+            vec![DialReply::NotSent(
+                "The token socket is down: closed".into(),
+            )],
+            true,
+        ),
+        // It would only say the same, or there is a call already.
+        (
+            Dialling::SocketFirst,
+            vec![refused("9 is a black listed number")],
+            false,
+        ),
+        (
+            Dialling::SocketFirst,
+            vec![refused("Another call is initiated")],
+            false,
+        ),
+        // Whether it dials is open.
+        (Dialling::SocketFirst, vec![DialReply::Unknown], false),
+        (Dialling::SocketFirst, vec![DialReply::NoReply], false),
+        (
+            Dialling::SocketFirst,
+            vec![DialReply::Unknown, refused("no")],
+            false,
+        ),
+        (Dialling::SocketFirst, vec![taken, refused("no")], false),
+        (Dialling::Socket, vec![refused("Please try again.")], false),
+    ] {
+        let (mut f, out) = Fixture::dialled_by(dialling.clone());
+        assert!(matches!(
+            out[..],
+            [Action::Dial {
+                by: DialBy::Socket,
+                ..
+            }]
+        ));
+        let mut out = Vec::new();
+        for reply in replies.clone() {
+            out.extend(f.feed(Input::Dial(reply)));
+        }
+        let by_api = |action: &Action| {
+            matches!(
+                action,
+                Action::Dial {
+                    by: DialBy::Api,
+                    ..
+                }
+            )
+        };
+        assert_eq!(out.iter().any(by_api), asked, "{dialling:?} {replies:?}");
+    }
+}
+
+#[test]
+fn a_dial_whose_invite_or_announcement_came_first_is_not_repeated_by_the_public_api() {
+    let refusal = || Input::Dial(DialReply::Refused("Please try again.".into()));
+    let announced = Input::Push(Push::NewCall { ucid: None });
+    let invited = Input::Expected {
+        offer: Some("offer".into()),
+    };
+    for first in [announced, invited, Input::HangUp] {
+        let (mut f, _) = Fixture::dialled_by(Dialling::SocketFirst);
+        f.feed(first.clone());
+        let out = f.feed(refusal());
+        assert!(
+            !out.iter()
+                .any(|action| matches!(action, Action::Dial { .. })),
+            "{first:?}"
+        );
+    }
+}
+
+#[test]
+fn a_dial_that_both_ways_fail_ends_with_one_sentence_of_both() {
+    let (mut f, _) = Fixture::dialled_by(Dialling::SocketFirst);
+    let out = f.feed(Input::Dial(DialReply::Refused("Please try again.".into())));
+    let Some(Action::Dial { until, .. }) = out.last() else {
+        panic!("the public API wasn't asked: {out:?}");
+    };
+    assert_eq!(
+        *until,
+        f.now.instant + WINDOWS.invite,
+        "the window starts anew"
+    );
+    f.feed(Input::Dial(DialReply::Refused(
+        "Agent is not available".into(),
+    )));
+    assert_eq!(f.why(), Reason::DialRefused);
+    assert_eq!(
+        f.call.view().ended.expect("over").detail,
+        "The platform refused the dial (Please try again), and its public API refused it, too: Agent is not available."
+    );
+}
+
+#[test]
+fn a_dial_with_a_name_is_asked_for_before_it_is_given_up() {
+    for (words, reason, detail) in [
+        (Some("busy"), Reason::Busy, "The customer is busy."),
+        (
+            Some("gremlins"),
+            Reason::NoInvite,
+            "The platform says: gremlins.",
+        ),
+        (
+            None,
+            Reason::NoInvite,
+            "did not call the agent's extension.",
+        ),
+    ] {
+        let (mut f, _) = Fixture::dialled();
+        let ucid = Some("16789012345678901".into());
+        f.feed(Input::Dial(DialReply::Queued { ucid }));
+        assert_eq!(f.wait(), [Action::CloseExpectation, Action::AskOutcome]);
+        f.feed(Input::Checked(words.map(Into::into)));
+        if words.is_none() {
+            f.wait();
+        }
+        assert_eq!(f.why(), reason);
+        let told = f.call.view().ended.expect("over").detail;
+        assert!(told.ends_with(detail), "{told}");
+    }
+}
+
+#[test]
+fn an_answer_about_a_dial_changes_nothing_in_a_talk() {
+    let (mut f, _) = Fixture::dialled();
+    f.expected();
+    f.feed(Input::Push(Push::BusyAgent));
+    f.feed(Input::Checked(Some("busy".into())));
+    assert_eq!(f.state(), CallState::Connected);
 }
 
 #[test]
@@ -784,4 +933,48 @@ fn an_agent_who_comes_back_in_the_midst_of_the_last_words_talks_on() {
     assert_eq!(f.state(), CallState::Connected);
     assert_eq!(f.feed(Input::Played), []);
     assert!(f.call.is_up());
+}
+
+#[test]
+fn the_platforms_time_for_the_wrap_up_counts_also_when_it_is_told_late() {
+    for (early, late) in [(Some(5), None), (None, Some(5)), (Some(9), Some(5))] {
+        let mut f = Fixture::connected();
+        let set = |f: &mut Fixture, seconds: Option<u64>| {
+            if let Some(seconds) = seconds {
+                f.call.set_wrap_up(Duration::from_secs(seconds));
+            }
+        };
+        set(&mut f, early);
+        f.feed(Input::HangUp);
+        let ended = f.now.instant;
+        set(&mut f, late);
+        assert_eq!(f.call.poll_timeout(), Some(ended + Duration::from_secs(5)));
+    }
+}
+
+#[test]
+fn who_is_handed_over_keeps_dialog_and_audio_and_the_agent_wraps_up() {
+    let mut f = Fixture::connected();
+    f.feed(Input::Hold(true));
+    assert_eq!(f.feed(Input::HandedOver(WrapUp::Granted)), []);
+    assert_eq!(f.state(), CallState::WrapUp);
+    assert_eq!(f.why(), Reason::Transferred);
+    // What becomes of the customer is no input of this call any more.
+    assert_eq!(f.feed(Input::DialogEnded(DialogEnd::Bye)), []);
+    assert_eq!(f.wait(), [Action::ReleaseAgent]);
+
+    let mut f = Fixture::connected();
+    assert_eq!(
+        f.feed(Input::HandedOver(WrapUp::Skipped)),
+        [Action::ReleaseAgent]
+    );
+    assert_eq!(f.state(), CallState::Closed);
+
+    let (mut f, _) = Fixture::incoming();
+    assert_eq!(f.feed(Input::HandedOver(WrapUp::Granted)), []);
+    assert_eq!(
+        f.state(),
+        CallState::RingingIn,
+        "only a talk can be handed over"
+    );
 }

@@ -64,6 +64,7 @@ impl Place {
             dial_rate: 1,
             mode: Mode::Serve,
             provider_secret: None,
+            crm: crate::crm::Crm::default(),
             objects: None,
         });
         Self {

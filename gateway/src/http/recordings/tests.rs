@@ -60,6 +60,7 @@ impl Place {
             dial_rate: 1,
             mode: Mode::Serve,
             provider_secret: None,
+            crm: crate::crm::Crm::default(),
             objects: Some(Objects::directory(&root).expect("a directory")),
         });
         let place = Self {

@@ -20,7 +20,9 @@ async fn a_dial_goes_out_on_the_wire_and_its_story_comes_back() {
     t.until(What::SignedIn).await;
 
     let call = CallId::fresh();
-    t.socket.dial(call.clone(), "9000000001").expect("taken");
+    t.socket
+        .dial(call.clone(), "9000000001", DialBy::Socket)
+        .expect("taken");
     let dial = platform.next().await;
     let session = dial["browserSessionId"].as_str().expect("a text");
     assert!(uuid::Uuid::try_parse(session).is_ok());
@@ -92,7 +94,7 @@ async fn a_takeover_stops_it_and_dials_are_refused() {
     let cause = "Another session of this agent took over.".to_owned();
     t.until(What::Stopped { cause }).await;
     assert_eq!(
-        t.socket.dial(CallId::fresh(), "9000000001"),
+        t.socket.dial(CallId::fresh(), "9000000001", DialBy::Socket),
         Err(DialRefused::Stopped)
     );
 }
@@ -110,7 +112,7 @@ async fn dropping_it_closes_the_socket() {
 #[tokio::test]
 async fn numbers_that_cannot_be_sent_are_refused_at_once() {
     let t = Fixture::start("").await;
-    let dial = |number| t.socket.dial(CallId::fresh(), number);
+    let dial = |number| t.socket.dial(CallId::fresh(), number, DialBy::Socket);
     assert_eq!(dial("9000000001,1"), Err(DialRefused::Forbidden(',')));
     assert_eq!(dial("9000~1"), Err(DialRefused::Forbidden('~')));
     assert_eq!(dial("9000\r\n1"), Err(DialRefused::Forbidden('\r')));
@@ -122,7 +124,7 @@ async fn a_full_queue_refuses_dials() {
     let t = Fixture::start("").await;
     // The socket's task doesn't run before this one waits.
     let taken = (0..100)
-        .map(|_| t.socket.dial(CallId::fresh(), "9000000001"))
+        .map(|_| t.socket.dial(CallId::fresh(), "9000000001", DialBy::Socket))
         .take_while(Result::is_ok)
         .count();
     assert_eq!(taken, ORDERS_AT_MOST);
@@ -158,7 +160,9 @@ async fn commands_by_http_go_there_in_their_form_while_pushes_come_by_the_socket
         platform.send(json!({ "usId": "Qm9hcmRfMDAwMDE=" })).await;
         t.until(What::SignedIn).await;
         let call = CallId::fresh();
-        t.socket.dial(call.clone(), "9000000001").expect("taken");
+        t.socket
+            .dial(call.clone(), "9000000001", DialBy::Socket)
+            .expect("taken");
         let ucid = Some("12345678901234".to_owned());
         let outcome = super::super::DialOutcome::Queued { ucid };
         t.until(What::Dial { call, outcome }).await;
@@ -177,6 +181,74 @@ async fn commands_by_http_go_there_in_their_form_while_pushes_come_by_the_socket
         };
         assert!(body.contains(number), "{body}");
     }
+}
+
+#[tokio::test]
+async fn the_login_pages_cookies_open_the_socket() {
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = seen.clone();
+    let route = axum::routing::post(move |body: String| async move {
+        kept.lock().expect("whole").push(body);
+        let cookie = [(http::header::SET_COOKIE, "session=given; HttpOnly")];
+        (http::StatusCode::FOUND, cookie)
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let serving = tokio::spawn(async move {
+        axum::serve(listener, axum::Router::new().route("/login", route)).await
+    });
+    let mut t = Fixture::start(&format!(
+        "login_url = \"http://{address}/login\"\ncookies = \"lb=7\"\n[ozonetel.commands.login]\nuser = \"{{agent_id}}\"\npassword = \"{{login_password}}\"\n"
+    ))
+    .await;
+    let mut platform = t.accept().await;
+    assert_eq!(platform.headers["cookie"], "lb=7; session=given");
+    assert_eq!(
+        *seen.lock().expect("whole"),
+        ["password=let+me+in&user=agent7"]
+    );
+    // A socket that is cut is opened with the same cookies: the page isn't asked again.
+    platform.sign_in("Qm9hcmRfMDAwMDE=").await;
+    drop(platform);
+    let platform = t.accept().await;
+    assert_eq!(platform.headers["cookie"], "lb=7; session=given");
+    assert_eq!(seen.lock().expect("whole").len(), 1);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn the_public_api_gets_the_dial_with_its_key() {
+    let seen: Arc<Mutex<Vec<(http::HeaderMap, String)>>> = Arc::default();
+    let kept = seen.clone();
+    let route = axum::routing::post(move |headers: http::HeaderMap, body: String| async move {
+        kept.lock().expect("whole").push((headers, body));
+        "{\"status\":\"queued successfully\",\"ucid\":\"12345678901234\"}"
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let serving = tokio::spawn(async move {
+        axum::serve(listener, axum::Router::new().route("/dial", route)).await
+    });
+    let mut t = Fixture::start(&format!(
+        "dial = \"api\"\napi_url = \"http://{address}/dial\"\napi_key = \"k7\"\ncookies = \"lb=7\"\n"
+    ))
+    .await;
+    let call = CallId::fresh();
+    t.socket
+        .dial(call.clone(), "9000000001", DialBy::Api)
+        .expect("taken");
+    let ucid = Some("12345678901234".to_owned());
+    let outcome = super::super::DialOutcome::Queued { ucid };
+    t.until(What::Dial { call, outcome }).await;
+    serving.abort();
+    let seen = seen.lock().expect("whole");
+    let (headers, body) = &seen[0];
+    assert_eq!(headers["apikey"], "k7");
+    assert!(!headers.contains_key("cookie"), "cookies are the socket's");
+    assert!(
+        body.contains("\"campaignName\":\"Demo campaign\""),
+        "{body}"
+    );
 }
 
 /// A token socket, the platform's listener, and what was told.
@@ -205,6 +277,8 @@ impl Fixture {
             agent_id: "agent7".to_owned(),
             agent_unique_id: 100_207,
             campaign: "300401".to_owned(),
+            campaign_name: "Demo campaign".to_owned(),
+            login_password: crate::config::Secret::new("let me in"),
             extension: "500607".to_owned(),
             mode: "manual".to_owned(),
         };

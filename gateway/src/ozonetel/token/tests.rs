@@ -637,6 +637,92 @@ fn commands_by_http_are_posted_and_their_answers_read_likewise() {
     }
 }
 
+#[test]
+fn a_dial_by_the_public_api_needs_no_socket_and_its_body_counts_before_its_status() {
+    let answered = |status: u16, body: &str| Posted::Answered {
+        status,
+        body: body.to_owned(),
+    };
+    let queued = |ucid: Option<&str>| DialOutcome::Queued {
+        ucid: ucid.map(str::to_owned),
+    };
+    let refused = |words: &str| DialOutcome::Refused(words.to_owned());
+    for (posted, expected) in [
+        (
+            answered(
+                200,
+                r#"{"status":"queued successfully","UCID":"12345678901234"}"#,
+            ),
+            queued(Some("12345678901234")),
+        ),
+        (
+            answered(200, r#"{"status":"error","message":"Agent is busy"}"#),
+            refused("Agent is busy"),
+        ),
+        (
+            answered(401, r#"{"status":"error","message":"Invalid API key"}"#),
+            refused("Invalid API key"),
+        ),
+        (
+            answered(404, "<html>"),
+            refused("The provider answered with HTTP status 404."),
+        ),
+        // Somebody between us and the platform gave up; it may dial.
+        (answered(502, "<html>"), DialOutcome::Unknown),
+        (answered(200, "<html>"), DialOutcome::Unknown),
+        (Posted::Lost("cut".to_owned()), DialOutcome::Unknown),
+        (
+            Posted::Unreachable("refused".to_owned()),
+            DialOutcome::NotSent("refused".to_owned()),
+        ),
+    ] {
+        let mut f = Fixture::new(
+            "dial = \"api\"\napi_url = \"https://api.example.com/ca_apis/AgentManualDial\"\n",
+        );
+        f.drain();
+        let call = CallId::fresh();
+        f.token.handle_place(call.clone(), "9000000001");
+        let message = match &f.drain()[..] {
+            [Output::Place { message, .. }] => message.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(message["customerNumber"], "9000000001");
+        f.token.handle_placed(call.clone(), posted);
+        let outcome = expected;
+        assert_eq!(f.told(), [What::Dial { call, outcome }]);
+    }
+}
+
+#[test]
+fn what_became_of_a_dial_is_told_in_words_only_where_it_is_over() {
+    for (reply, words) in [
+        (
+            json!({ "status": "Queued", "message": "12345678901234" }),
+            None,
+        ),
+        (
+            json!({ "status": "Completed", "message": "busy" }),
+            Some("busy"),
+        ),
+        (
+            json!({ "status": "Failed", "message": "Please try again." }),
+            Some("Please try again."),
+        ),
+    ] {
+        let mut f = Fixture::signed_in("");
+        let call = CallId::fresh();
+        f.token.handle_check(call.clone(), "12345678901234", f.now);
+        let asked = f.sent();
+        assert_eq!(asked[0]["type"], "tbCheckManualDialStatus");
+        assert_eq!(asked[0]["ucid"], "12345678901234");
+        let mut reply = reply;
+        reply["utid"] = asked[0]["utid"].clone();
+        f.text(reply);
+        let words = words.map(str::to_owned);
+        assert_eq!(f.told(), [What::Checked { call, words }]);
+    }
+}
+
 const MADE: &str = "0b9f2c64-0000-4000-8000-000000000000";
 
 /// A machine and the virtual time that it lives in.
@@ -657,6 +743,8 @@ impl Fixture {
             agent_id: "agent7".to_owned(),
             agent_unique_id: 100_207,
             campaign: "300401".to_owned(),
+            campaign_name: "Demo campaign".to_owned(),
+            login_password: crate::config::Secret::new("let me in"),
             extension: "500607".to_owned(),
             mode: "manual".to_owned(),
         };

@@ -1,20 +1,10 @@
 import type { ComponentChildren } from 'preact';
-import { agent, connection, isElsewhere, locked, media, notice, stage } from './model';
+import { agent, connection, locked, media, notice, stage, switched } from './model';
 
 /** One strip under the header for what the agent must know now; the gravest first. */
 export function Banner() {
   const state = connection.value;
   const calls = stage.value.some(({ view }) => view.state === 'connected' || view.state === 'held');
-  if (isElsewhere.value) {
-    return (
-      <Strip kind="replaced">
-        <span>This desk was opened in another tab or on another device. Calls are there now.</span>
-        <button type="button" class="strip-button" onClick={() => void agent.value?.signIn()}>
-          Use this tab
-        </button>
-      </Strip>
-    );
-  }
   if (state.is === 'waiting' || (state.is === 'connecting' && state.attempt > 0)) {
     return (
       <Strip kind="reconnecting">
@@ -48,9 +38,19 @@ export function Banner() {
       </Strip>
     );
   }
+  if (switched.value) {
+    return (
+      <Strip kind="switched">
+        <span>{switched.value}</span>
+        <button type="button" class="strip-button" onClick={() => (switched.value = undefined)}>
+          Got it
+        </button>
+      </Strip>
+    );
+  }
   // The platform's words to the agent, what became of digits, a customer who isn't heard: told, and gone when they are read.
   const told = notice.value;
-  if ((told?.kind === 'platform' || told?.kind === 'digits' || told?.kind === 'no-audio') && told.detail) {
+  if ((told?.kind === 'platform' || told?.kind === 'digits' || told?.kind === 'no-audio' || told?.kind === 'missed') && told.detail) {
     return (
       <Strip kind={told.kind}>
         <span>{told.detail}</span>

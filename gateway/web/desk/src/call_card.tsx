@@ -1,27 +1,33 @@
 import { useSignal, type Signal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { Refusal } from '../../sdk/agent';
-import { askForDispositions, dispositions } from './dispositions';
+import { Refused } from './api';
 import { Icon, Line } from './icon';
-import { Keypad } from './keypad';
-import { callOf, canDial, dial, done } from './model';
+import { callOf } from './model';
+import { QualityMark } from './quality';
 import type { CallFace } from './stage';
-import { keptToken } from './sign_in';
-import { Timer } from './timer';
-import { announcement, duration, endedDetail, kicker, peer, progress } from './words';
+import { End, Talk, Tones } from './talk';
+import { announcement, heading, kicker, progress } from './words';
+import { Over } from './wrap_up';
 
-/** One call, from its first ring to the agent's "Done". */
+/** One call, from its first ring to the agent's last word on it. */
 export function CallCard({ face }: { face: CallFace }) {
   const { view } = face;
   const card = useRef<HTMLElement>(null);
   const refusal = useSignal<string | undefined>(undefined);
 
-  // The focus goes to the card, never to a button of it: a second Enter must not end what the first one began.
-  useEffect(() => {
-    const typing = document.activeElement instanceof HTMLInputElement;
+  // The focus goes to the card, never to a button of it: a second Enter must not end what the first one began. A new
+  // state takes it only when the button that had it is gone.
+  useLayoutEffect(() => {
+    const { activeElement } = document;
+    const typing = activeElement instanceof HTMLInputElement || activeElement instanceof HTMLTextAreaElement;
     if (!typing) card.current?.focus({ preventScroll: true });
+    // Dialled from the end of the list on a small screen, the card would be out of sight.
+    card.current?.scrollIntoView({ block: 'nearest' });
   }, [view.id]);
+  useLayoutEffect(() => {
+    if (!document.activeElement || document.activeElement === document.body) card.current?.focus({ preventScroll: true });
+  }, [view.state]);
 
   // What was refused in one state is no news in the next.
   useEffect(() => {
@@ -32,7 +38,7 @@ export function CallCard({ face }: { face: CallFace }) {
   const act = (effect: () => Promise<unknown>) => () => {
     refusal.value = undefined;
     effect().catch((error: unknown) => {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Refusal || error instanceof Refused)) throw error;
       refusal.value = error.message;
     });
   };
@@ -47,8 +53,11 @@ export function CallCard({ face }: { face: CallFace }) {
       data-call={view.id}
       aria-label={announcement(view)}
     >
-      <p class="kicker">{kicker(view)}</p>
-      <h2 class="peer">{peer(view)}</h2>
+      <div class="card-top">
+        <p class="kicker">{kicker(view)}</p>
+        {(view.state === 'connected' || view.state === 'held') && <QualityMark call={view.id} />}
+      </div>
+      <h2 class="peer">{heading(view)}</h2>
       {view.peer.name && <p class="peer-number">{view.peer.number}</p>}
       <Line state={line(face)} />
       <Body face={face} act={act} refusal={refusal} />
@@ -66,15 +75,14 @@ interface Part {
 }
 
 function Body(part: Part) {
-  const { view } = part.face;
-  switch (view.state) {
+  switch (part.face.view.state) {
     case 'ringing-out':
       return <RingingOut {...part} />;
     case 'ringing-in':
       return <RingingIn {...part} />;
     case 'connected':
     case 'held':
-      return <Connected {...part} />;
+      return <Talk {...part} />;
     case 'wrap-up':
     case 'closed':
       return <Over {...part} />;
@@ -82,12 +90,27 @@ function Body(part: Part) {
 }
 
 function RingingOut({ face, act }: Part) {
+  const keypad = useSignal<'shut' | 'open'>('shut');
   return (
     <>
       <p class="word">{face.isEnding ? 'Ending…' : progress(face.view)}</p>
-      <End face={face} act={act} wide>
-        End
-      </End>
+      {keypad.value === 'open' && <Tones face={face} act={act} />}
+      <div class="pair">
+        <button
+          type="button"
+          class="button"
+          data-testid="keypad"
+          aria-expanded={keypad.value === 'open'}
+          aria-keyshortcuts="Alt+K"
+          onClick={() => (keypad.value = keypad.value === 'open' ? 'shut' : 'open')}
+        >
+          <Icon name="keypad" />
+          Keypad
+        </button>
+        <End face={face} act={act}>
+          End
+        </End>
+      </div>
     </>
   );
 }
@@ -101,150 +124,26 @@ function RingingIn({ face, act }: Part) {
           type="button"
           class="button danger-quiet"
           data-testid="decline"
+          aria-keyshortcuts="Alt+X"
           disabled={face.isEnding}
           onClick={act(() => callOf(face).reject())}
         >
           <Icon name="hangup" />
           Decline
         </button>
-        <button type="button" class="button primary" data-testid="answer" disabled={face.isEnding} onClick={act(() => callOf(face).answer())}>
+        <button
+          type="button"
+          class="button primary"
+          data-testid="answer"
+          aria-keyshortcuts="Alt+A"
+          disabled={face.isEnding}
+          onClick={act(() => callOf(face).answer())}
+        >
           <Icon name="call" />
           Answer
         </button>
       </div>
     </>
-  );
-}
-
-function Connected({ face, act, refusal }: Part) {
-  const keypad = useSignal<'shut' | 'open'>('shut');
-  const sent = useSignal('');
-  const held = face.view.state === 'held';
-  const send = (key: string) => {
-    sent.value += key;
-    act(() => callOf(face).digits(key))();
-  };
-  const typeDigits = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !/^[0-9*#]$/.test(event.key)) return;
-    event.preventDefault();
-    send(event.key);
-  };
-
-  return (
-    <>
-      <p class="word timer">
-        <Timer since={face.view.answered_at ?? face.view.started_at} />
-        {face.isEnding ? ' · Ending…' : held ? ' · The customer hears music' : face.muted && ' · You are muted'}
-      </p>
-      {keypad.value === 'open' && (
-        <div class="tones" onKeyDown={typeDigits}>
-          <output class="tones-sent" aria-label="Digits sent">
-            {sent.value}
-          </output>
-          <Keypad label="Digits for the call" press={send} />
-        </div>
-      )}
-      <div class="controls">
-        <button
-          type="button"
-          class="control"
-          data-testid="mute"
-          aria-pressed={face.muted}
-          onClick={act(() => callOf(face).mute(!face.muted))}
-        >
-          <Icon name={face.muted ? 'muted' : 'microphone'} />
-          Mute
-        </button>
-        <button type="button" class="control" data-testid="hold" aria-pressed={held} onClick={act(() => callOf(face).hold(!held))}>
-          <Icon name={held ? 'resume' : 'hold'} />
-          {held ? 'Resume' : 'Hold'}
-        </button>
-        <button
-          type="button"
-          class="control"
-          data-testid="keypad"
-          aria-expanded={keypad.value === 'open'}
-          onClick={() => {
-            keypad.value = keypad.value === 'open' ? 'shut' : 'open';
-            refusal.value = undefined;
-          }}
-        >
-          <Icon name="keypad" />
-          Keypad
-        </button>
-        <End face={face} act={act}>
-          Hang up
-        </End>
-      </div>
-    </>
-  );
-}
-
-function Over({ face, act }: Part) {
-  const { view } = face;
-  const failed = !view.answered_at;
-  const chosen = useSignal<string | undefined>(undefined);
-  // Only the platform's own calls have a record there that a disposition goes into.
-  const asks = view.state === 'wrap-up' && view.via === 'ozonetel';
-  useEffect(() => {
-    if (asks && view.agent) void askForDispositions(view.agent, keptToken());
-  }, [asks]);
-
-  return (
-    <>
-      <p class="word" data-testid="ended-detail">
-        {endedDetail(view)}
-      </p>
-      {view.answered_at && view.ended_at && <p class="talked">{duration(view.ended_at - view.answered_at)}</p>}
-      {asks && dispositions.value.length > 0 && (
-        <label class="disposition">
-          <span class="kicker">Outcome</span>
-          <select data-testid="disposition" onChange={(event) => (chosen.value = event.currentTarget.value || undefined)}>
-            <option value="">Done</option>
-            {dispositions.value.map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
-      <div class={failed ? 'pair' : 'single'}>
-        {failed && (
-          <button
-            type="button"
-            class="button"
-            data-testid="call-again"
-            disabled={!canDial.value && view.state === 'closed'}
-            onClick={act(async () => {
-              await done(face, chosen.value);
-              dial(view.peer.number);
-            })}
-          >
-            <Icon name="call" />
-            {view.direction === 'inbound' ? 'Call back' : 'Call again'}
-          </button>
-        )}
-        <button type="button" class="button primary" data-testid="done" onClick={act(() => done(face, chosen.value))}>
-          Done
-        </button>
-      </div>
-    </>
-  );
-}
-
-function End({ face, act, wide, children }: Omit<Part, 'refusal'> & { wide?: boolean; children: ComponentChildren }) {
-  return (
-    <button
-      type="button"
-      class={wide ? 'button danger' : 'control danger'}
-      data-testid="end"
-      disabled={face.isEnding}
-      onClick={act(() => callOf(face).hangup())}
-    >
-      <Icon name="hangup" />
-      {children}
-    </button>
   );
 }
 

@@ -1,7 +1,9 @@
 import { useEffect } from 'preact/hooks';
 import { Banner } from './banner';
 import { CallCard } from './call_card';
+import { ContextPanel } from './context_panel';
 import { Dialler } from './dialler';
+import { Elsewhere } from './elsewhere';
 import { Header } from './header';
 import { agent, isElsewhere, stage } from './model';
 import { RecentCalls } from './recent_calls';
@@ -12,20 +14,28 @@ import { announcement } from './words';
 /** The whole page. */
 export function Desk() {
   if (!agent.value) return <SignInForm />;
-  const said = stage.value[0] && announcement(stage.value[0].view);
+  const front = stage.value[0]?.view;
+  const said = front && announcement(front);
   return (
     <>
       <Header />
-      <main>
-        <Banner />
-        <div class="desk" inert={isElsewhere.value}>
-          <div class="stage">
-            <Trouble />
-            {stage.value.length ? stage.value.map((face) => <CallCard key={face.view.id} face={face} />) : <Dialler />}
+      {isElsewhere.value ? (
+        <Elsewhere />
+      ) : (
+        <main>
+          <Banner />
+          <div class="desk">
+            <div class="stage">
+              <Trouble />
+              {stage.value.length ? stage.value.map((face) => <CallCard key={face.view.id} face={face} />) : <Dialler />}
+            </div>
+            <div class="side">
+              {front && <ContextPanel key={front.peer.number} number={front.peer.number} />}
+              <RecentCalls />
+            </div>
           </div>
-          <RecentCalls />
-        </div>
-      </main>
+        </main>
+      )}
       <p class="unseen" role="status">
         {said}
       </p>

@@ -12,7 +12,8 @@ export function Dialler() {
 
   // After a call the focus was on a card that is gone; on a touch screen focus would raise the keyboard.
   useEffect(() => {
-    if (matchMedia('(pointer: fine)').matches) field.current?.focus({ preventScroll: true });
+    const lost = !document.activeElement || document.activeElement === document.body;
+    if (lost && matchMedia('(pointer: fine)').matches) field.current?.focus({ preventScroll: true });
   }, []);
 
   const change = (value: string) => {
@@ -37,6 +38,7 @@ export function Dialler() {
           id="number"
           ref={field}
           data-testid="number"
+          aria-keyshortcuts="Alt+N"
           class="number-field"
           type="tel"
           inputMode="tel"

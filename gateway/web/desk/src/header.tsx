@@ -1,8 +1,10 @@
-import { agent, connection, faces, readiness, view } from './model';
+import { DeviceMenu } from './device_menu';
+import { Help } from './help';
+import { agent, connection, faces, view } from './model';
+import { StatusMenu } from './status_menu';
 
-/** Whose desk this is, and whether a call would be heard. */
+/** Whose desk this is, how they stand, and whether a call would be heard. */
 export function Header() {
-  const verdict = readiness.value;
   const busy = faces.value.some(({ view }) => view.state !== 'closed');
   return (
     <header class="header">
@@ -14,25 +16,21 @@ export function Header() {
         </svg>
         Warmline
       </h1>
-      <div class="who">
-        <p class="who-name">
-          {view.value?.name}
+      <div class="header-end">
+        <StatusMenu />
+        <div class="who">
+          <p class="who-name">{view.value?.name}</p>
           {connection.value.is !== 'off' && !busy && (
             <button type="button" class="link" onClick={() => agent.value?.signOut()}>
               Sign out
             </button>
           )}
-        </p>
-        <p class="light" role="status" data-testid="ready-light" data-ready={String(verdict.ready)}>
-          <span class="dot" aria-hidden="true" />
-          {verdict.ready ? 'Ready' : <span>Not ready: {lowerFirst(verdict.because)}</span>}
-        </p>
+        </div>
+        <div class="header-tools">
+          <DeviceMenu />
+          <Help />
+        </div>
       </div>
     </header>
   );
-}
-
-/** The reason follows a colon here; a name or an abbreviation at its start keeps its capital. */
-function lowerFirst(sentence: string): string {
-  return /^[A-Z][a-z ]/.test(sentence) ? sentence.charAt(0).toLowerCase() + sentence.slice(1) : sentence;
 }

@@ -1,10 +1,12 @@
 import { render } from 'preact';
 import { Desk } from './desk';
 import { agent, signIn } from './model';
+import { listenForShortcuts } from './shortcuts';
 import { takeToken } from './sign_in';
 
 const token = takeToken();
 if (token) signIn(token);
+listenForShortcuts();
 render(<Desk />, document.getElementById('desk')!);
 
 // A call is the gateway's, not the tab's: leaving closes the socket and the leg, and hangs nothing up.

@@ -1,3 +1,12 @@
+/** Where a call may be transferred to: a number, a colleague or a SIP address. */
+export function parseTarget(typed: string): { is: 'target'; target: string } | { is: 'refused'; sentence: string } {
+  const colleague = typed.trim();
+  if (/^agent:[^\s]+$/.test(colleague)) return { is: 'target', target: colleague };
+  const parsed = parseNumber(typed);
+  if (parsed.is === 'number') return { is: 'target', target: parsed.number };
+  return { is: 'refused', sentence: colleague ? 'That is nowhere to transfer to. Use a number, or agent: and a colleague’s name.' : 'Say where the call is to go.' };
+}
+
 /** A number as typed or pasted, made fit for dialling: spaces, brackets, dots and dashes are for people. */
 export function parseNumber(typed: string): { is: 'number'; number: string } | { is: 'refused'; sentence: string } {
   const address = typed.trim();

@@ -1,42 +1,75 @@
+import { useSignal } from '@preact/signals';
 import { Icon } from './icon';
+import { nameOf } from './contexts';
 import { canDial, dial } from './model';
-import { recent, type RecentCall } from './recent';
-import { duration } from './words';
+import { outcome, when } from './outcome';
+import { Recordings } from './recordings';
+import { records, type CallRecord } from './records';
 
-/** The calls of this tab that are over, newest first; each can be called again. */
+/** The agent's calls that are over, newest first; each can be called again, and opened for more. */
 export function RecentCalls() {
   return (
-    <section class="recent" aria-labelledby="recent-heading">
+    <section class="recent" aria-labelledby="recent-heading" data-testid="recent">
       <h2 id="recent-heading" class="kicker">
-        Recent
+        Recent calls
       </h2>
-      {recent.value.length === 0 && <p class="recent-none">Calls of this session appear here.</p>}
+      {records.value.length === 0 && <p class="recent-none">Your calls appear here once they are over.</p>}
       <ul>
-        {recent.value.map((call) => (
-          <li key={call.id}>
-            <Icon name={call.direction === 'inbound' ? 'in' : 'out'} />
-            <div class="recent-who">
-              <span class="recent-peer">{call.name ?? call.number}</span>
-              <span class="recent-how">
-                {outcome(call)} · {timeOfDay(call.startedAt)}
-              </span>
-            </div>
-            <button type="button" class="quiet" aria-label={`Call ${call.name ?? call.number}`} disabled={!canDial.value} onClick={() => dial(call.number)}>
-              <Icon name="call" />
-            </button>
-          </li>
+        {records.value.map((call) => (
+          <Recent key={call.id} call={call} />
         ))}
       </ul>
     </section>
   );
 }
 
-function outcome({ direction, talked }: RecentCall): string {
-  const way = direction === 'inbound' ? 'Incoming' : 'Outgoing';
-  if (talked !== undefined) return `${way}, ${duration(talked)}`;
-  return direction === 'inbound' ? 'Missed' : 'Not connected';
+function Recent({ call }: { call: CallRecord }) {
+  const isOpen = useSignal(false);
+  const { number } = call.peer;
+  const who = call.peer.name ?? nameOf(number) ?? number;
+  return (
+    <li data-call={call.id}>
+      <div class="recent-row">
+        <button type="button" class="recent-who" aria-expanded={isOpen.value} onClick={() => (isOpen.value = !isOpen.value)}>
+          <Icon name={call.direction === 'inbound' ? 'in' : 'out'} />
+          <span class="recent-words">
+            <span class="recent-peer">{who}</span>
+            <span class="recent-how">
+              {outcome(call)} · {when(call.started_at, Date.now())}
+            </span>
+          </span>
+        </button>
+        <button type="button" class="quiet" aria-label={`Call ${who} again`} disabled={!canDial.value} onClick={() => dial(number)}>
+          <Icon name="call" />
+        </button>
+      </div>
+      {isOpen.value && <Details call={call} />}
+    </li>
+  );
 }
 
-function timeOfDay(ms: number): string {
-  return new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+function Details({ call }: { call: CallRecord }) {
+  const { disposition, ended, peer } = call;
+  return (
+    <div class="recent-details">
+      <dl class="context-fields">
+        <Fact label="Number" value={peer.number} />
+        <Fact label="How it ended" value={ended?.detail} />
+        <Fact label="Outcome" value={disposition?.code} />
+        <Fact label="Notes" value={disposition?.notes} />
+        <Fact label="Call back" value={disposition?.callback_at && new Date(disposition.callback_at).toLocaleString()} />
+      </dl>
+      {call.answered_at !== undefined && <Recordings call={call.id} />}
+    </div>
+  );
+}
+
+function Fact({ label, value }: { label: string; value?: string | number }) {
+  if (!value) return null;
+  return (
+    <div>
+      <dt>{label}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
 }

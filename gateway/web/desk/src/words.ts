@@ -1,6 +1,6 @@
 /** What the desk says, and to whom each sentence belongs. */
 
-import type { CallView, Connection } from '../../sdk/agent';
+import type { CallQuality, CallView, Connection, Quality } from '../../sdk/agent';
 
 /** How far a dialled call has come. */
 export function progress(view: CallView): string {
@@ -22,7 +22,7 @@ export function progress(view: CallView): string {
 export function kicker(view: CallView): string {
   switch (view.state) {
     case 'ringing-out':
-      return 'Calling';
+      return view.via ? `Outgoing call via ${view.via}` : 'Outgoing call';
     case 'ringing-in':
       return view.direction === 'inbound' ? 'Incoming call' : 'The customer is there';
     case 'connected':
@@ -35,6 +35,23 @@ export function kicker(view: CallView): string {
       if (view.ended?.reason === 'answered-elsewhere') return 'Call taken';
       return view.direction === 'inbound' ? 'Missed call' : 'Call not connected';
   }
+}
+
+/** The card's headline. */
+export function heading(view: CallView): string {
+  return view.state === 'ringing-out' ? `Calling ${peer(view)}…` : peer(view);
+}
+
+/** The worse of a call's two directions. */
+export function grade({ to_agent, to_customer }: Pick<CallQuality, 'to_agent' | 'to_customer'>): Quality['grade'] {
+  return (to_agent.mos < to_customer.mos ? to_agent : to_customer).grade;
+}
+
+/** What was measured, for whoever wants to know. */
+export function qualityWords({ to_agent, to_customer }: Pick<CallQuality, 'to_agent' | 'to_customer'>): string {
+  const way = (to: string, { mos, loss_pct, jitter_ms, rtt_ms }: Quality) =>
+    `To ${to}: MOS ${mos.toFixed(1)}, ${loss_pct.toFixed(1)} % lost, jitter ${jitter_ms} ms, round trip ${rtt_ms} ms`;
+  return `${way('you', to_agent)}\n${way('the customer', to_customer)}`;
 }
 
 export function endedDetail(view: CallView): string {

@@ -1,8 +1,250 @@
+/** What there is to speak into and to hear from. Labels are there once the microphone may be used. */
+export interface Device {
+	id: string;
+	label: string;
+}
+export interface Devices {
+	microphones: Device[];
+	/** For the customer's voice, and for the bell. Empty where the browser can't choose. */
+	speakers: Device[];
+}
+/** Why the microphone is another than before. */
+export interface Switched {
+	because: "unplugged" | "default-changed";
+	/** For people. */
+	detail: string;
+}
 declare class Emitter<Events extends object> {
 	#private;
 	/** Listens, and returns the function that stops listening. */
 	on<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): () => void;
 	protected emit<E extends keyof Events>(event: E, value: Events[E]): void;
+}
+/**
+ * What a page measures of its side; what it leaves out isn't known.
+ */
+export type PageReport = {
+	permission?: Permission;
+	microphone?: Device$1;
+	loudspeaker?: Loudspeaker;
+	/**
+	 * The audio connection as the browser sees it.
+	 */
+	path?: AudioPath;
+	/**
+	 * The microphone's level, dB of full scale.
+	 */
+	level_db?: number;
+	/**
+	 * To the gateway and back.
+	 */
+	rtt_ms?: number;
+	jitter_ms?: number;
+	loss_pct?: number;
+	packets_received?: number;
+	packets_sent?: number;
+};
+/**
+ * Whether the browser lets the page hear the agent.
+ */
+export type Permission = "granted" | "prompt" | "denied";
+type Device$1 = "on" | "absent" | "lost" | "busy" | "insecure";
+/**
+ * Whether what the page plays comes out: the state of its AudioContext.
+ */
+export type Loudspeaker = "running" | "suspended";
+/**
+ * The state of the page's PeerConnection.
+ */
+export type AudioPath = "up" | "broken";
+/**
+ * One refusal. `kind` is the last part of its `type`, a bounded word.
+ */
+export type WireProblem = {
+	type: string;
+	title: string;
+	status: number;
+	/**
+	 * One true sentence about this case.
+	 */
+	detail: string;
+	retryable: boolean;
+	request_id?: string;
+	sip?: SipStatus;
+};
+type Event$1 = {
+	"ev": "welcome";
+	session: string;
+	resumed: boolean;
+	heartbeat_ms: number;
+	grace_ms: number;
+	ice: Array<IceServer>;
+	agent: AgentView;
+	calls: Array<WireCallView>;
+} | {
+	"ev": "agent";
+	agent: AgentView;
+} | {
+	"ev": "call";
+	call: WireCallView;
+} | {
+	"ev": "quality";
+	call: CallId;
+	to_customer: Quality;
+	to_agent: Quality;
+} | {
+	"ev": "notice";
+	kind: NoticeKind;
+	in_ms?: number;
+	detail?: string;
+} | {
+	"ev": "bye";
+	code: ByeCode;
+	reconnect: boolean;
+};
+/**
+ * WebRTC's `RTCIceServer`.
+ */
+export type IceServer = {
+	urls: Array<string>;
+	username?: string;
+	credential?: string;
+};
+/**
+ * How one direction of a talk sounds, over both of its ways.
+ */
+export type Quality = {
+	grade: Grade;
+	/**
+	 * 1 to 4.41, of the worse way.
+	 */
+	mos: number;
+	/**
+	 * Of both ways together.
+	 */
+	rtt_ms: number;
+	jitter_ms: number;
+	loss_pct: number;
+};
+/**
+ * What a score means to people (ITU-T G.107 annex B).
+ */
+export type Grade = "good" | "fair" | "poor" | "bad";
+export type NoticeKind = "token-expiring" | "draining" | "line-down" | "line-up" | "platform" | "digits" | "no-audio" | "missed";
+export type ByeCode = "replaced" | "expired" | "forbidden" | "shutdown" | "taken-over";
+/**
+ * An agent, as the desk and the API show it.
+ */
+export type AgentView = {
+	id: string;
+	name: string;
+	status: StatusView;
+	line: LineState;
+	media: WireMediaState;
+	ready: boolean;
+	/**
+	 * One sentence; present exactly when `ready` is false.
+	 */
+	not_ready_because?: string;
+};
+export type StatusView = {
+	name: string;
+	/**
+	 * Epoch milliseconds.
+	 */
+	since: number;
+	reason?: string;
+};
+export type LineState = "up" | "down" | "none";
+export type WireMediaState = "up" | "down";
+/**
+ * A call's name, made by whoever asks for the call: `c_` and a UUIDv7.
+ */
+export type CallId = string;
+/**
+ * A call, as everybody sees it. Times are epoch milliseconds.
+ */
+export type WireCallView = {
+	id: CallId;
+	/**
+	 * The agent whose call it is.
+	 */
+	agent: string;
+	direction: Direction;
+	state: CallState;
+	progress?: Progress;
+	peer: Peer;
+	via: string;
+	started_at: number;
+	answered_at?: number;
+	ended_at?: number;
+	muted: boolean;
+	recording: Recording;
+	auto_answered?: boolean;
+	context?: unknown;
+	ucid?: string;
+	ended?: EndedView;
+	linked?: CallId;
+	/**
+	 * When the wrap-up ends by itself; there as long as it lasts.
+	 */
+	closes_at?: number;
+};
+export type Direction = "outbound" | "inbound";
+export type CallState = "ringing-out" | "ringing-in" | "connected" | "held" | "wrap-up" | "closed";
+/**
+ * How far an outbound call has come while it rings.
+ */
+export type Progress = "requested" | "dialing" | "alerting" | "early-media";
+export type Peer = {
+	number: string;
+	name?: string;
+};
+export type Recording = "on" | "paused" | "off";
+/**
+ * Why a call is over.
+ */
+export type EndedView = {
+	by: EndedBy;
+	/**
+	 * A bounded word, also a metric's label.
+	 */
+	reason: string;
+	/**
+	 * The sentence that the agent reads.
+	 */
+	detail: string;
+	sip?: SipStatus;
+};
+export type EndedBy = "agent" | "customer" | "provider" | "gateway";
+export type SipStatus = {
+	code: number;
+	reason: string;
+};
+/** Why a call ended: `detail` is a sentence for people, `reason` a word for programs. */
+export type Ended = EndedView;
+/** One call, always whole, never a delta. Whose it is and by what way it goes the gateway says once it has heard of it. */
+export type CallView = Omit<WireCallView, "agent" | "via"> & {
+	agent?: string;
+	via?: string;
+};
+/** RFC 9457 problem details, with the gateway's `retryable`. */
+export type Problem = Pick<WireProblem, "type" | "title" | "status"> & Partial<WireProblem>;
+export type Of<E extends Event$1["ev"]> = Extract<Event$1, {
+	ev: E;
+}> & {
+	seq?: number;
+};
+export type Notice = Of<"notice">;
+export type CallQuality = Of<"quality">;
+export type Bye = Of<"bye">;
+/** The gateway said no, or could not be asked. `message` is a sentence fit for the page. */
+export declare class Refusal extends Error {
+	readonly problem: Problem;
+	constructor(problem: Problem);
+	/** The gateway could not be asked: the request may be repeated once the socket is back. */
+	static offline(): Refusal;
+	get isOffline(): boolean;
 }
 export type Microphone = {
 	is: "off";
@@ -23,6 +265,10 @@ export interface AudioEvents {
 	locked: boolean;
 	/** The leg's stream was replaced, and with it what is heard. */
 	remote: MediaStream;
+	/** The microphone is another: because the agent chose it, or one came back. */
+	track: MediaStreamTrack;
+	/** The microphone is another, and nobody chose it. */
+	switched: Switched;
 }
 declare class Audio$1 extends Emitter<AudioEvents> {
 	#private;
@@ -34,6 +280,16 @@ declare class Audio$1 extends Emitter<AudioEvents> {
 	get remoteStream(): MediaStream | undefined;
 	/** The microphone's track, while there is one. */
 	get track(): MediaStreamTrack | undefined;
+	/** What there is to choose from. */
+	devices(): Promise<Devices>;
+	/** Speaks into another microphone from now on, in a talk too; `undefined` is the system's choice. */
+	useMicrophone(id?: string): Promise<void>;
+	/** Hears the customer from another loudspeaker. */
+	useSpeaker(id: string): Promise<void>;
+	/** Rings on another loudspeaker than the customer's voice: one that is heard with the headset on the table. */
+	useRinger(id: string): Promise<void>;
+	/** The microphone and the loudspeaker, as the gateway is told of them. */
+	report(): Pick<PageReport, "permission" | "microphone" | "loudspeaker">;
 	/** Asks for the microphone, once however often it is called; the answer is in `microphone`, too. */
 	openMicrophone(): Promise<MediaStreamTrack | undefined>;
 	/** Local silence, for mute. The gateway stops forwarding as well; this takes effect first. */
@@ -46,87 +302,6 @@ declare class Audio$1 extends Emitter<AudioEvents> {
 	stopRinging(): void;
 	/** Lets go of the microphone, so that the browser's recording sign goes out. */
 	close(): void;
-}
-export type CallState = "ringing-out" | "ringing-in" | "connected" | "held" | "wrap-up" | "closed";
-/** How far a dialled call has come, while it is `ringing-out`. */
-export type Progress = "requested" | "dialing" | "alerting" | "early-media";
-/** Why a call ended: `detail` is a sentence for people, `reason` a word for programs. */
-export interface Ended {
-	by: "agent" | "customer" | "provider" | "gateway";
-	reason: string;
-	detail: string;
-	sip?: {
-		code: number;
-		reason: string;
-	};
-}
-/** One call as the gateway sees it. Always whole, never a delta. */
-export interface CallView {
-	id: string;
-	/** Whose call it is. Absent while only the page knows of it. */
-	agent?: string;
-	direction: "outbound" | "inbound";
-	state: CallState;
-	progress?: Progress;
-	peer: {
-		number: string;
-		name?: string;
-	};
-	via?: string;
-	started_at: number;
-	answered_at?: number;
-	ended_at?: number;
-	muted: boolean;
-	recording: "on" | "paused" | "off";
-	auto_answered?: boolean;
-	context?: unknown;
-	ucid?: string;
-	ended?: Ended;
-	linked?: string;
-}
-/** The agent as the gateway sees them; `ready` is the gateway's verdict. */
-export interface AgentView {
-	id: string;
-	name: string;
-	status: {
-		name: string;
-		since: number;
-		reason?: string;
-	};
-	line: "up" | "down" | "none";
-	media: "up" | "down";
-	ready: boolean;
-	not_ready_because?: string;
-}
-/** RFC 9457 problem details, with the gateway's `retryable`. */
-export interface Problem {
-	type: string;
-	title: string;
-	status: number;
-	detail?: string;
-	retryable?: boolean;
-}
-export interface Notice {
-	ev: "notice";
-	seq?: number;
-	kind: "token-expiring" | "draining" | "line-down" | "line-up" | "platform" | "digits" | "no-audio";
-	in_ms?: number;
-	detail?: string;
-}
-export type ByeCode = "replaced" | "expired" | "forbidden" | "shutdown" | "taken-over";
-export interface Bye {
-	ev: "bye";
-	seq?: number;
-	code: ByeCode;
-	reconnect: boolean;
-}
-/** The gateway said no, or could not be asked. `message` is a sentence fit for the page. */
-export declare class Refusal extends Error {
-	readonly problem: Problem;
-	constructor(problem: Problem);
-	/** The gateway could not be asked: the request may be repeated once the socket is back. */
-	static offline(): Refusal;
-	get isOffline(): boolean;
 }
 export interface CallEvents {
 	change: Call;
@@ -152,8 +327,14 @@ export declare class Call extends Emitter<CallEvents> {
 	hold(held: boolean): Promise<void>;
 	/** Sends digits: `0`–`9`, `*`, `#`, `A`–`D`, and `,` for a pause. */
 	digits(tones: string): Promise<void>;
-	/** Ends wrap-up with a disposition. */
-	dispose(code: string, notes?: string): Promise<void>;
+	/** Gives the customer to a number, to `agent:<id>` or to a SIP address: at once, or after a word with whoever answers there. */
+	transfer(to: string, mode: "blind" | "consult"): Promise<void>;
+	/** After a consultation: the two others talk on without the agent. */
+	complete(): Promise<void>;
+	/** Pauses the recording, for a card's number, or goes on with it. */
+	record(on: boolean): Promise<void>;
+	/** Ends wrap-up with a disposition. `callbackAt` is in epoch milliseconds. */
+	dispose(code: string, notes?: string, callbackAt?: number): Promise<void>;
 }
 /** The warm media leg: one RTCPeerConnection for the whole session, to which the gateway bridges calls. */
 export type MediaState = {
@@ -198,6 +379,12 @@ export type Readiness = {
 	ready: false;
 	because: string;
 };
+export type Trouble = "jitter" | "round-trip" | "loss" | "quality" | "no-audio" | "microphone";
+export interface Warning {
+	trouble: Trouble;
+	/** For people. */
+	detail: string;
+}
 export interface AgentOptions {
 	/** The agent's token, or where a fresh one comes from each time that the page connects. */
 	token: string | (() => string | Promise<string>);
@@ -216,7 +403,13 @@ export interface AgentEvents {
 	media: MediaState;
 	/** A call is new or has changed. */
 	call: Call;
+	/** How a talk sounds, as the gateway measures both directions, every 5 s. */
+	quality: CallQuality;
+	/** What the agent should know of a talk's sound now: all of it, each time that it changes. */
+	warnings: Warning[];
 	notice: Notice;
+	/** Another tab had taken the place of this one, and is closed now: signing in here takes it back. */
+	vacant: undefined;
 }
 export interface DialOptions {
 	from?: string;
@@ -237,6 +430,8 @@ export declare class Agent extends Emitter<AgentEvents> {
 	get readiness(): Readiness;
 	/** All calls that this page knows, oldest first, with those that are over. */
 	get calls(): Call[];
+	/** What the agent should know of a talk's sound. */
+	get warnings(): Warning[];
 	/** Asks for the microphone and connects, both at once. Resolves when the browser has decided on the microphone. */
 	signIn(): Promise<void>;
 	/** Tries the microphone and the audio connection again, after the reason why they failed is out of the way. */
@@ -247,6 +442,8 @@ export declare class Agent extends Emitter<AgentEvents> {
 	leave(): void;
 	/** Sends a fresh token on the living session, and uses it from now on. */
 	renewToken(token: string): Promise<void>;
+	/** Says how the agent stands: `available`, `break`, `offline`, or whatever else the gateway knows. */
+	setStatus(name: string, reason?: string): Promise<void>;
 	/** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
 	dial(to: string, options?: DialOptions): Call;
 	/** Takes a call that is over off the list. */

@@ -1,20 +1,21 @@
 //! A browser: a second ICE and DTLS stack with its own SRTP.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, MediaKind, Mid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::Receive;
 use str0m::rtp::RtpWrite;
-use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+use str0m::{Event, Input, Output, Rtc, RtcConfig};
 
 use super::PATIENCE;
+use super::link::Link;
 use super::phone::{Phone, tone};
 
 pub struct Browser {
     rtc: Rtc,
-    socket: UdpSocket,
+    link: Link,
     mid: Option<Mid>,
     connected: bool,
     heard: Vec<Vec<u8>>,
@@ -23,16 +24,28 @@ pub struct Browser {
 
 impl Browser {
     pub fn new() -> Self {
+        Self::at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    pub fn at(ip: IpAddr) -> Self {
+        Self::over(Link::udp(ip))
+    }
+
+    /// Whose network lets nothing through but a connection to `port`.
+    pub fn over_tcp(port: SocketAddr) -> Self {
+        Self::over(Link::tcp(port))
+    }
+
+    fn over(link: Link) -> Self {
         let mut rtc = RtcConfig::new()
             .clear_codecs()
             .set_rtp_mode(true)
             .enable_pcma(true, false)
             .build(Instant::now());
-        let socket = socket();
-        rtc.add_local_candidate(candidate(&socket));
+        rtc.add_local_candidate(link.candidate());
         Self {
             rtc,
-            socket,
+            link,
             mid: None,
             connected: false,
             heard: Vec::new(),
@@ -57,10 +70,18 @@ impl Browser {
 
     /// As Chrome does on an ICE restart: another source port.
     pub fn move_to_another_port(&mut self) {
-        let old = candidate(&self.socket);
-        self.socket = socket();
+        self.move_to(Link::udp(self.link.local().ip()));
+    }
+
+    /// To a network where a connection to `port` is all that works.
+    pub fn move_to_tcp(&mut self, port: SocketAddr) {
+        self.move_to(Link::tcp(port));
+    }
+
+    fn move_to(&mut self, link: Link) {
+        let old = std::mem::replace(&mut self.link, link).candidate();
         self.rtc.direct_api().invalidate_candidate(&old);
-        self.rtc.add_local_candidate(candidate(&self.socket));
+        self.rtc.add_local_candidate(self.link.candidate());
     }
 
     fn accept(&mut self, answer: String, pending: SdpPendingOffer) {
@@ -137,26 +158,24 @@ impl Browser {
     fn step(&mut self) {
         let _ = self.rtc.handle_input(Input::Timeout(Instant::now()));
         self.drain();
-        let mut datagram = [0; 2_048];
-        let Ok((length, from)) = self.socket.recv_from(&mut datagram) else {
+        let Some((packet, from)) = self.link.receive() else {
             return;
         };
-        let local = self.socket.local_addr().expect("bound");
-        let receive = Receive::new(Protocol::Udp, from, local, &datagram[..length]);
+        let receive = Receive::new(self.link.protocol(), from, self.link.local(), &packet);
         let input = Input::Receive(Instant::now(), receive.expect("a datagram of ours"));
         self.rtc.handle_input(input).expect("taken");
         self.drain();
     }
 
     fn drain(&mut self) {
-        let local = self.socket.local_addr().expect("bound");
+        let local = self.link.local();
         loop {
             match self.rtc.poll_output().expect("no error") {
                 Output::Timeout(_) => return,
-                Output::Transmit(transmit) if transmit.source == local => {
-                    let _ = self
-                        .socket
-                        .send_to(&transmit.contents, transmit.destination);
+                Output::Transmit(transmit)
+                    if transmit.source == local && transmit.proto == self.link.protocol() =>
+                {
+                    self.link.send(&transmit.contents, transmit.destination);
                 }
                 // From the port that is gone.
                 Output::Transmit(_) => {}
@@ -168,17 +187,4 @@ impl Browser {
             }
         }
     }
-}
-
-fn socket() -> UdpSocket {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback socket");
-    socket
-        .set_read_timeout(Some(Duration::from_millis(5)))
-        .expect("a timeout");
-    socket
-}
-
-fn candidate(socket: &UdpSocket) -> Candidate {
-    let address: SocketAddr = socket.local_addr().expect("bound");
-    Candidate::host(address, "udp").expect("a host candidate")
 }

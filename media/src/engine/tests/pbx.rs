@@ -208,7 +208,9 @@ impl Pbx {
         header.write(packet.first_chunk_mut().expect("172 octets"));
         packet[12..172].copy_from_slice(payload);
         let (sender, _) = self.media.as_ref().expect("keys");
-        let length = sender.seal_rtp(&mut packet, 172, self.sequence.into());
+        let length = sender
+            .seal_rtp(&mut packet, 172, self.sequence.into())
+            .expect("a key");
         self.sequence += 1;
         let wire = self.stream.get_mut();
         wire.write_all(&packet[..length]).expect("sent");

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
 use super::{COMMANDS_PER_WAKE, Entry, Flow, PlainSocket, WEBRTC_KEY, Worker};
-use crate::codec::AudioCodec;
+use crate::codec::CodecPolicy;
 use crate::engine::deadlines::Armed;
 use crate::engine::socket::SocketKey;
 use crate::engine::{Event, Failure, LegId, Mute, PeerKind, RequestId};
@@ -44,10 +45,21 @@ pub enum Command {
         request: RequestId,
         direction: Direction,
     },
+    RestartIce {
+        leg: LegId,
+        request: RequestId,
+    },
     AcceptAnswer {
         leg: LegId,
         request: RequestId,
         answer: String,
+    },
+    Relearn {
+        leg: LegId,
+    },
+    Prefer {
+        leg: LegId,
+        policy: CodecPolicy,
     },
     Bridge {
         customer: LegId,
@@ -84,12 +96,40 @@ pub enum Command {
         leg: LegId,
     },
     Stop,
-    /// A bug in a leg's control step.
+    /// A bug in a leg's description.
     #[cfg(test)]
     Panic {
         leg: LegId,
         request: RequestId,
     },
+    /// A bug in the next step that is taken for the leg: a packet's, a report's, a timer's or a command's.
+    #[cfg(test)]
+    PanicNext {
+        leg: LegId,
+    },
+}
+
+impl Command {
+    /// Whom it is for; with two legs, the one that it is sent to.
+    fn leg(&self) -> Option<LegId> {
+        match *self {
+            Self::AgentOffer { leg, .. }
+            | Self::Answer { leg, .. }
+            | Self::Offer { leg, .. }
+            | Self::ReOffer { leg, .. }
+            | Self::AcceptAnswer { leg, .. }
+            | Self::Bridge { customer: leg, .. }
+            | Self::Unbridge { leg }
+            | Self::Mute { leg, .. }
+            | Self::Digits { leg, .. }
+            | Self::Play { leg, .. }
+            | Self::StopPlaying { leg }
+            | Self::Close { leg } => Some(leg),
+            Self::Stop => None,
+            #[cfg(test)]
+            Self::Panic { leg, .. } | Self::PanicNext { leg } => Some(leg),
+        }
+    }
 }
 
 impl Worker {
@@ -98,7 +138,11 @@ impl Worker {
         for _ in 0..COMMANDS_PER_WAKE {
             match self.commands.try_recv() {
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Flow::Stop,
-                Ok(command) => self.execute(command, now),
+                Ok(command) => {
+                    if let Some(leg) = command.leg() {
+                        self.guard(leg, now, |worker| worker.execute(command, now));
+                    }
+                }
                 Err(TryRecvError::Empty) => return Flow::Go,
             }
         }
@@ -139,7 +183,14 @@ impl Worker {
                     worker.accept_answer(leg, &answer, now)
                 });
             }
-            Command::Bridge { customer, agent } => self.bridge(customer, agent),
+            Command::RestartIce { leg, request } => {
+                self.describe(leg, request, now, |worker| worker.restart_ice(leg));
+            }
+            Command::Relearn { leg } => self.with(leg, |leg| leg.path.relearn()),
+            Command::Prefer { leg, policy } => {
+                self.policies.insert(leg, Arc::new(policy));
+            }
+            Command::Bridge { customer, agent } => self.bridge(customer, agent, now),
             Command::Unbridge { leg } => self.unbridge(leg),
             Command::Mute { leg, mute } => match self.legs.get_mut(&leg) {
                 Some(entry) => entry.leg.set_mute(mute),
@@ -173,6 +224,8 @@ impl Worker {
             Command::Panic { leg, request } => {
                 self.describe(leg, request, now, |_| panic!("as the test wants it"));
             }
+            #[cfg(test)]
+            Command::PanicNext { leg } => self.faulty = Some(leg),
         }
     }
 
@@ -200,8 +253,9 @@ impl Worker {
     }
 
     fn agent_offer(&mut self, leg: LegId, sdp: &str, now: Instant) -> Result<String, SdpError> {
+        let policy = self.policy(leg);
         if let Some(entry) = self.legs.get_mut(&leg) {
-            let answer = entry.leg.answer_browser(sdp, &self.config.codecs, now)?;
+            let answer = entry.leg.answer_browser(sdp, &policy.accepted, now)?;
             // The stack chose new credentials if the browser restarted ICE.
             if let Path::WebRtc(path) = &mut entry.leg.path {
                 let ufrag = path.peer.local_ufrag();
@@ -212,12 +266,13 @@ impl Worker {
         let credentials = self.draw_credentials();
         let peer = Peer::agent(
             self.webrtc_address,
+            self.config.ice_tcp,
             credentials.clone(),
-            &self.config.codecs,
+            &policy.accepted,
             now,
         );
         let mut entry = self.webrtc_entry(LegKind::Agent, peer, credentials, now);
-        let answer = entry.leg.answer_browser(sdp, &self.config.codecs, now)?;
+        let answer = entry.leg.answer_browser(sdp, &policy.accepted, now)?;
         self.insert(leg, entry);
         Ok(answer)
     }
@@ -235,11 +290,11 @@ impl Worker {
         }
         // Only an offer asks for credentials of ours that are new, too (RFC 8839 §4.4.1.1.1).
         let fresh = self.draw_credentials();
-        let result = self.negotiate(leg, |leg, mut local, codecs| {
+        let result = self.negotiate(leg, |leg, mut local, policy| {
             if leg.restarts_ice(&offer) {
                 local.credentials = Some(fresh);
             }
-            let (answer, restart) = leg.answer(&offer, &local, codecs, now)?;
+            let (answer, restart) = leg.answer(&offer, &local, &policy.accepted, now)?;
             Ok((answer.to_string(), restart, local))
         });
         if result.is_err() && !known {
@@ -252,15 +307,30 @@ impl Worker {
         if !self.legs.contains_key(&leg) {
             self.make(leg, kind, now)?;
         }
-        self.negotiate(leg, |leg, local, codecs| {
-            let offer = leg.offer(&local, codecs);
+        self.negotiate(leg, |leg, local, policy| {
+            let offer = leg.offer(&local, &policy.offered);
             Ok((offer.to_string(), Restart::None, local))
         })
     }
 
     fn re_offer(&mut self, leg: LegId, direction: Direction) -> Result<String, SdpError> {
-        self.negotiate(leg, |leg, local, codecs| {
-            let offer = leg.re_offer(direction, &local, codecs)?;
+        self.negotiate(leg, |leg, local, policy| {
+            let offer = leg.re_offer(direction, &local, &policy.offered)?;
+            Ok((offer.to_string(), Restart::None, local))
+        })
+    }
+
+    /// An offer with new credentials; the agent that has the old ones works on.
+    fn restart_ice(&mut self, leg: LegId) -> Result<String, SdpError> {
+        let fresh = self.draw_credentials();
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        if entry.credentials.is_none() || entry.leg.kind == LegKind::Agent {
+            return Err(SdpError::Misuse("the leg has no ICE to restart".into()));
+        }
+        entry.restarting = Some(fresh.clone());
+        self.negotiate(leg, |leg, mut local, policy| {
+            local.credentials = Some(fresh);
+            let offer = leg.offer(&local, &policy.offered);
             Ok((offer.to_string(), Restart::None, local))
         })
     }
@@ -272,8 +342,12 @@ impl Worker {
         now: Instant,
     ) -> Result<String, SdpError> {
         let answer: Description = answer.parse()?;
-        self.negotiate(leg, |leg, local, codecs| {
-            let restart = leg.accept_answer(&answer, &local, codecs, now)?;
+        // An answer with the old user fragment restarts nothing; then ours stay, too.
+        let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
+        let fresh = entry.restarting.take();
+        self.negotiate(leg, |leg, mut local, policy| {
+            local.credentials = fresh.or(local.credentials);
+            let restart = leg.accept_answer(&answer, &local, &policy.accepted, now)?;
             Ok((String::new(), restart, local))
         })
     }
@@ -283,11 +357,12 @@ impl Worker {
     fn negotiate(
         &mut self,
         leg: LegId,
-        step: impl FnOnce(&mut Leg, Local, &[AudioCodec]) -> Result<(String, Restart, Local), SdpError>,
+        step: impl FnOnce(&mut Leg, Local, &CodecPolicy) -> Result<(String, Restart, Local), SdpError>,
     ) -> Result<String, SdpError> {
+        let policy = self.policy(leg);
         let entry = self.legs.get_mut(&leg).ok_or_else(unknown_leg)?;
         let local = local(entry, self.webrtc_address);
-        let (text, restart, local) = step(&mut entry.leg, local, &self.config.codecs)?;
+        let (text, restart, local) = step(&mut entry.leg, local, &policy)?;
         match restart {
             Restart::None => {}
             Restart::Ice => {
@@ -300,7 +375,12 @@ impl Worker {
         Ok(text)
     }
 
-    fn bridge(&mut self, customer: LegId, agent: LegId) {
+    /// The leg's own, or everybody's.
+    fn policy(&self, leg: LegId) -> Arc<CodecPolicy> {
+        self.policies.get(&leg).unwrap_or(&self.policy).clone()
+    }
+
+    fn bridge(&mut self, customer: LegId, agent: LegId, now: Instant) {
         if customer.worker != agent.worker || customer == agent {
             self.fail(agent, Failure::DifferentWorkers);
             return;
@@ -317,6 +397,10 @@ impl Worker {
         if let [Some(one), Some(other)] = self.legs.get_disjoint_mut([&customer, &agent]) {
             one.leg.set_bridge(Some(agent));
             other.leg.set_bridge(Some(customer));
+        }
+        for leg in [customer, agent] {
+            self.with(leg, |leg| leg.watch(now));
+            self.arm(leg);
         }
         self.count();
     }
@@ -370,6 +454,7 @@ impl Worker {
 
     fn close(&mut self, leg: LegId, now: Instant) {
         if !self.legs.contains_key(&leg) {
+            self.policies.remove(&leg);
             self.emit(Event::Closed { leg });
             return;
         }
@@ -393,8 +478,8 @@ impl Worker {
             path.peer.drain(&mut outputs);
         }));
         for output in outputs {
-            if let PeerOutput::Transmit { to, datagram } = output {
-                let _ = self.webrtc.send_to(&datagram, to);
+            if let PeerOutput::Transmit { via, to, datagram } = output {
+                self.transmit(via, to, &datagram);
             }
         }
     }
@@ -425,10 +510,11 @@ impl Worker {
     /// Undoes [`Worker::make`] without an event: the leg never was one.
     fn discard(&mut self, leg: LegId, now: Instant) {
         self.legs.remove(&leg);
+        self.policies.remove(&leg);
         self.routes.remove(leg);
         self.plain.retain(|_, (owner, _)| *owner != leg);
         if let Some(lease) = self.leases.remove(&leg) {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, None, now);
         }
         self.count();
     }
@@ -451,6 +537,7 @@ impl Worker {
             leg: Leg::new(path, self.draw(), now),
             armed: Armed::default(),
             credentials: Some(credentials),
+            restarting: None,
         })
     }
 
@@ -463,7 +550,7 @@ impl Worker {
             .add_socket(&lease.rtp, rtp)
             .and_then(|()| self.poll.add_socket(&lease.rtcp, rtcp));
         if let Err(error) = watched {
-            self.ports.quarantine(lease, now);
+            self.ports.quarantine(lease, None, now);
             return Err(exhausted(error));
         }
         let path = Path::Plain(Plain {
@@ -471,6 +558,7 @@ impl Worker {
             rtcp,
             port: lease.port(),
             source: SourceLock::Open,
+            former: lease.former(),
             remote: None,
             remote_rtcp: None,
         });
@@ -481,6 +569,7 @@ impl Worker {
             leg: Leg::new(path, self.draw(), now),
             armed: Armed::default(),
             credentials: None,
+            restarting: None,
         }))
     }
 
@@ -493,9 +582,9 @@ impl Worker {
     }
 
     /// Never one that is in use: 2^32 keys outlive 2^31 calls of one worker.
-    fn next_key(&mut self) -> SocketKey {
+    pub(super) fn next_key(&mut self) -> SocketKey {
         let key = SocketKey(self.next_key);
-        self.next_key = self.next_key.wrapping_add(1).max(super::FIRST_PLAIN_KEY);
+        self.next_key = self.next_key.wrapping_add(1).max(super::FIRST_KEY);
         key
     }
 

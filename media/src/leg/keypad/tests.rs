@@ -18,7 +18,8 @@ fn a_digit_is_five_updates_and_three_ends_20_ms_apart() {
     ];
     let told: Vec<_> = sent
         .iter()
-        .map(|&(at, EventPacket { payload, .. })| {
+        .map(|&(at, packet)| {
+            let payload = packet.payload(ClockRate::Khz8);
             assert_eq!(payload[0], 11);
             let duration = u16::from_be_bytes([payload[2], payload[3]]);
             (at, payload[1], duration)
@@ -40,7 +41,7 @@ fn digits_begin_100_ms_after_the_one_before_ended_and_2_s_after_a_comma() {
         .run(Duration::from_secs(6))
         .into_iter()
         .filter(|(_, packet)| packet.place == Place::First)
-        .map(|(at, packet)| (at, packet.payload[0]))
+        .map(|(at, packet)| (at, packet.code))
         .collect();
     assert_eq!(begun, [(0, 1), (200, 2), (4_400, 3)]);
 }
@@ -101,7 +102,7 @@ fn no_more_than_64_wait_and_what_is_refused_changes_nothing() {
     assert_eq!(plan.press("3"), Err(Failure::TooManyDigits));
     let sent = plan.run(Duration::from_secs(20));
     assert_eq!(sent.len(), 65 * 8 - 1);
-    assert_eq!(sent.last().map(|(_, packet)| packet.payload[0]), Some(2));
+    assert_eq!(sent.last().map(|(_, packet)| packet.code), Some(2));
 }
 
 /// A keypad whose time jumps from deadline to deadline.

@@ -1,0 +1,62 @@
+//! `cargo bench -p media`: what relaying a packet costs without the system calls: opened, counted, renumbered, sealed.
+//!
+//! With one call everything is in the nearest cache; with a thousand, whose packets take turns as a worker's do, it isn't.
+
+#![allow(missing_docs, reason = "criterion's macros make functions")]
+
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use media::bench::{Bridge, PAIRS, Protection, Slot};
+use rustix::time::{ClockId, clock_gettime};
+
+fn relay(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("relay");
+    group
+        .throughput(Throughput::Elements(1))
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    for (name, from, to) in PAIRS {
+        for calls in [1, 1_000] {
+            group.bench_function(BenchmarkId::new(name, calls), |bencher| {
+                bencher.iter_custom(|packets| spent(from, to, calls, packets));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// What relaying so many packets takes, in rounds in which the calls take turns. Writing them isn't counted.
+fn spent(from: Protection, to: Protection, calls: usize, packets: u64) -> Duration {
+    let now = Instant::now();
+    let mut bridges: Vec<Bridge> = (0..calls).map(|_| Bridge::new(from, to, now)).collect();
+    let mut slots = vec![Slot::new(); calls.max(ROUND)];
+    let mut spent = Duration::ZERO;
+    let mut left = packets as usize;
+    while left > 0 {
+        let round = left.min(slots.len());
+        for (n, slot) in slots.iter_mut().enumerate().take(round) {
+            bridges[n % calls].packet(slot);
+        }
+        let begun = processor_time();
+        for (n, slot) in slots.iter_mut().enumerate().take(round) {
+            bridges[n % calls].relay(slot, now);
+        }
+        spent += processor_time().saturating_sub(begun);
+        left -= round;
+    }
+    spent
+}
+
+/// This thread's: what else a busy machine does isn't counted.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Packets at least between two looks at the clock.
+const ROUND: usize = 64;
+
+criterion_group!(benches, relay);
+criterion_main!(benches);

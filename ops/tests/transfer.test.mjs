@@ -1,0 +1,156 @@
+// A call over a trunk is given to somebody else: at once or after a word with them, by number or by a trunk's SIP URI; and given back where that fails.
+import assert from 'node:assert/strict';
+import { Ladder, sdp } from './ladder.mjs';
+import { Desk } from './peers/desk.mjs';
+import { Gateway } from './peers/gateway.mjs';
+import { Sipp } from './peers/sipp.mjs';
+import { isTone } from './audio.mjs';
+import { hearsPrompt } from './prompts.mjs';
+import { hears, staged, until } from './stage.mjs';
+
+const CALLED = '+919000000001';
+const COLLEAGUE = '+919000000002';
+const AGENT_HZ = 700;
+const CUSTOMER_HZ = 1000;
+const TARGET_HZ = 1400;
+const PATIENT = { within: 30_000 };
+
+const post = (body) => ({ method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+const rings = () => Ladder.answers().invited().respondToInvite(180).reached('rings');
+const answers = ({ when = 'soon' } = {}) => (when === 'told' ? rings().waits() : rings().pauses(300)).respondToInvite(200, sdp()).requested('ACK').plays().reached('talk');
+
+/** A customer who called in and talks to the agent, and somebody else at the end of the trunk. */
+async function begin(stage, target) {
+  const port = await stage.ports.take(1);
+  const ports = await Sipp.ports(stage);
+  const gateway = await Gateway.start(stage, `
+[limits]
+wrap_up = "1s"
+
+[[trunk]]
+name = "carrier"
+listen = "udp:127.0.0.1:${port}"
+peer = "sip:127.0.0.1:${ports.port};transport=udp"
+allow = ["127.0.0.0/8"]
+options_interval = "0s"
+
+[[agent]]
+id = "agent7"
+name = "Asha"
+
+[[route]]
+trunk = "carrier"
+called = "${CALLED}"
+agent = "agent7"
+`);
+  const colleague = await Sipp.plays(stage, target, { ports, hz: TARGET_HZ });
+  const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
+  const customer = await Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz: CUSTOMER_HZ });
+  const id = await desk.card('ringing-in');
+  await desk.click('answer');
+  await desk.card('connected');
+  await hears('the customer', AGENT_HZ, () => customer.heard(), PATIENT);
+  const call = () => gateway.api(desk.token, `/v1/calls/${id}`);
+  const act = (what, body = {}) => gateway.api(desk.token, `/v1/calls/${id}/${what}`, post(body));
+  const told = async (words) => until(`the story tells of ${words}`, async () => (await gateway.api(desk.token, `/v1/calls/${id}/explain`)).story.some(({ what }) => words.test(what)));
+  return { gateway, desk, customer, colleague, call, act, told, ports };
+}
+
+/** Customer and colleague hear each other, and the agent hears neither. */
+async function alone({ desk, customer, colleague }) {
+  colleague.capture.forget();
+  customer.capture.forget();
+  await hears('the customer', TARGET_HZ, () => customer.heard(), PATIENT);
+  await hears('the colleague', CUSTOMER_HZ, () => colleague.heard(), PATIENT);
+  const left = async () => [await desk.heard()].every((heard) => !isTone(heard, TARGET_HZ) && !isTone(heard, CUSTOMER_HZ));
+  await until('the agent hears neither', left, PATIENT);
+}
+
+staged('blind, to a number: music, then the customer and the other side alone; the customer\'s BYE ends both', async (stage) => {
+  const place = await begin(stage, answers({ when: 'told' }).requested('BYE').respond(200));
+  const { gateway, desk, customer, colleague, call, act } = place;
+  const { linked } = await act('transfer', { to: COLLEAGUE, mode: 'blind' });
+  assert.match(linked, /^c_/);
+  await colleague.reached('rings');
+  await hearsPrompt('the customer', 'hold', customer, PATIENT);
+  await colleague.goOn();
+  await alone(place);
+  const { ended } = await call();
+  assert.deepEqual({ by: ended.by, reason: ended.reason }, { by: 'agent', reason: 'transferred' });
+  assert.equal((await gateway.api(desk.token, `/v1/calls/${linked}`)).ended.reason, 'transferred');
+  await customer.hangUp();
+  await customer.done();
+  await colleague.done();
+  await gateway.settled({ legs: 1, within: 30_000 });
+});
+
+staged('consult, to a SIP URI of a trunk: agent and other side talk while the customer waits; complete joins the two; the other side\'s BYE ends both', async (stage) => {
+  const place = await begin(stage, answers().waits().request('BYE').response(200));
+  const { gateway, desk, customer, colleague, call, act, ports } = place;
+  await act('transfer', { to: `sip:support@127.0.0.1:${ports.port}`, mode: 'consult' });
+  await colleague.reached('talk');
+  assert.match(await colleague.ladder(), /INVITE sip:support@127\.0\.0\.1/);
+  await hears('the agent', TARGET_HZ, () => desk.heard(), PATIENT);
+  await hears('the colleague', AGENT_HZ, () => colleague.heard(), PATIENT);
+  await hearsPrompt('the customer', 'hold', customer, PATIENT);
+  assert.equal((await call()).state, 'held');
+  await act('complete');
+  await alone(place);
+  assert.equal((await call()).ended.reason, 'transferred');
+  await colleague.goOn();
+  await colleague.done();
+  await customer.done();
+  await gateway.settled({ legs: 1, within: 30_000 });
+});
+
+staged('whoever is busy gives the customer back to the agent, who is told', async (stage) => {
+  const { gateway, desk, customer, colleague, call, act, told } = await begin(stage, Ladder.answers().invited().respondToInvite(486).requested('ACK'));
+  await act('transfer', { to: COLLEAGUE, mode: 'blind' });
+  await colleague.done();
+  await told(/The transfer did not come about: The customer is busy/);
+  assert.equal((await call()).state, 'connected');
+  customer.capture.forget();
+  await hears('the customer', AGENT_HZ, () => customer.heard(), PATIENT);
+  await hears('the agent', CUSTOMER_HZ, () => desk.heard(), PATIENT);
+  await customer.hangUp();
+  await customer.done();
+  await gateway.settled({ legs: 1, within: 30_000 });
+});
+
+staged('an other side who hangs up in the consultation gives the customer back', async (stage) => {
+  const { gateway, desk, customer, colleague, act, told } = await begin(stage, answers().waits().request('BYE').response(200));
+  await act('transfer', { to: COLLEAGUE, mode: 'consult' });
+  await colleague.reached('talk');
+  await hears('the agent', TARGET_HZ, () => desk.heard(), PATIENT);
+  await colleague.goOn();
+  await colleague.done();
+  await told(/The transfer did not come about: The customer hung up/);
+  await hears('the agent', CUSTOMER_HZ, () => desk.heard(), PATIENT);
+  await assert.rejects(act('complete'), /409/);
+  await customer.hangUp();
+  await customer.done();
+  await gateway.settled({ legs: 1, within: 30_000 });
+});
+
+staged('a customer who hangs up while the other side rings takes the ringing with it', async (stage) => {
+  const { gateway, customer, colleague, act } = await begin(stage, rings()
+    .requested('CANCEL').respond(200).respondToInvite(487).requested('ACK'));
+  await act('transfer', { to: COLLEAGUE, mode: 'blind' });
+  await colleague.reached('rings');
+  await customer.hangUp();
+  await customer.done();
+  await colleague.done();
+  await gateway.settled({ legs: 1, within: 30_000 });
+});
+
+staged('whom no trunk leads to can\'t be transferred to, and the talk goes on', async (stage) => {
+  const { customer, call, act, desk } = await begin(stage, answers());
+  await assert.rejects(act('transfer', { to: 'sip:support@198.51.100.9', mode: 'blind' }), /422.*No trunk leads to 198\.51\.100\.9/);
+  await assert.rejects(act('transfer', { to: 'sip:a b@127.0.0.1', mode: 'blind' }), /422/);
+  await assert.rejects(act('transfer', { to: 'somebody', mode: 'blind' }), /422/);
+  await assert.rejects(act('complete'), /409/);
+  assert.equal((await call()).state, 'connected');
+  await hears('the agent', CUSTOMER_HZ, () => desk.heard(), PATIENT);
+  await customer.hangUp();
+  await customer.done();
+});
