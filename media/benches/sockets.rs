@@ -107,8 +107,8 @@ impl Way for Epoll {
         let mut slots = [[0u8; 2_048]; 1];
         for event in &events[..count as usize] {
             let fd = sockets[event.u64 as usize].as_raw_fd();
-            assert_eq!(receive(fd, &mut slots), 1);
-            send(fd, &mut slots, sink);
+            assert_eq!(receive::<1>(fd, &mut slots), 1);
+            send::<1>(fd, &mut slots, sink);
         }
         count as usize
     }
@@ -129,19 +129,19 @@ impl Batches {
 impl Way for Batches {
     fn turn(&mut self, sockets: &[UdpSocket], sink: SocketAddrV4, left: usize) -> usize {
         let fd = sockets[0].as_raw_fd();
-        let count = receive(fd, &mut self.slots[..left]);
-        send(fd, &mut self.slots[..count], sink);
+        let count = receive::<BATCH>(fd, &mut self.slots[..left]);
+        send::<BATCH>(fd, &mut self.slots[..count], sink);
         count
     }
 }
 
-/// `recvmmsg` into the slots.
-fn receive(fd: i32, slots: &mut [[u8; 2_048]]) -> usize {
+/// `recvmmsg` into the slots, of which there are at most `N`.
+fn receive<const N: usize>(fd: i32, slots: &mut [[u8; 2_048]]) -> usize {
     // SAFETY: zeroes are valid, and all that is pointed to outlives the call.
     unsafe {
-        let mut names: [libc::sockaddr_in; BATCH] = mem::zeroed();
-        let mut vectors: [libc::iovec; BATCH] = mem::zeroed();
-        let mut headers: [libc::mmsghdr; BATCH] = mem::zeroed();
+        let mut names: [libc::sockaddr_in; N] = mem::zeroed();
+        let mut vectors: [libc::iovec; N] = mem::zeroed();
+        let mut headers: [libc::mmsghdr; N] = mem::zeroed();
         for (n, slot) in slots.iter_mut().enumerate() {
             vectors[n].iov_base = slot.as_mut_ptr().cast();
             vectors[n].iov_len = slot.len();
@@ -157,12 +157,12 @@ fn receive(fd: i32, slots: &mut [[u8; 2_048]]) -> usize {
 }
 
 /// `sendmmsg` out of the slots.
-fn send(fd: i32, slots: &mut [[u8; 2_048]], sink: SocketAddrV4) {
+fn send<const N: usize>(fd: i32, slots: &mut [[u8; 2_048]], sink: SocketAddrV4) {
     let mut name = raw(sink);
     // SAFETY: as above.
     unsafe {
-        let mut vectors: [libc::iovec; BATCH] = mem::zeroed();
-        let mut headers: [libc::mmsghdr; BATCH] = mem::zeroed();
+        let mut vectors: [libc::iovec; N] = mem::zeroed();
+        let mut headers: [libc::mmsghdr; N] = mem::zeroed();
         for (n, slot) in slots.iter_mut().enumerate() {
             vectors[n].iov_base = slot.as_mut_ptr().cast();
             vectors[n].iov_len = LENGTH;
