@@ -153,7 +153,7 @@ impl Task {
         trunk: usize,
         mode: TransferMode,
     ) -> Result<(), Problem> {
-        if self.admission != Admission::Open || self.open.len() >= self.config.limits.calls {
+        if self.admission == Admission::Stopping || self.open.len() >= self.config.limits.calls {
             return Err(Problem::unavailable(
                 "The gateway takes no more calls, so the other side can't be called.",
             ));
