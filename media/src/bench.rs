@@ -100,7 +100,9 @@ impl Bridge {
         slot.octets[Header::FIXED..][..PAYLOAD].fill(0x55);
         let length = Header::FIXED + PAYLOAD;
         slot.length = match &self.sender {
-            Some(sender) => sender.seal_rtp(&mut slot.octets, length, self.index),
+            Some(sender) => sender
+                .seal_rtp(&mut slot.octets, length, self.index)
+                .expect("far from the last index"),
             None => length,
         };
     }
@@ -143,6 +145,7 @@ fn leg(protection: Protection, now: Instant) -> Leg {
             rtcp: SocketKey(3),
             port: 40_000,
             source: SourceLock::Open,
+            former: None,
             remote: None,
             remote_rtcp: None,
         }),

@@ -53,6 +53,7 @@ pub struct Worker {
     wake: Arc<Wake>,
     webrtc: UdpSocket,
     tcp: Tcp,
+    ice_tcp: IceTcp,
     /// What candidates name.
     webrtc_address: SocketAddr,
     /// Sockets of plain legs by key. This map and the next two have keys of our own numbering, so
@@ -150,6 +151,7 @@ impl Worker {
             wake,
             webrtc,
             tcp,
+            ice_tcp: config.ice_tcp,
             webrtc_address: SocketAddr::new(config.public_ip, local.port()),
             plain: FxHashMap::default(),
             leases: FxHashMap::default(),
@@ -169,7 +171,6 @@ impl Worker {
             epoch: (since_1970, Instant::now()),
             #[cfg(test)]
             faulty: None,
-            config,
         })
     }
 

@@ -117,7 +117,12 @@ impl Command {
             | Self::Answer { leg, .. }
             | Self::Offer { leg, .. }
             | Self::ReOffer { leg, .. }
+            | Self::RestartIce { leg, .. }
             | Self::AcceptAnswer { leg, .. }
+            | Self::Relearn { leg }
+            | Self::Prefer { leg, .. }
+            | Self::Tap { leg, .. }
+            | Self::Untap { leg, .. }
             | Self::Bridge { customer: leg, .. }
             | Self::Unbridge { leg }
             | Self::Mute { leg, .. }
@@ -266,7 +271,7 @@ impl Worker {
         let credentials = self.draw_credentials();
         let peer = Peer::agent(
             self.webrtc_address,
-            self.config.ice_tcp,
+            self.ice_tcp,
             credentials.clone(),
             &policy.accepted,
             now,
