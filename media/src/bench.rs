@@ -102,7 +102,7 @@ impl Bridge {
         slot.length = match &self.sender {
             Some(sender) => sender
                 .seal_rtp(&mut slot.octets, length, self.index)
-                .expect("far from the last index"),
+                .expect("far from a key's last packet"),
             None => length,
         };
     }
@@ -145,9 +145,9 @@ fn leg(protection: Protection, now: Instant) -> Leg {
             rtcp: SocketKey(3),
             port: 40_000,
             source: SourceLock::Open,
-            former: None,
             remote: None,
             remote_rtcp: None,
+            former: None,
         }),
         Protection::Gcm | Protection::CounterMode => Path::WebRtc(WebRtc {
             kind: LegKind::Provider,

@@ -53,7 +53,6 @@ pub struct Worker {
     wake: Arc<Wake>,
     webrtc: UdpSocket,
     tcp: Tcp,
-    ice_tcp: IceTcp,
     /// What candidates name.
     webrtc_address: SocketAddr,
     /// Sockets of plain legs by key. This map and the next two have keys of our own numbering, so
@@ -63,6 +62,7 @@ pub struct Worker {
     next_key: u32,
     legs: FxHashMap<LegId, Box<Entry>>,
     /// What everybody speaks, and those who were given another choice.
+    config: Arc<EngineConfig>,
     policy: Arc<CodecPolicy>,
     policies: FxHashMap<LegId, Arc<CodecPolicy>>,
     routes: Routes,
@@ -75,6 +75,8 @@ pub struct Worker {
     /// Packets relayed since the wake-up.
     relayed: u64,
     peer_outputs: Vec<PeerOutput>,
+    /// Legs whose ICE goes on once the waiting commands are done.
+    described: Vec<LegId>,
     /// Wall clock and monotonic clock of one instant, for RTCP's NTP timestamps.
     epoch: (Duration, Instant),
     /// The leg whose next step has a bug.
@@ -151,7 +153,6 @@ impl Worker {
             wake,
             webrtc,
             tcp,
-            ice_tcp: config.ice_tcp,
             webrtc_address: SocketAddr::new(config.public_ip, local.port()),
             plain: FxHashMap::default(),
             leases: FxHashMap::default(),
@@ -168,9 +169,11 @@ impl Worker {
             outgoing: Vec::with_capacity(SLOTS),
             relayed: 0,
             peer_outputs: Vec::with_capacity(16),
+            described: Vec::new(),
             epoch: (since_1970, Instant::now()),
             #[cfg(test)]
             faulty: None,
+            config,
         })
     }
 

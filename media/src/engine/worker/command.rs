@@ -121,14 +121,14 @@ impl Command {
             | Self::AcceptAnswer { leg, .. }
             | Self::Relearn { leg }
             | Self::Prefer { leg, .. }
-            | Self::Tap { leg, .. }
-            | Self::Untap { leg, .. }
             | Self::Bridge { customer: leg, .. }
             | Self::Unbridge { leg }
             | Self::Mute { leg, .. }
             | Self::Digits { leg, .. }
             | Self::Play { leg, .. }
             | Self::StopPlaying { leg }
+            | Self::Tap { leg, .. }
+            | Self::Untap { leg, .. }
             | Self::Close { leg } => Some(leg),
             Self::Stop => None,
             #[cfg(test)]
@@ -140,6 +140,15 @@ impl Command {
 impl Worker {
     /// Takes commands off the ring; wakes itself again when more are left.
     pub(super) fn obey(&mut self, now: Instant) -> Flow {
+        let flow = self.execute_waiting(now);
+        // In a burst of calls nobody's description waits for the others' ICE.
+        for leg in std::mem::take(&mut self.described) {
+            self.advance_peer(leg, now);
+        }
+        flow
+    }
+
+    fn execute_waiting(&mut self, now: Instant) -> Flow {
         for _ in 0..COMMANDS_PER_WAKE {
             match self.commands.try_recv() {
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Flow::Stop,
@@ -253,7 +262,7 @@ impl Worker {
         if panicked {
             self.bury(leg, now);
         } else {
-            self.advance_peer(leg, now);
+            self.described.push(leg);
         }
     }
 
@@ -271,7 +280,7 @@ impl Worker {
         let credentials = self.draw_credentials();
         let peer = Peer::agent(
             self.webrtc_address,
-            self.ice_tcp,
+            self.config.ice_tcp,
             credentials.clone(),
             &policy.accepted,
             now,
