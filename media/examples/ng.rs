@@ -11,7 +11,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use media::{AudioCodec, Engine, EngineConfig, Event, IceTcp, LegId, PeerKind, Pinning, RequestId};
+use media::{AudioCodec, Engine, EngineConfig, Event, LegId, PeerKind, Pinning, RequestId};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -53,7 +53,7 @@ impl Relay {
             public_ip: at.ip(),
             bind_ip: at.ip(),
             webrtc_port: 0,
-            ice_tcp: IceTcp::Off,
+            ice_tcp: media::IceTcp::Off,
             rtp_ports: ports,
             workers,
             pinning: Pinning::Off,

@@ -456,7 +456,7 @@ impl Side {
         let length = match &self.sender {
             Some(sender) => sender
                 .seal_rtp(&mut slot, length, sequence.into())
-                .expect("a key"),
+                .expect("sealed"),
             None => length,
         };
         let source = self.source();
