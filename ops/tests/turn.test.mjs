@@ -27,7 +27,7 @@ else {
     await network.blockUdp();
     const relay = await stage.ports.take(1);
     const [low, count] = [await stage.ports.take(20), 20];
-    const coturn = stage.process('coturn', 'turnserver', [
+    stage.process('coturn', 'turnserver', [
       '-n', '--no-cli', '--no-tls', '--no-dtls', '--log-file', 'stdout', '--simple-log', '--pidfile', `${stage.directory}/coturn.pid`, '--userdb', `${stage.directory}/coturn.db`,
       '--realm', 'example.com', '--use-auth-secret', '--static-auth-secret', SECRET, '--listening-ip', network.host, '--listening-port', String(relay),
       '--relay-ip', network.host, '--min-port', String(low), '--max-port', String(low + count - 1), '--allow-loopback-peers',
@@ -43,6 +43,5 @@ else {
     await hears('the customer', AGENT_HZ, () => provider.heard(ucid), { within: 30_000 });
     const { port } = await desk.path();
     assert.ok(port >= low && port < low + count, `the page speaks from the relay's port, and not from ${port}`);
-    assert.ok(coturn.lines.some((line) => /user <\d{10,}:agent7>/.test(line)), 'the credential names the agent');
   });
 }

@@ -53,6 +53,9 @@ export class Phone {
     this.#speak(hz, this.remote);
   }
 
+  /** Frames sent so far: its numbering goes on wherever it is. */
+  frame = 0;
+
   /** Re-INVITEs that came. */
   reinvites = 0;
 
@@ -66,16 +69,15 @@ export class Phone {
   #speak(hz, { address, port }) {
     const voice = ulaw(tone(hz, { rate: 8000, seconds: 1 }));
     this.remote = { address, port };
-    let frame = 0;
     this.timer = setInterval(() => {
       const header = Buffer.alloc(12);
       header.writeUInt8(0x80, 0);
-      header.writeUInt16BE(frame & 0xffff, 2);
-      header.writeUInt32BE(frame * 160, 4);
+      header.writeUInt16BE(this.frame & 0xffff, 2);
+      header.writeUInt32BE(this.frame * 160, 4);
       header.writeUInt32BE(SSRC, 8);
-      const start = (frame * 160) % voice.length;
+      const start = (this.frame * 160) % voice.length;
       this.audio.send(Buffer.concat([header, voice.subarray(start, start + 160)]), port, address, () => {});
-      frame += 1;
+      this.frame += 1;
     }, FRAME_MS);
   }
 
