@@ -62,6 +62,7 @@ pub struct Worker {
     next_key: u32,
     legs: FxHashMap<LegId, Box<Entry>>,
     /// What everybody speaks, and those who were given another choice.
+    config: Arc<EngineConfig>,
     policy: Arc<CodecPolicy>,
     policies: FxHashMap<LegId, Arc<CodecPolicy>>,
     routes: Routes,

@@ -117,13 +117,18 @@ impl Command {
             | Self::Answer { leg, .. }
             | Self::Offer { leg, .. }
             | Self::ReOffer { leg, .. }
+            | Self::RestartIce { leg, .. }
             | Self::AcceptAnswer { leg, .. }
+            | Self::Relearn { leg }
+            | Self::Prefer { leg, .. }
             | Self::Bridge { customer: leg, .. }
             | Self::Unbridge { leg }
             | Self::Mute { leg, .. }
             | Self::Digits { leg, .. }
             | Self::Play { leg, .. }
             | Self::StopPlaying { leg }
+            | Self::Tap { leg, .. }
+            | Self::Untap { leg, .. }
             | Self::Close { leg } => Some(leg),
             Self::Stop => None,
             #[cfg(test)]
