@@ -75,6 +75,8 @@ pub struct Worker {
     /// Packets relayed since the wake-up.
     relayed: u64,
     peer_outputs: Vec<PeerOutput>,
+    /// Legs whose ICE goes on once the waiting commands are done.
+    described: Vec<LegId>,
     /// Wall clock and monotonic clock of one instant, for RTCP's NTP timestamps.
     epoch: (Duration, Instant),
     /// The leg whose next step has a bug.
@@ -167,6 +169,7 @@ impl Worker {
             outgoing: Vec::with_capacity(SLOTS),
             relayed: 0,
             peer_outputs: Vec::with_capacity(16),
+            described: Vec::new(),
             epoch: (since_1970, Instant::now()),
             #[cfg(test)]
             faulty: None,
