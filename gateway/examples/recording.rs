@@ -73,7 +73,9 @@ fn main() -> anyhow::Result<()> {
         if !arguments.without {
             let recording = recorder.begin(Moment::read(), &CallId::fresh(), About::default())?;
             let tap = |channel| recorder.tap(&recording, 0, channel);
-            taps = tap(0).zip(tap(1)).map(|(customer, agent)| [customer, agent]);
+            taps = tap(0)
+                .zip(tap(1))
+                .map(|(customer, agent)| [customer, agent]);
             recordings.push(recording);
         }
         let phase = n as u16;

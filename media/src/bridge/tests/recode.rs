@@ -454,7 +454,9 @@ impl Side {
         let length = Header::FIXED + payload.len();
         slot[Header::FIXED..length].copy_from_slice(payload);
         let length = match &self.sender {
-            Some(sender) => sender.seal_rtp(&mut slot, length, sequence.into()),
+            Some(sender) => sender
+                .seal_rtp(&mut slot, length, sequence.into())
+                .expect("sealed"),
             None => length,
         };
         let source = self.source();
