@@ -11,18 +11,22 @@ use signaling::{Endpoint, EndpointConfig, LineConfig, Profile, SocketId, Transpo
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
 use crate::config::{self, Carrier, Config, Listen, Pinning};
 use crate::crm::Crm;
+use crate::events::webhook;
 use crate::http::auth::Auth;
 use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, Standing, TokenAgent};
 use crate::prompts::Prompts;
+use crate::recorder::objects::Objects;
+use crate::recorder::publish::Publisher;
 use crate::recorder::{Outcome, Recorder, Threads};
-use crate::store::{Store, StoredKey};
+use crate::store::{Keep, Store, StoredKey};
 use crate::switchboard::codecs::{audio_codecs, usual};
 use crate::switchboard::{
     Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
@@ -90,6 +94,8 @@ pub struct Gateway {
     switchboard: Switchboard,
     store: Store,
     recording: Option<Threads>,
+    publisher: Option<tokio::task::JoinHandle<()>>,
+    webhooks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Gateway {
@@ -108,12 +114,22 @@ impl Gateway {
         let metrics = Metrics::new();
         let store = match mode {
             Mode::Dev => Store::temporary(),
-            Mode::Serve => Store::open(&config.store.path, config.store.keep),
+            Mode::Serve => Store::open(
+                &config.store.path,
+                Keep {
+                    calls: config.store.keep,
+                    events: config.events.keep,
+                },
+            ),
         };
+        let events = &config.events;
+        let webhooks = webhook::start(&events.webhooks, &store, &metrics, events.keep);
+        let objects = published_in(&config.recording)?;
+        let (outcomes, publisher) = publisher(&config.recording, &objects, &store, &metrics);
         let keys = idempotency_keys(&store, now).await;
         let engine = engine(&config.media, media_events)?;
         let (prompts, route_prompts) = Prompts::configured(&config)?;
-        let (recorder, recording) = recorder(&config.recording, &engine, &metrics)?;
+        let (recorder, recording) = recorder(&config.recording, &engine, &metrics, outcomes)?;
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
         let (arrivals, arrival_queue) = Transports::arrivals();
         let rate = config.limits.sip_rate_per_source;
@@ -137,6 +153,7 @@ impl Gateway {
                 .ozonetel
                 .as_ref()
                 .and_then(|o| o.events_secret.clone()),
+            objects,
         };
         let parts = Parts {
             config,
@@ -172,6 +189,8 @@ impl Gateway {
             switchboard,
             store,
             recording,
+            publisher,
+            webhooks,
         })
     }
 
@@ -239,15 +258,26 @@ impl Gateway {
         // A part that is gone already needs no telling.
         let _ = self.stop_calls.send(());
         self.calls.await.context("the switchboard broke")?;
-        let _ = self.stop_http.send(());
-        let stopped = self.http.await.context("HTTP broke");
         if let Some(threads) = self.recording {
             // What isn't finished by then is finished at the next start.
             let join = tokio::task::spawn_blocking(|| threads.join());
-            if tokio::time::timeout(LAST_RECORDINGS, join).await.is_err() {
+            if timeout(LAST_RECORDINGS, join).await.is_err() {
                 tracing::warn!("some recordings are finished at the next start");
             }
         }
+        if let Some(mut publisher) = self.publisher {
+            // What isn't out by then is found in the spool at the next start.
+            if timeout(PUBLISHED_WITHIN, &mut publisher).await.is_err() {
+                publisher.abort();
+            }
+        }
+        self.store.end_streams();
+        for webhook in self.webhooks {
+            // What it hasn't told yet it tells at the next start.
+            webhook.abort();
+        }
+        let _ = self.stop_http.send(());
+        let stopped = self.http.await.context("HTTP broke");
         // Last: until here calls may end and be given dispositions.
         self.store.close().await;
         stopped
@@ -276,6 +306,36 @@ async fn idempotency_keys(store: &Store, now: Moment) -> Vec<StoredKey> {
         tracing::error!(%error, "requests from before the start can't be recognised when they are repeated");
         Vec::new()
     })
+}
+
+/// Where recordings are published, also when none are made any more; `None` where none ever were.
+fn published_in(config: &config::Recording) -> anyhow::Result<Option<Objects>> {
+    match (&config.store, config.mode) {
+        (None, config::Mode::Off) if !config.dir.exists() => Ok(None),
+        (None, _) => Ok(Some(Objects::directory(&config.dir)?)),
+        (Some(store), _) => Ok(Some(Objects::open(store)?)),
+    }
+}
+
+/// Where outcomes of recordings go, and who publishes them.
+fn publisher(
+    config: &config::Recording,
+    objects: &Option<Objects>,
+    store: &Store,
+    metrics: &Metrics,
+) -> (mpsc::Sender<Outcome>, Option<tokio::task::JoinHandle<()>>) {
+    let (outcomes, queue) = mpsc::channel(OUTCOMES);
+    let publisher = objects.as_ref().map(|objects| {
+        let publisher = Publisher {
+            directory: config.dir.clone(),
+            objects: objects.clone(),
+            store: store.clone(),
+            metrics: metrics.clone(),
+            keep: config.keep,
+        };
+        publisher.start(queue)
+    });
+    (outcomes, publisher)
 }
 
 async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
@@ -313,30 +373,14 @@ fn recorder(
     config: &config::Recording,
     engine: &Engine,
     metrics: &Metrics,
+    outcomes: mpsc::Sender<Outcome>,
 ) -> anyhow::Result<(Option<Recorder>, Option<Threads>)> {
     if config.mode == config::Mode::Off {
         return Ok((None, None));
     }
-    let (outcomes, mut ended) = mpsc::channel(OUTCOMES);
     let workers = engine.counters().len();
     let (recorder, threads) = Recorder::start(config, workers, metrics.clone(), outcomes)
         .with_context(|| format!("recording.dir: {}", config.dir.display()))?;
-    tokio::spawn(async move {
-        while let Some(outcome) = ended.recv().await {
-            match outcome {
-                Outcome::Finished { recording, .. } => {
-                    tracing::info!(recording, "a recording is finished");
-                }
-                Outcome::Failed {
-                    recording,
-                    call,
-                    reason,
-                } => {
-                    tracing::error!(recording, call, reason, "there is no recording of a call");
-                }
-            }
-        }
-    });
     Ok((Some(recorder), Some(threads)))
 }
 
@@ -498,6 +542,9 @@ fn agents(
     }
     Ok(agents)
 }
+
+/// The recordings of the calls that a stop has ended.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long an `Idempotency-Key` is good for.
 const A_DAY_MS: u64 = 24 * 3_600 * 1_000;

@@ -5,6 +5,7 @@
 mod agent;
 mod crm;
 mod error;
+mod events;
 mod http;
 mod limits;
 mod meaning;
@@ -29,6 +30,7 @@ use std::path::Path;
 pub use self::agent::{Agent, AutoAnswer, AutoAnswerHeaders, OnLost};
 pub use self::crm::{Crm, NUMBER as CRM_NUMBER, Origin, Url as CrmUrl};
 pub use self::error::ConfigError;
+pub use self::events::Events;
 pub use self::http::{Auth, Http};
 pub use self::limits::Limits;
 pub use self::media::{Codec, Media, Pinning};
@@ -62,6 +64,7 @@ pub struct Config {
     pub limits: Limits,
     pub store: Store,
     pub recording: Recording,
+    pub events: Events,
 }
 
 /// The commented default configuration, as `warmline config default` prints it.
@@ -126,6 +129,7 @@ impl Config {
             root.section("recording", Recording::KEYS)
                 .and_then(Recording::read),
         );
+        let events = faults.keep(root.section("events", Events::KEYS).and_then(Events::read));
         let ozonetel = faults.keep(
             root.optional_section("ozonetel", Ozonetel::KEYS)
                 .and_then(|table| table.map(Ozonetel::read).transpose()),
@@ -135,7 +139,7 @@ impl Config {
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
 
         match (
-            http, auth, media, prompts, crm, limits, store, recording, ozonetel,
+            http, auth, media, prompts, crm, limits, store, recording, events, ozonetel,
         ) {
             (
                 Some(http),
@@ -146,6 +150,7 @@ impl Config {
                 Some(limits),
                 Some(store),
                 Some(recording),
+                Some(events),
                 Some(ozonetel),
             ) if faults.is_empty() => {
                 meaning::check(
@@ -173,6 +178,7 @@ impl Config {
                     limits,
                     store,
                     recording,
+                    events,
                 })
             }
             _ => Err(ConfigError::of(origin, faults.into_vec())),
@@ -194,4 +200,5 @@ const SECTIONS: &[&str] = &[
     "limits",
     "store",
     "recording",
+    "events",
 ];

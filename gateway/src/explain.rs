@@ -181,10 +181,22 @@ causes! {
         "The page is there, but its PeerConnection isn't connected: the microphone wasn't allowed, or UDP to media.public_ip is blocked.";
     MicrophoneSendsNothing, "microphone-sends-nothing", Gateway, MayGoWell,
         "The agent's microphone sends nothing.",
-        "The leg is up and no RTP came from the browser for five seconds: permission taken back, device unplugged, page asleep, or UDP blocked one way.";
+        "The leg is up and no RTP came from the browser for four seconds: permission taken back, device unplugged, page asleep, or UDP blocked one way.";
     MicrophoneSilent, "microphone-silent", Gateway, MayGoWell,
         "Nothing but silence comes from the agent's microphone.",
         "RTP came for ten seconds or more, below -65 dBov from the first packet on: muted at the headset, or the wrong device.";
+    MicrophoneRefused, "microphone-refused", Gateway, FailsAgain,
+        "The agent's browser refuses the microphone.",
+        "The page says that its permission is denied, not given yet, or withheld because the page isn't served over https.";
+    MicrophoneMissing, "microphone-missing", Gateway, MayGoWell,
+        "The agent has no microphone that works.",
+        "The page says that none was found, that it was unplugged and no other took its place, or that it can't be opened.";
+    PageAsleep, "page-asleep", Gateway, MayGoWell,
+        "The agent's page does not answer.",
+        "Its socket is open and it has told nothing for eight seconds: a frozen or sleeping tab, or a script that doesn't end.";
+    AgentPathBroken, "agent-path-broken", Gateway, MayGoWell,
+        "The agent's network drops the audio.",
+        "The page says that ICE gets no answer while its socket works: UDP is cut between the browser and media.public_ip.";
     AgentPaused, "agent-paused", Gateway, FailsAgain,
         "The agent's status does not take calls.",
         "The status is another than \"available\"; the agent, a supervisor or the platform set it.";

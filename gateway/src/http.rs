@@ -16,6 +16,7 @@ use http::StatusCode;
 use http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -25,6 +26,7 @@ use crate::clock::Moment;
 use crate::config::Secret;
 use crate::crm::Crm;
 use crate::metrics::Metrics;
+use crate::recorder::objects::Objects;
 use crate::store::{Store, StoredKey};
 use crate::switchboard::{ConnectionId, Switchboard};
 use dial_rate::{DialRate, TooFast};
@@ -39,8 +41,9 @@ mod calls;
 mod context;
 mod cursor;
 mod dial_rate;
+mod events;
 #[cfg(test)]
-mod fake_switchboard;
+pub(crate) mod fake_switchboard;
 mod idempotency;
 mod lines;
 mod listener;
@@ -48,6 +51,8 @@ mod openapi;
 pub mod operations;
 pub mod problem;
 mod providers;
+mod range;
+mod recordings;
 mod records;
 mod request;
 mod socket;
@@ -69,6 +74,8 @@ pub struct HttpState {
     pub crm: Crm,
     /// Names the provider's webhook; `None`: it isn't taken.
     pub provider_secret: Option<Secret>,
+    /// Where published recordings lie; `None`: nothing was ever recorded.
+    pub objects: Option<Objects>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -113,6 +120,8 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(lines::routes())
         .merge(context::routes())
         .merge(providers::routes())
+        .merge(events::routes())
+        .merge(recordings::routes())
         .merge(socket::routes())
         .merge(assets::routes())
         .merge(openapi::routes())
@@ -154,6 +163,9 @@ struct Public {
     /// Locked for a look-up only, never across an await.
     idempotency: Mutex<Idempotency>,
     dial_rate: Mutex<DialRate>,
+    objects: Option<Objects>,
+    /// Room for those who read events.
+    readers: Arc<Semaphore>,
     contexts: context::Contexts,
 }
 
@@ -172,6 +184,8 @@ impl Public {
             next_connection: AtomicU64::new(1),
             idempotency: Mutex::new(Idempotency::restored(state.keys, Moment::read())),
             dial_rate: Mutex::new(DialRate::new(state.dial_rate)),
+            objects: state.objects,
+            readers: events::places(),
             contexts: context::Contexts::new(state.crm),
         }
     }

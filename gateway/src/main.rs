@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::config::{self, Config};
+use gateway::consume::{self, CommandLine};
 use gateway::http::auth::{Auth, Scope};
 use gateway::prompts::Prompts;
 use gateway::recorder::{self, manifest::Manifest};
@@ -55,6 +56,8 @@ enum Command {
     /// Tokens for agents and back ends
     #[command(subcommand)]
     Token(Token),
+    /// Runs a command on each recording that a gateway publishes
+    Consume(Consuming),
     /// Asks a running gateway to take no new calls, and waits until the present ones have ended: exit 0 they have, 1 not
     Drain {
         #[command(flatten)]
@@ -116,6 +119,28 @@ struct Minting {
 }
 
 #[derive(Debug, Args)]
+struct Consuming {
+    /// The gateway: "http://127.0.0.1:8080"
+    #[arg(long, value_parser = followed)]
+    from: reqwest::Url,
+    /// Split into words and run without a shell: "./transcribe.sh {audio} {manifest}"
+    #[arg(long)]
+    exec: CommandLine,
+    /// A file with a token of the scope recordings:read; else it is in WARMLINE_TOKEN
+    #[arg(long)]
+    token_file: Option<PathBuf>,
+    /// Where it remembers how far it is; what can't be worked on is put in "dead" there
+    #[arg(long, default_value = "warmline-consumer")]
+    state: PathBuf,
+    /// How often a recording is tried
+    #[arg(long, default_value_t = 8)]
+    attempts: u32,
+    /// How long the command may take: "90s", "30m"
+    #[arg(long, value_parser = span, default_value = "1h")]
+    patience: Duration,
+}
+
+#[derive(Debug, Args)]
 struct InFile {
     /// The configuration, TOML
     #[arg(long, value_name = "FILE")]
@@ -162,6 +187,12 @@ fn main() -> ExitCode {
             identity,
             output,
         }) => ended(decrypt(&recording, &identity, output)),
+        Command::Consume(consuming) => {
+            match log(LogFormat::Text).and_then(|()| consuming.options()) {
+                Ok(options) => run(consume(options)),
+                Err(error) => complain(&error, UNUSABLE),
+            }
+        }
         Command::Drain { file, within } => match file.read() {
             Ok(config) => run(gateway::drain::run(config, within)),
             Err(error) => complain(&error, UNUSABLE),
@@ -266,6 +297,34 @@ fn mint(minting: &Minting) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn consume(options: consume::Options) -> anyhow::Result<()> {
+    let stop = async {
+        if let Err(error) = gateway::app::stopped().await {
+            tracing::error!(%error, "signals can't be listened for");
+        }
+    };
+    consume::run(options, stop).await
+}
+
+impl Consuming {
+    fn options(self) -> anyhow::Result<consume::Options> {
+        let token = match &self.token_file {
+            Some(file) => std::fs::read_to_string(file)
+                .with_context(|| format!("{} can't be read", file.display()))?,
+            None => std::env::var("WARMLINE_TOKEN")
+                .context("there is neither --token-file nor WARMLINE_TOKEN")?,
+        };
+        Ok(consume::Options {
+            from: self.from,
+            token: token.trim().to_owned(),
+            command: self.exec,
+            state: self.state,
+            attempts: self.attempts.max(1),
+            patience: self.patience,
+        })
+    }
+}
+
 impl InFile {
     fn read(&self) -> anyhow::Result<Config> {
         Ok(Config::load(&self.config)?)
@@ -299,6 +358,18 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
 fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
     eprintln!("warmline: {error:#}");
     code.into()
+}
+
+/// A gateway's address.
+fn followed(text: &str) -> Result<reqwest::Url, String> {
+    let url: reqwest::Url = text
+        .parse()
+        .map_err(|_| "a URL such as \"http://127.0.0.1:8080\"".to_owned())?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        "nats" => Err("NATS isn't built; the gateway's events are followed by http".to_owned()),
+        _ => Err("an http or https URL".to_owned()),
+    }
 }
 
 /// An address that other machines can't reach.
@@ -363,6 +434,15 @@ mod tests {
         assert!(loopback("[::1]:8080").is_ok());
         assert!(loopback("0.0.0.0:8080").is_err());
         assert!(loopback("8080").is_err());
+    }
+
+    #[test]
+    fn a_gateway_is_followed_by_http_only() {
+        assert!(followed("http://127.0.0.1:8080").is_ok());
+        let refused = followed("nats://127.0.0.1:4222").expect_err("not built");
+        assert!(refused.contains("isn't built"), "{refused}");
+        assert!(followed("127.0.0.1:8080").is_err());
+        assert!(followed("ftp://127.0.0.1").is_err());
     }
 
     #[test]

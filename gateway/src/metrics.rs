@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use ::media::WorkerCounters;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use self::media::MediaMetrics;
@@ -111,6 +111,18 @@ struct Registered {
     store_dropped_total: IntCounter,
 
     recordings: Recordings,
+
+    /// Events that a `sink` (a webhook's name) doesn't have yet.
+    outbox_pending: IntGaugeVec,
+    /// Seconds for which the oldest of them has waited. `sink`.
+    outbox_oldest_seconds: GaugeVec,
+    /// What came of telling webhooks. `outcome` (delivered; failed: tried again; given-up, expired: never to come;
+    /// disabled: the receiver wants no more).
+    webhook_deliveries_total: IntCounterVec,
+    /// Recordings that are finished and not yet published.
+    recordings_unpublished: IntGauge,
+    /// Attempts to publish recordings that failed.
+    recording_publish_errors_total: IntCounter,
 }
 
 /// A side of a call, and its leg.
@@ -328,6 +340,37 @@ impl Metrics {
             ),
             recordings: Recordings::new(&registry),
             rendering: Mutex::new(()),
+            outbox_pending: gauges(
+                &registry,
+                "warmline_outbox_pending",
+                "Events that a sink doesn't have yet.",
+                &["sink"],
+            ),
+            outbox_oldest_seconds: {
+                let opts = Opts::new(
+                    "warmline_outbox_oldest_seconds",
+                    "For how long the oldest event that a sink doesn't have yet has waited.",
+                );
+                let metric = GaugeVec::new(opts, &["sink"]).expect(WELL_FORMED);
+                register(&registry, metric.clone());
+                metric
+            },
+            webhook_deliveries_total: counters(
+                &registry,
+                "warmline_webhook_deliveries_total",
+                "What came of telling webhooks.",
+                &["outcome"],
+            ),
+            recordings_unpublished: gauge(
+                &registry,
+                "warmline_recordings_unpublished",
+                "Recordings that are finished and not yet published.",
+            ),
+            recording_publish_errors_total: counter(
+                &registry,
+                "warmline_recording_publish_errors_total",
+                "Attempts to publish recordings that failed.",
+            ),
             registry,
         };
         let build = gauges(
@@ -458,6 +501,34 @@ impl Metrics {
             .rtp_dropped_packets_total
             .with_label_values(&[cause])
             .inc_by(packets);
+    }
+
+    pub fn webhook(&self, outcome: &'static str) {
+        self.0
+            .webhook_deliveries_total
+            .with_label_values(&[outcome])
+            .inc();
+    }
+
+    /// What a sink of events lacks, and for how long.
+    pub fn outbox(&self, sink: &str, pending: u64, oldest: Duration) {
+        let registered = &self.0;
+        registered
+            .outbox_pending
+            .with_label_values(&[sink])
+            .set(pending.cast_signed());
+        registered
+            .outbox_oldest_seconds
+            .with_label_values(&[sink])
+            .set(oldest.as_secs_f64());
+    }
+
+    pub fn unpublished(&self, recordings: usize) {
+        self.0.recordings_unpublished.set(as_gauge(recordings));
+    }
+
+    pub fn publish_failed(&self) {
+        self.0.recording_publish_errors_total.inc();
     }
 
     /// Takes over what the media workers have counted since the start.

@@ -12,11 +12,15 @@
 mod collector;
 mod decode;
 mod decrypt;
+pub mod deletion;
 mod finish;
 mod finisher;
 mod gaps;
 pub mod manifest;
+pub mod objects;
 mod opus;
+pub mod publish;
+pub mod published;
 mod seal;
 mod spool;
 mod tape;

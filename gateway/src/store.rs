@@ -1,4 +1,4 @@
-//! Call records: every call is kept in SQLite, whatever way it ended.
+//! Call records: every call is kept in SQLite, whatever way it ended; with them the events and the published recordings.
 //!
 //! No call waits for the database. What is to be kept goes into a list in memory and one thread writes it, many records
 //! a transaction; a call that changes again before it was written takes its place in the list. A disk that is full or a
@@ -9,9 +9,12 @@
 //! ```
 
 mod calls;
+mod change;
 mod keys;
+mod outbox;
 mod pending;
 mod record;
+mod recordings;
 mod schema;
 mod writer;
 
@@ -25,9 +28,12 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 pub use self::calls::{FileError, Wanted};
+pub use self::change::Change;
 pub use self::keys::StoredKey;
+pub use self::outbox::{Cursor, Head, Page, Queued, SinkState};
 pub use self::pending::Standing;
 pub use self::record::{Disposition, Kept, Place, Record};
+pub use self::recordings::{Hold, KeptRecording, RecordingPlace, WantedRecordings};
 pub use crate::call::platform::Platform;
 
 use self::pending::{Job, Pending};
@@ -57,6 +63,13 @@ enum Lifetime {
     Temporary,
 }
 
+/// How long what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    pub calls: Duration,
+    pub events: Duration,
+}
+
 /// The records can't be read or written now.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -69,7 +82,7 @@ pub enum StoreError {
 impl Store {
     /// Opens the file, ends the calls that an earlier process left open in it, and starts to write.
     /// A file that can't be opened is tried again and again; [`Store::standing`] tells of it.
-    pub fn open(path: &Path, keep: Duration) -> Self {
+    pub fn open(path: &Path, keep: Keep) -> Self {
         Self::start(path.to_owned(), keep, Lifetime::Kept)
     }
 
@@ -77,10 +90,14 @@ impl Store {
     pub fn temporary() -> Self {
         let name = format!("warmline-{}.db", uuid::Uuid::new_v4());
         let path = std::env::temp_dir().join(name);
-        Self::start(path, FOR_EVER, Lifetime::Temporary)
+        let keep = Keep {
+            calls: FOR_EVER,
+            events: FOR_EVER,
+        };
+        Self::start(path, keep, Lifetime::Temporary)
     }
 
-    fn start(path: PathBuf, keep: Duration, lifetime: Lifetime) -> Self {
+    fn start(path: PathBuf, keep: Keep, lifetime: Lifetime) -> Self {
         let pending = Arc::new(Pending::default());
         let mut writer = Writer::new(path.clone(), keep, pending.clone());
         // What was left open is ended before anybody can ask for it.
@@ -175,13 +192,22 @@ impl Store {
         disposition: Disposition,
         at: u64,
     ) -> Result<bool, StoreError> {
-        let (done, answer) = oneshot::channel();
-        self.0.pending.push(Job::Dispose {
+        self.change(Change::Dispose {
             call,
             disposition,
             at,
-            done,
-        });
+        })
+        .await
+    }
+
+    /// Changes what is on the disk, and waits until it is; whether there was something to change.
+    ///
+    /// # Errors
+    ///
+    /// It can't be written now. If it took too long, it may be written all the same.
+    pub async fn change(&self, change: Change) -> Result<bool, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.0.pending.push(Job::Change { change, done });
         let answer = tokio::time::timeout(PATIENCE, answer).await;
         match answer {
             Ok(Ok(found)) => Ok(found),

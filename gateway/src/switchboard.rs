@@ -25,6 +25,7 @@ mod ringing;
 mod sample;
 mod standing;
 mod task;
+mod telling;
 mod transfer;
 mod trunks;
 

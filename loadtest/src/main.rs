@@ -2,14 +2,16 @@
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use loadtest::agents::{Agents, AgentsConfig, VOICE_HZ};
 use loadtest::provider::customer::voice::Voice;
-use loadtest::provider::{Extensions, IdStyle, NewCallOrder, Provider, ProviderConfig};
+use loadtest::provider::{
+    Extensions, IdStyle, NewCallOrder, Provider, ProviderConfig, authority_key,
+};
 use loadtest::relay::{self, Attention, RelayConfig};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -115,6 +117,9 @@ struct ProviderArguments {
     /// Put the ucid into this header of the INVITE.
     #[arg(long)]
     ucid_header: Option<String>,
+    /// The registrar's authority has its key there: made on the first start, and the same on the next.
+    #[arg(long)]
+    authority_key: Option<PathBuf>,
     /// Seconds that the platform leaves agents after a talk.
     #[arg(long, default_value_t = 30)]
     wrap_up: u64,
@@ -198,7 +203,10 @@ fn run_relay(arguments: &RelayArguments) -> Result<()> {
 async fn run_provider(arguments: ProviderArguments) -> Result<()> {
     let ca_out = arguments.ca_out.clone();
     let until_stdin_closes = arguments.until_stdin_closes;
-    let provider = Provider::start(arguments.into()).await?;
+    let key_file = arguments.authority_key.clone();
+    let mut config = ProviderConfig::from(arguments);
+    config.authority_key = key_file.map(|file| kept_key(&file)).transpose()?;
+    let provider = Provider::start(config).await?;
     if let Some(path) = &ca_out {
         std::fs::write(path, provider.ca_pem())
             .with_context(|| format!("writing {}", path.display()))?;
@@ -236,6 +244,15 @@ async fn run_provider(arguments: ProviderArguments) -> Result<()> {
     }
     provider.shutdown().await;
     Ok(())
+}
+
+fn kept_key(file: &Path) -> Result<String> {
+    if file.exists() {
+        return std::fs::read_to_string(file).with_context(|| file.display().to_string());
+    }
+    let key = authority_key()?;
+    std::fs::write(file, &key).with_context(|| file.display().to_string())?;
+    Ok(key)
 }
 
 impl From<ProviderArguments> for ProviderConfig {

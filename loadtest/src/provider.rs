@@ -34,6 +34,7 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio_rustls::TlsAcceptor;
 
+pub use certificate::authority_key;
 pub use fault::Fault;
 pub use platform::Milestone;
 pub use record::{Ending, State};
@@ -66,6 +67,8 @@ pub struct ProviderConfig {
     /// Names a header that carries the ucid in the INVITE; none by default, since the real platform may have none.
     pub ucid_header: Option<String>,
     pub patience: Patience,
+    /// The key of the authority that signs the registrar's certificate, in PEM: clients trust the next provider, too.
+    pub authority_key: Option<String>,
     /// The time that the platform leaves agents after a talk, told in whole seconds.
     pub wrap_up: Duration,
     /// What the public API's header `apiKey` has to be.
@@ -113,7 +116,11 @@ impl Provider {
     ///
     /// When an address can't be bound or the domain isn't a DNS name.
     pub async fn start(config: ProviderConfig) -> Result<Self> {
-        let identity = Identity::new(&config.domain, config.sip.ip())?;
+        let identity = Identity::new(
+            &config.domain,
+            config.sip.ip(),
+            config.authority_key.as_deref(),
+        )?;
         let tls = TlsAcceptor::from(Arc::new(identity.server));
 
         let token = bind("token socket", config.token).await?;
@@ -228,6 +235,7 @@ impl Default for ProviderConfig {
             new_call: NewCallOrder::default(),
             ucid_header: None,
             patience: Patience::default(),
+            authority_key: None,
             wrap_up: Duration::from_secs(30),
             api_key: None,
             login_password: None,

@@ -53,6 +53,7 @@ impl Relay {
             public_ip: at.ip(),
             bind_ip: at.ip(),
             webrtc_port: 0,
+            ice_tcp: media::IceTcp::Off,
             rtp_ports: ports,
             workers,
             pinning: Pinning::Off,

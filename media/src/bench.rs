@@ -100,7 +100,9 @@ impl Bridge {
         slot.octets[Header::FIXED..][..PAYLOAD].fill(0x55);
         let length = Header::FIXED + PAYLOAD;
         slot.length = match &self.sender {
-            Some(sender) => sender.seal_rtp(&mut slot.octets, length, self.index),
+            Some(sender) => sender
+                .seal_rtp(&mut slot.octets, length, self.index)
+                .expect("far from a key's last packet"),
             None => length,
         };
     }
@@ -145,6 +147,7 @@ fn leg(protection: Protection, now: Instant) -> Leg {
             source: SourceLock::Open,
             remote: None,
             remote_rtcp: None,
+            former: None,
         }),
         Protection::Gcm | Protection::CounterMode => Path::WebRtc(WebRtc {
             kind: LegKind::Provider,

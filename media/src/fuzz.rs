@@ -100,7 +100,10 @@ pub fn framing(input: &[u8]) {
     let Some((&cut, stream)) = input.split_first() else {
         return;
     };
-    let (whole, pieces) = (framed(stream, usize::MAX), framed(stream, usize::from(cut) + 1));
+    let (whole, pieces) = (
+        framed(stream, usize::MAX),
+        framed(stream, usize::from(cut) + 1),
+    );
     assert_eq!(whole, pieces);
     let octets: usize = whole.iter().map(|packet| packet.len() + 2).sum();
     assert!(octets <= stream.len());

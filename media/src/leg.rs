@@ -353,7 +353,7 @@ impl Leg {
         let content = &packet[payload.clone()];
         match encoding {
             Encoding::Audio(_) => {}
-            Encoding::TelephoneEvent => self.ingress.watch.note(Other::Digit, now),
+            Encoding::TelephoneEvent(_) => self.ingress.watch.note(Other::Digit, now),
             Encoding::ComfortNoise => self.ingress.watch.note(Other::Noise, now),
         }
         let digits = &mut self.ingress.digits;

@@ -280,17 +280,9 @@ impl Playout {
         self.source.as_ref().map_or(FRAME, |source| source.span)
     }
 
+    #[cfg(test)]
     pub fn tally(&self) -> Tally {
         self.tally
-    }
-
-    /// How long packets wait now.
-    pub fn target(&self) -> Duration {
-        let target = self
-            .source
-            .as_ref()
-            .map_or(0, |source| source.delay.target());
-        Duration::from_micros(target as u64 * 125)
     }
 
     /// Nothing is there: perhaps it is late, perhaps the source pauses.

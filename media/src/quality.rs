@@ -1,7 +1,25 @@
 //! How a conversation sounds, estimated from loss and delay: the E-model (ITU-T G.107).
 
+pub(crate) mod burst;
+
 use std::fmt;
 use std::time::Duration;
+
+/// The transmission rating factor R: 0 (bad) to 93 (G.711 without loss or delay).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rating(u8);
+
+impl Rating {
+    /// As [`Mos::of_g711`].
+    pub fn of_g711(loss: f64, delay: Duration) -> Self {
+        Self(rating(loss, delay).round().clamp(0.0, 100.0) as u8)
+    }
+
+    /// 0 to 100.
+    pub fn value(self) -> u8 {
+        self.0
+    }
+}
 
 /// A mean opinion score, 1 (bad) to 4.41 (G.711 without loss or delay), in hundredths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,7 +29,7 @@ impl Mos {
     /// The score of G.711 with packet loss concealment, for a share of packets lost at random
     /// (0 to 1) and a one-way delay from mouth to ear.
     pub fn of_g711(loss: f64, delay: Duration) -> Self {
-        Self::of_rating(R0 - delay_impairment(delay) - loss_impairment(loss))
+        Self::of_rating(rating(loss, delay))
     }
 
     /// From the transmission rating factor R (G.107 annex B).
@@ -25,6 +43,11 @@ impl Mos {
         Self((score.max(1.0) * 100.0).round() as u16)
     }
 
+    /// Such as 44, as extended reports have it (RFC 3611 §4.7.5).
+    pub fn tenths(self) -> u8 {
+        (self.0 / 10) as u8
+    }
+
     /// Such as 4.41.
     pub fn value(self) -> f64 {
         f64::from(self.0) / 100.0
@@ -35,6 +58,10 @@ impl fmt::Display for Mos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2}", self.value())
     }
+}
+
+fn rating(loss: f64, delay: Duration) -> f64 {
+    R0 - delay_impairment(delay) - loss_impairment(loss)
 }
 
 /// Ie,eff (G.107 §7.5) with the values that G.113 appendix I gives for G.711 with concealment.
@@ -104,6 +131,17 @@ mod tests {
             (100.0, "4.50"),
         ] {
             assert_eq!(Mos::of_rating(rating).to_string(), score, "R {rating}");
+        }
+    }
+
+    #[test]
+    fn ratings_are_those_that_the_scores_come_from() {
+        for (loss, delay, rating, tenths) in
+            [(0.0, 0, 93, 44), (0.05, 50, 77, 39), (1.0, 5_000, 0, 10)]
+        {
+            let delay = Duration::from_millis(delay);
+            assert_eq!(Rating::of_g711(loss, delay).value(), rating);
+            assert_eq!(Mos::of_g711(loss, delay).tenths(), tenths);
         }
     }
 

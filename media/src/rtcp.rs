@@ -1,10 +1,13 @@
 //! RTCP (RFC 3550 §6): the reports we write and what we read of the peer's.
 
+pub mod extended;
+
 use std::time::Duration;
 
 use crate::rtp::Ssrc;
 use crate::rtp::reception::Measured;
 use crate::sdp::CNAME;
+use extended::VoipMetrics;
 
 /// An NTP timestamp: seconds since 1900 and their fraction, 32 bits each (RFC 3550 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +55,8 @@ pub enum Farewell {
     Leaves,
 }
 
-/// Writes a compound packet: SR or RR, SDES with the CNAME, and BYE (RFC 3550 §6.1).
+/// Writes a compound packet: SR or RR, SDES with the CNAME, an extended report, and BYE (RFC 3550
+/// §6.1).
 ///
 /// `out` has [`COMPOUND`] octets or more. Returns the length.
 pub fn write(
@@ -60,6 +64,7 @@ pub fn write(
     ssrc: Ssrc,
     sender: Option<SenderInfo>,
     block: Option<ReportBlock>,
+    metrics: Option<VoipMetrics>,
     farewell: Farewell,
 ) -> usize {
     let mut writer = Writer { out, length: 0 };
@@ -94,6 +99,9 @@ pub fn write(
     writer.octets(CNAME.as_bytes());
     let padding = start + 4 * (chunk_words - 1) - writer.length;
     writer.octets(&[0; 4][..padding]);
+    if let Some(metrics) = metrics {
+        metrics.write(&mut writer, ssrc);
+    }
     match farewell {
         Farewell::Stays => {}
         Farewell::Leaves => {
@@ -105,7 +113,7 @@ pub fn write(
 }
 
 /// An upper bound of what [`write`] writes.
-pub const COMPOUND: usize = 128;
+pub const COMPOUND: usize = 144;
 
 struct Writer<'a> {
     out: &'a mut [u8],
@@ -264,7 +272,7 @@ mod tests {
             (None, Some(block())),
             (None, None),
         ] {
-            let length = write(&mut out, Ssrc(5), sender, block, Farewell::Leaves);
+            let length = write(&mut out, Ssrc(5), sender, block, None, Farewell::Leaves);
             assert_eq!(length % 4, 0);
             let mut expected = Vec::new();
             expected.extend(sender.map(|sender| Item::SenderReport {

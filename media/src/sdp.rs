@@ -60,6 +60,8 @@ pub struct Audio {
     pub ptime: Option<u16>,
     /// Where RTCP goes.
     pub rtcp: Rtcp,
+    /// `a=rtcp-xr`
+    pub extended_reports: ExtendedReports,
     /// `a=mid`
     pub mid: Option<String>,
     /// `a=ssrc` of the first source.
@@ -239,6 +241,14 @@ pub enum Rtcp {
     Mux,
     /// A port of its own: `a=rtcp` (RFC 3605), or the one after RTP's.
     Separate(SocketAddr),
+}
+
+/// Which extended reports (RFC 3611) are asked for, of those that are known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ExtendedReports {
+    NotAsked,
+    VoipMetrics,
 }
 
 /// The DTLS parameters (RFC 8122, RFC 4145).

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crate::codec::AudioCodec;
 use crate::codec::coder::{self, Decoder, FRAME};
 use crate::codec::opus::Refused;
-use crate::playout::{Pace, Playout, Redundancy, Step, Tally};
+use crate::playout::{Pace, Playout, Redundancy, Step};
 use crate::rtp::Header;
 
 /// From one codec's packets to frames of samples.
@@ -132,13 +132,9 @@ impl Transcoder {
         self.state = State::Idle;
     }
 
-    pub fn tally(&self) -> Tally {
+    #[cfg(test)]
+    pub fn tally(&self) -> crate::playout::Tally {
         self.playout.tally()
-    }
-
-    /// How long packets wait now.
-    pub fn delay(&self) -> Duration {
-        self.playout.target()
     }
 
     /// Adds to the line what comes next; `false` when nothing does.

@@ -10,22 +10,25 @@ export function tone(hz, { rate, seconds }) {
   return Float64Array.from({ length: rate * seconds }, (_, n) => AMPLITUDE * Math.sin((2 * Math.PI * hz * n) / rate));
 }
 
-/** A WAV file of 16 bit mono. */
-export function wav(samples, rate) {
-  const file = Buffer.alloc(44 + samples.length * 2);
+/** A WAV file of 16 bit, the same in each channel. */
+export function wav(samples, rate, channels = 1) {
+  const frame = channels * 2;
+  const file = Buffer.alloc(44 + samples.length * frame);
   file.write('RIFF', 0);
-  file.writeUInt32LE(36 + samples.length * 2, 4);
+  file.writeUInt32LE(36 + samples.length * frame, 4);
   file.write('WAVEfmt ', 8);
   file.writeUInt32LE(16, 16);
   file.writeUInt16LE(1, 20); // PCM
-  file.writeUInt16LE(1, 22); // mono
+  file.writeUInt16LE(channels, 22);
   file.writeUInt32LE(rate, 24);
-  file.writeUInt32LE(rate * 2, 28);
-  file.writeUInt16LE(2, 32);
+  file.writeUInt32LE(rate * frame, 28);
+  file.writeUInt16LE(frame, 32);
   file.writeUInt16LE(16, 34);
   file.write('data', 36);
-  file.writeUInt32LE(samples.length * 2, 40);
-  samples.forEach((sample, n) => file.writeInt16LE(Math.round(sample * 32767), 44 + n * 2));
+  file.writeUInt32LE(samples.length * frame, 40);
+  samples.forEach((sample, n) => {
+    for (let channel = 0; channel < channels; channel++) file.writeInt16LE(Math.round(sample * 32767), 44 + n * frame + channel * 2);
+  });
   return file;
 }
 

@@ -183,7 +183,7 @@ async function answerTimes(gateway) {
 }
 
 staged('a thousand dials among two hundred other INVITEs: none is answered wrongly, none is missed', async (stage, context) => {
-  const provider = await Provider.start(stage);
+  const provider = await Provider.start(stage, ['--wrap-up', '0']);
   const gateway = await Gateway.start(stage, `${provider.section({ more: `invite_window = "${WINDOW_S}s"` })}
 [limits]
 wrap_up = "0s"

@@ -41,8 +41,8 @@ agent = "agent7"
   const call = await desk.card('connected');
   await hears('the customer', AGENT_HZ, () => customer.heard());
 
-  const hold = prompt('hold');
   const took = [];
+  const music = [];
   for (let n = 0; n < RELOADS; n++) {
     customer.capture.forget();
     const began = Date.now();
@@ -54,7 +54,7 @@ agent = "agent7"
     took.push(Math.max(back, arrived) - began);
     assert.ok(longestGap(customer, began) < 250, `the customer got nothing for ${longestGap(customer, began)} ms`);
     // Too short a piece of music can't be told from silence.
-    if (back - left > 400) assert.ok(likeness(between, hold) > 0.8, 'the customer heard music meanwhile');
+    if (back - left > LONG_ENOUGH_MS) music.push(isMusic(between));
   }
   const sorted = took.toSorted((a, b) => a - b);
   const at = (share) => Math.round(sorted[Math.ceil(share * sorted.length) - 1]);
@@ -63,6 +63,9 @@ agent = "agent7"
   // On a machine that is busy with other things the tail is theirs.
   const judged = busy ? at(0.5) : at(0.95);
   assert.ok(judged <= BACK_WITHIN_MS, `${judged} ms`);
+  console.log(`music in ${music.filter(Boolean).length} of the ${music.length} times that were long enough to tell`);
+  // A rest in the music may fall into a short wait.
+  assert.ok(music.filter(Boolean).length >= music.length * 0.8, 'the customer heard music meanwhile');
 
   assert.deepEqual(await customer.messagesLike('received', /^BYE /m), []);
   const { state } = await gateway.api(desk.token, `/v1/calls/${call}`);
@@ -74,6 +77,18 @@ agent = "agent7"
   await desk.card('wrap-up');
   await neverSilent(gateway);
 }, { within: 60_000 + RELOADS * EACH_MS });
+
+const LONG_ENOUGH_MS = 400;
+const PART = 2000; // samples
+
+/** Whether any quarter of a second of it is the hold music's: its edges may hold the agent's last word. */
+function isMusic(samples) {
+  const hold = prompt('hold');
+  for (let start = 0; start + PART <= samples.length; start += PART / 8) {
+    if (likeness(samples.slice(start, start + PART), hold) > 0.8) return true;
+  }
+  return false;
+}
 
 // Notes when the page's newest leg has got its first packet.
 const FIRST_PACKET = `{

@@ -36,7 +36,7 @@ staged('both ways, in and out, are heard over SRTP, and nobody on the wire hears
   const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
   const bothHear = async () => {
     await hears('the agent', CUSTOMER_HZ, () => desk.heard(), { within: 20_000 });
-    await hears('the customer', AGENT_HZ, () => customer.played(), { within: 20_000 });
+    await hears('the customer', AGENT_HZ, () => customer.decoded(), { within: 20_000 });
     assert.ok(customer.capture.packets > 0, 'there were packets');
     assert.ok(!isTone(customer.heard(), AGENT_HZ), 'and nothing to be heard in them');
   };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { Desk } from './peers/desk.mjs';
-import { AGENT_HZ, CUSTOMER_HZ } from './peers/floor.mjs';
+import { AGENT_HZ } from './peers/floor.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { cannotRun, Network } from './peers/network.mjs';
 import { Provider } from './peers/provider.mjs';
@@ -19,6 +19,7 @@ agent_unique_id = 100207
 campaign = "300401"
 `;
 const CUSTOMER = '+919000000010';
+const CUSTOMER_HZ = 440; // the simulated provider's customers' voice
 
 if (cannotRun()) console.log(`# skipped: ${cannotRun()}`);
 else {

@@ -49,7 +49,7 @@ function busiestSecond(times) {
   return most;
 }
 
-staged('a thousand agents come up in step, cost little, and come back after a cut', async (stage, context) => {
+staged('a thousand agents come up in step, cost little, and come back after a cut and after the provider\'s process died', async (stage, context) => {
   const provider = await Provider.start(stage);
   const few = await Gateway.start(stage, provider.section() + agent(0), { log: 'warn' });
   const before = await resident(few.process);
@@ -58,7 +58,7 @@ staged('a thousand agents come up in step, cost little, and come back after a cu
   const began = Date.now();
   const agents = Array.from({ length: AGENTS }, (_, n) => agent(n + 1)).join('');
   const gateway = await Gateway.start(stage, provider.section() + agents, { log: 'warn' });
-  await allUp(gateway, 80_000);
+  await allUp(gateway, 120_000);
   const took = (Date.now() - began) / 1000;
   const cost = ((await resident(gateway.process)) - before) / AGENTS;
   const { frames, registrations } = await provider.state();
@@ -73,7 +73,18 @@ staged('a thousand agents come up in step, cost little, and come back after a cu
   await provider.post('/drop-sip', {});
   await until('the cut is noticed', async () => (await lines(gateway)).token < AGENTS);
   const cut = Date.now();
-  await allUp(gateway, 80_000);
+  await allUp(gateway, 120_000);
   context.diagnostic(`all back ${((Date.now() - cut) / 1000).toFixed(1)} s after a cut`);
+
+  await provider.restart();
+  await until('the restart is noticed', async () => (await lines(gateway)).token < AGENTS);
+  const died = Date.now();
+  await allUp(gateway, 120_000);
+  const after = await provider.state();
+  assert.equal(after.registrations.length, AGENTS, 'every line is registered at the new process');
+  assert.equal(after.agents.filter(({ connected }) => connected).length, AGENTS, 'and so is every agent');
+  const back = ((await resident(gateway.process)) - before) / AGENTS;
+  context.diagnostic(`all back ${((Date.now() - died) / 1000).toFixed(1)} s after the provider's process was killed; ${(back / 1024).toFixed(1)} kB an agent`);
+  assert.ok(back <= BYTES_AN_AGENT, `${back} bytes an agent`);
   await gateway.process.stop();
-});
+}, { within: 420_000 });

@@ -163,6 +163,7 @@ pub struct Dial {
     #[serde(default)]
     pub ring_timeout_s: Option<u32>,
     /// Whether it is to be recorded where that is on demand.
+    #[cfg_attr(test, ts(optional, as = "Option<_>"))]
     #[serde(default)]
     pub record: bool,
 }

@@ -122,6 +122,7 @@ impl Termination {
             "invalid-number" => Reason::InvalidNumber,
             "line-down" => Reason::LineDown,
             "unavailable" => Reason::Overload,
+            "draining" => Reason::Shutdown,
             _ => Reason::NotPossible,
         };
         Self::new(EndedBy::Gateway, reason, problem.detail.clone())

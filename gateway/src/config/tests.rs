@@ -13,14 +13,16 @@ fn the_default_file_says_what_the_code_says() {
 
 #[test]
 fn every_line_that_the_default_file_shows_is_accepted() {
+    const SECRET: &str = "secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"";
     let directory = std::env::temp_dir();
     // Uncomment the examples; the placeholders' keys and the secrets' files aren't there to be read.
     let text: String = DEFAULT
         .lines()
         .skip_while(|line| !line.starts_with('['))
+        .map(|line| line.replace("secret_file = \"crm.secret\" ", SECRET))
         .filter(|line| !line.contains("_file =") && !line.contains("command_url"))
         .filter(|line| !line.contains("commands = ") && !line.contains("username"))
-        .map(|line| line.strip_prefix("# ").unwrap_or(line))
+        .map(|line| line.strip_prefix("# ").unwrap_or(&line).to_owned())
         .filter(|line| line.contains(" = ") || line.starts_with('['))
         .map(|line| format!("{line}\n"))
         .collect();
@@ -61,6 +63,22 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 2: http.listen: must be an IP address and a port",
         ),
         ("[http\nlisten = 1", "line 1: not TOML: "),
+        (
+            "[[events.webhooks]]\nurl = \"http://example.com/\"",
+            "line 2: webhooks[1].url: must be https; http is for allow_private = true",
+        ),
+        (
+            "[[events.webhooks]]\nurl = \"https://example.com/\"\nsecret = \"whsec_short\"",
+            "line 3: webhooks[1].secret: a webhook's secret is \"whsec_\" and 24 to 64 bytes",
+        ),
+        (
+            "[[events.webhooks]]\nurl = \"https://example.com/\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\ntypes = [\"calls\"]",
+            "line 4: webhooks[1].types: there is no event \"calls\"",
+        ),
+        (
+            "[events]\nnats = \"nats://127.0.0.1\"",
+            "line 2: events.nats: unknown key",
+        ),
         (
             "[http]\nlisten = \"127.0.0.1:9090\"",
             "http.operations: 127.0.0.1:9090 is also http.listen",

@@ -132,6 +132,21 @@ const AGENTS: &[(&str, Cause)] = &[
         "token of the agent's browser has expired",
         Cause::TokenExpired,
     ),
+    (
+        "sign-in of the agent's page has expired",
+        Cause::TokenExpired,
+    ),
+    ("browser refuses the microphone", Cause::MicrophoneRefused),
+    (
+        "whether the microphone may be used",
+        Cause::MicrophoneRefused,
+    ),
+    ("browser gives it no microphone", Cause::MicrophoneRefused),
+    ("no microphone was found", Cause::MicrophoneMissing),
+    ("microphone was unplugged", Cause::MicrophoneMissing),
+    ("microphone can't be opened", Cause::MicrophoneMissing),
+    ("agent's page doesn't answer", Cause::PageAsleep),
+    ("no answer on its audio connection", Cause::AgentPathBroken),
 ];
 
 /// The words of [`media::LegLost`].

@@ -5,6 +5,7 @@ use media::LegLost;
 
 use super::*;
 use crate::agent::microphone::Microphone;
+use crate::agent::page::PageTrouble;
 use crate::call::termination::Termination;
 
 fn cause(by: EndedBy, reason: Reason, detail: &str) -> &'static str {
@@ -103,6 +104,47 @@ fn what_the_gateway_says_of_its_own_parts_finds_its_cause() {
             AgentNotReady,
             "The token of the agent's browser has expired; calls in progress go on.",
             "token-expired",
+        ),
+        (
+            AgentNotReady,
+            "The sign-in of the agent's page has expired; it takes no new calls.",
+            "token-expired",
+        ),
+        (
+            AgentNotReady,
+            PageTrouble::Denied.words(),
+            "microphone-refused",
+        ),
+        (
+            AgentNotReady,
+            PageTrouble::Undecided.words(),
+            "microphone-refused",
+        ),
+        (
+            AgentNotReady,
+            PageTrouble::Insecure.words(),
+            "microphone-refused",
+        ),
+        (
+            AgentNotReady,
+            PageTrouble::Absent.words(),
+            "microphone-missing",
+        ),
+        (
+            AgentNotReady,
+            PageTrouble::Lost.words(),
+            "microphone-missing",
+        ),
+        (
+            AgentNotReady,
+            PageTrouble::Busy.words(),
+            "microphone-missing",
+        ),
+        (AgentNotReady, PageTrouble::Asleep.words(), "page-asleep"),
+        (
+            AgentNotReady,
+            PageTrouble::PathBroken.words(),
+            "agent-path-broken",
         ),
         (AgentNotReady, "Something new.", "agent-not-ready"),
         (

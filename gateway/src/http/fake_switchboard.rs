@@ -47,7 +47,7 @@ pub(super) fn start_stuck() -> (Switchboard, mpsc::Receiver<Input>) {
     (Switchboard::new(inputs), queue)
 }
 
-pub(super) fn ringing(call: CallId, agent: &str, to: &str) -> CallView {
+pub(crate) fn ringing(call: CallId, agent: &str, to: &str) -> CallView {
     CallView {
         id: call,
         agent: agent.to_owned(),

@@ -55,11 +55,13 @@ mod tests {
 
     /// Paths and verbs as the sources of the routes write them: `.route("/v1/calls", post(place).get(list))`.
     fn routed() -> BTreeSet<String> {
-        const SOURCES: [&str; 7] = [
+        const SOURCES: [&str; 9] = [
             include_str!("calls.rs"),
             include_str!("agents.rs"),
+            include_str!("events.rs"),
             include_str!("context.rs"),
             include_str!("lines.rs"),
+            include_str!("recordings.rs"),
             include_str!("providers.rs"),
             include_str!("socket.rs"),
             include_str!("../http.rs"),

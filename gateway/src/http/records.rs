@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
+use serde_json::json;
+
 use super::problem::Problem;
 use crate::agent::wire::CallState;
 use crate::call::CallId;
 use crate::clock::Moment;
+use crate::events::{About, Event, Kind};
 use crate::store::{Disposition, Kept, Store, StoreError, Wanted};
 use crate::switchboard::{Action, CallFilter, Switchboard};
 
@@ -64,7 +67,11 @@ impl Records {
             Err(problem) if problem.kind == "not-found" => {
                 let now = Moment::read().epoch_ms;
                 let disposed = self.store.dispose(call.clone(), disposition, now).await;
-                disposed.map_err(unavailable)?;
+                if disposed.map_err(unavailable)?
+                    && let Some(kept) = self.find(&call).await?
+                {
+                    self.store.tell(disposed_late(&kept, now));
+                }
             }
             Ok(_) => {}
             Err(problem) => return Err(problem),
@@ -72,6 +79,16 @@ impl Records {
         let kept = self.find(&call).await?;
         kept.ok_or_else(|| Problem::not_found("There is no such call."))
     }
+}
+
+/// The switchboard tells of the calls that it still has.
+fn disposed_late(kept: &Kept, now: u64) -> Event {
+    let about = About {
+        subject: kept.place.call.as_str().to_owned(),
+        agent: Some(kept.agent.clone()),
+    };
+    let data = json!({ "call": kept.view, "disposition": kept.disposition });
+    Event::new(Kind::CallDisposed, about, now, data)
 }
 
 fn unavailable(error: StoreError) -> Problem {

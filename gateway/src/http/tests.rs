@@ -48,6 +48,7 @@ fn desk_with((switchboard, heard): (Switchboard, mpsc::Receiver<Heard>), dial_ra
         mode: Mode::Serve,
         crm: Crm::default(),
         provider_secret: None,
+        objects: None,
     });
     Desk {
         public,
@@ -667,6 +668,7 @@ async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
         mode: Mode::Dev,
         crm: Crm::default(),
         provider_secret: None,
+        objects: None,
     };
     let bind = async || TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let (public, operations) = (bind().await, bind().await);

@@ -148,6 +148,7 @@ mod tests {
                 public_ip: std::net::Ipv4Addr::LOCALHOST.into(),
                 bind_ip: std::net::Ipv4Addr::LOCALHOST.into(),
                 webrtc_port: 0,
+                ice_tcp: media::IceTcp::Off,
                 rtp_ports: 20_000..=20_001,
                 workers: 1,
                 pinning: media::Pinning::Off,

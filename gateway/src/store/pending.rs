@@ -4,18 +4,23 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
+use super::change::Change;
 use super::keys::StoredKey;
 use super::lock;
-use super::record::{Disposition, Record};
+use super::outbox::{Cursor, Head};
+use super::record::Record;
 use crate::call::CallId;
+use crate::events::Event;
 
 /// The list between those who have something to keep and the thread that writes. Locked for moments only.
 #[derive(Debug)]
 pub(super) struct Pending {
     list: Mutex<List>,
     changed: Condvar,
+    /// How far the outbox is on the disk.
+    pub head: watch::Sender<Head>,
 }
 
 #[derive(Debug)]
@@ -40,11 +45,13 @@ struct List {
 #[derive(Debug)]
 pub(super) enum Job {
     Key(StoredKey),
-    /// Whether there was such a call goes to `done`, once it is written.
-    Dispose {
-        call: CallId,
-        disposition: Disposition,
-        at: u64,
+    Event(Event),
+    /// A sink of events that begins here, unless it is known.
+    Sink(String),
+    Cursor(Cursor),
+    /// Whether there was something to change goes to `done`, once it is written.
+    Change {
+        change: Change,
         done: oneshot::Sender<bool>,
     },
 }
@@ -94,6 +101,7 @@ impl Pending {
         Self {
             list: Mutex::new(list),
             changed: Condvar::new(),
+            head: watch::Sender::default(),
         }
     }
 
@@ -185,9 +193,11 @@ impl Pending {
         }
         for job in batch.jobs.into_iter().rev() {
             match job {
-                Job::Key(_) => list.jobs.push_front(job),
+                Job::Key(_) | Job::Event(_) | Job::Sink(_) | Job::Cursor(_) => {
+                    list.jobs.push_front(job);
+                }
                 // Whoever waits is told at once, by the dropped sender.
-                Job::Dispose { .. } => {}
+                Job::Change { .. } => {}
             }
         }
     }
@@ -263,4 +273,5 @@ const RECORDS_AT_MOST: usize = 50_000;
 /// Most records weigh 2 KB; a back end's context may make them heavier.
 const BYTES_AT_MOST: usize = 200 << 20;
 
-const JOBS_AT_MOST: usize = 20_000;
+/// Some 100 MB of events, half an hour of a large floor's.
+const JOBS_AT_MOST: usize = 100_000;

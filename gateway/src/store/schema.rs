@@ -40,7 +40,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
 }
 
 /// A step is never changed once it was released.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE calls (
         id          TEXT PRIMARY KEY,
         agent       TEXT NOT NULL,
@@ -85,4 +86,39 @@ const STEPS: &[&str] = &["
         PRIMARY KEY (caller, key)
     ) STRICT;
     CREATE INDEX idempotency_by_age ON idempotency (at);
-"];
+",
+    "
+    CREATE TABLE events (
+        seq   INTEGER PRIMARY KEY AUTOINCREMENT,
+        id    TEXT NOT NULL UNIQUE,
+        kind  TEXT NOT NULL,
+        agent TEXT,
+        at    INTEGER NOT NULL,
+        body  BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX events_by_age ON events (at);
+    CREATE TABLE sinks (
+        name        TEXT PRIMARY KEY,
+        seq         INTEGER NOT NULL,
+        disabled_at INTEGER
+    ) STRICT;
+    CREATE TABLE recordings (
+        id           TEXT PRIMARY KEY,
+        call         TEXT NOT NULL,
+        agent        TEXT,
+        started_at   INTEGER NOT NULL,
+        published_at INTEGER NOT NULL,
+        path         TEXT NOT NULL,
+        audio        TEXT NOT NULL,
+        bytes        INTEGER NOT NULL,
+        sha256       TEXT NOT NULL,
+        held         INTEGER NOT NULL DEFAULT 0,
+        deleting     INTEGER NOT NULL DEFAULT 0,
+        manifest     TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX recordings_by_start ON recordings (started_at, id);
+    CREATE INDEX recordings_by_call ON recordings (call, started_at, id);
+    CREATE INDEX recordings_by_agent ON recordings (agent, started_at, id);
+    CREATE INDEX recordings_deleting ON recordings (id) WHERE deleting <> 0;
+",
+];

@@ -22,7 +22,14 @@ impl Directory {
     }
 
     fn store(&self) -> Store {
-        Store::open(&self.file(), FOR_EVER)
+        Store::open(&self.file(), keep(FOR_EVER))
+    }
+}
+
+fn keep(time: Duration) -> Keep {
+    Keep {
+        calls: time,
+        events: time,
     }
 }
 
@@ -304,7 +311,7 @@ async fn old_calls_and_their_files_are_forgotten() {
     store.keep(new.clone());
     store.close().await;
     // The first write of a run looks for what is too old.
-    let store = Store::open(&directory.file(), Duration::from_secs(5));
+    let store = Store::open(&directory.file(), keep(Duration::from_secs(5)));
     store.keep(closed(now, "agent8"));
     store.close().await;
     assert_eq!(store.find(&old.view.id).await.expect("read"), None);

@@ -9,8 +9,9 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::calls::{self, FileError};
+use super::outbox::Head;
 use super::pending::{Batch, Job, Pending};
-use super::{BUSY, keys, schema};
+use super::{BUSY, Keep, change, keys, outbox, schema};
 use crate::call::CallId;
 use crate::clock::Moment;
 
@@ -18,8 +19,7 @@ use crate::clock::Moment;
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
-    /// How long a call is kept.
-    keep: Duration,
+    keep: Keep,
     pending: Arc<Pending>,
     file: File,
     /// When old records are looked for again, epoch milliseconds.
@@ -44,7 +44,7 @@ struct Answer {
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, keep: Duration, pending: Arc<Pending>) -> Self {
+    pub(super) fn new(path: PathBuf, keep: Keep, pending: Arc<Pending>) -> Self {
         Self {
             path,
             keep,
@@ -101,33 +101,48 @@ impl Writer {
     fn commit(&mut self, batch: &mut Batch) -> Result<Vec<Answer>, FileError> {
         let now = Moment::read().epoch_ms;
         let (keep, sweep_at) = (self.keep, self.sweep_at);
-        let transaction = self.opened()?.transaction()?;
+        let connection = self.opened()?;
+        let waited_for = |job: &Job| matches!(job, Job::Change { .. });
+        // Somebody deletes a file because this stands here: it must outlive a power cut, too.
+        let synchronous = match batch.jobs.iter().any(waited_for) {
+            true => "FULL",
+            false => "NORMAL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        let transaction = connection.transaction()?;
         for record in &batch.records {
             calls::write(&transaction, record)?;
         }
         let mut found = Vec::new();
+        let mut last = None;
         for job in &batch.jobs {
             match job {
                 Job::Key(key) => keys::write(&transaction, key)?,
-                Job::Dispose {
-                    call,
-                    disposition,
-                    at,
-                    ..
-                } => found.push(calls::dispose(&transaction, call, disposition, *at)?),
+                Job::Event(event) => last = Some(outbox::write(&transaction, event)?),
+                Job::Sink(name) => outbox::begin(&transaction, name)?,
+                Job::Cursor(cursor) => outbox::move_to(&transaction, cursor)?,
+                Job::Change { change, .. } => {
+                    let changed = change::carry_out(&transaction, change)?;
+                    last = changed.event.or(last);
+                    found.push(changed.found);
+                }
             }
         }
         if now >= sweep_at {
-            calls::forget_before(&transaction, now.saturating_sub(millis(keep)))?;
+            calls::forget_before(&transaction, now.saturating_sub(millis(keep.calls)))?;
+            outbox::forget_before(&transaction, now.saturating_sub(millis(keep.events)))?;
             keys::forget_before(&transaction, now.saturating_sub(millis(KEYS_KEPT)))?;
         }
         transaction.commit()?;
         if now >= sweep_at {
             self.sweep_at = now + millis(SWEEP);
         }
+        if let Some(last) = last {
+            self.pending.head.send_modify(|head| head.last = last);
+        }
         let waiting = batch.jobs.drain(..).filter_map(|job| match job {
-            Job::Dispose { done, .. } => Some(done),
-            Job::Key(_) => None,
+            Job::Change { done, .. } => Some(done),
+            Job::Key(_) | Job::Event(_) | Job::Sink(_) | Job::Cursor(_) => None,
         });
         let answers = waiting
             .zip(found)
@@ -151,6 +166,10 @@ impl Writer {
                     );
                 }
                 self.orphans = ended;
+                let last = outbox::last(&connection)?;
+                self.pending
+                    .head
+                    .send_modify(|head: &mut Head| head.last = last);
             }
             self.file = File::Open(connection);
         }

@@ -72,7 +72,7 @@ impl Task {
         }
     }
 
-    fn lines(&self) -> Vec<LineView> {
+    pub(super) fn lines(&self) -> Vec<LineView> {
         let mut lines = Vec::new();
         for agent in &self.agents {
             let id = &agent.config.id;

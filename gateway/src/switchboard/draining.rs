@@ -37,6 +37,7 @@ impl Task {
     pub(super) fn drain(&mut self, now: Moment) -> usize {
         if self.admission == Admission::Open {
             self.admission = Admission::Draining;
+            self.tell_of_draining(now);
             tracing::info!(calls = self.open.len(), "no new calls are taken");
             for agent in 0..self.agents.len() {
                 // The platform mustn't send any, either.

@@ -3,6 +3,7 @@
 use super::CallFilter;
 use super::dialling::Asker;
 use super::task::{Age, Placed, Task};
+use super::telling;
 use crate::agent::wire::{CallState, CallView, Dial, Direction, Peer, Recording};
 use crate::call::state::{Input, OZONETEL};
 use crate::call::termination::Termination;
@@ -23,7 +24,7 @@ pub(super) struct Mark {
 
 impl Task {
     /// Hands a call to the store, if the store should know more of it than it does.
-    pub(super) fn keep(&mut self, age: Age) {
+    pub(super) fn keep(&mut self, now: Moment, age: Age) {
         let Some(placed) = self.calls.get_mut(&age) else {
             return;
         };
@@ -39,6 +40,13 @@ impl Task {
             return;
         }
         let before = placed.marked.replace(mark);
+        let disposed_before = before.as_ref().and_then(|mark| mark.disposition.as_ref());
+        if let Some(disposition) = &record.disposition
+            && disposed_before != Some(disposition)
+        {
+            let event = telling::of_disposition(now, &record.view, disposition);
+            self.store.tell(event);
+        }
         let had_ended = before.is_some_and(|mark| mark.told_since_end.is_some());
         if let (Some(cause), false) = (record.cause, had_ended) {
             self.metrics.call_cause(cause);
@@ -98,6 +106,9 @@ impl Task {
             closes_at: None,
         };
         self.metrics.call_cause(ended.cause);
+        for event in telling::of_call(now, None, &view) {
+            self.store.tell(event);
+        }
         self.store.keep(Record {
             view,
             cause: Some(ended.cause),

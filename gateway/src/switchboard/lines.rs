@@ -6,7 +6,7 @@ use signaling::{
     Transport,
 };
 
-use super::acts::{OVERLOADED, kind_of};
+use super::acts::OVERLOADED;
 use super::draining::Admission;
 use super::invites::STOPPING;
 use super::task::{Age, Purpose, Task};

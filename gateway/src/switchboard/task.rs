@@ -16,8 +16,9 @@ use super::draining::Admission;
 use super::ledger::Mark;
 use super::quality::Report;
 use super::recording::Recorded;
+use super::telling::Telling;
 use super::transfer::Link;
-use super::{ConnectionId, Input, TrunkWay};
+use super::{ConnectionId, Input, TrunkWay, telling};
 use crate::agent::Agent;
 use crate::agent::session::Due;
 use crate::agent::wire::{ByeCode, CallView, Event};
@@ -117,6 +118,8 @@ pub struct Task {
     pub(super) drained: Vec<oneshot::Sender<()>>,
     /// What each bridged leg reported last.
     pub(super) heard: HashMap<LegId, Report>,
+    /// What the world was told last.
+    pub(super) telling: Telling,
 }
 
 /// The order in which calls came.
@@ -362,6 +365,7 @@ impl Task {
             admission: Admission::Open,
             drained: Vec::new(),
             heard: HashMap::new(),
+            telling: Telling::default(),
         }
     }
 
@@ -375,6 +379,7 @@ impl Task {
     ) {
         let now = Moment::read();
         self.start_trunks(now);
+        self.tell_of_start(now);
         self.settle(now);
         loop {
             let due = self.poll_timeout();
@@ -439,6 +444,7 @@ impl Task {
             self.sampled = now.instant;
             self.sample();
             self.sample_sockets();
+            self.tell_of_lines(now);
             for expectations in &mut self.expectations {
                 expectations.expire(now.instant);
             }
@@ -621,7 +627,7 @@ impl Task {
     fn publish(&mut self, now: Moment) {
         for age in std::mem::take(&mut self.touched) {
             self.record(now, age);
-            self.keep(age);
+            self.keep(now, age);
             let Some(placed) = self.calls.get_mut(&age) else {
                 continue;
             };
@@ -645,6 +651,9 @@ impl Task {
                 continue;
             }
             let before = placed.shown.replace(view.clone());
+            for event in telling::of_call(now, before.as_ref(), &view) {
+                self.store.tell(event);
+            }
             if let SetUp::Awaited(since) = placed.set_up
                 && is_set_up(&view)
             {
@@ -662,6 +671,7 @@ impl Task {
             }
         }
         for agent in std::mem::take(&mut self.stirred) {
+            self.tell_of_agent(now, agent);
             let session = self.agents[agent].session.as_ref();
             let at = session.and_then(crate::agent::session::Session::poll_timeout);
             self.session_deadlines.set(agent, at);
@@ -707,6 +717,7 @@ impl Task {
             .collect();
         tracing::info!(calls = live.len(), "the gateway stops; what is up is ended");
         self.admission = Admission::Stopping;
+        self.tell_of_draining(now);
         for age in live {
             self.feed(now, age, state::Input::Shutdown);
         }

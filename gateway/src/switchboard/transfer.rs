@@ -3,6 +3,7 @@
 use media::Full;
 
 use super::acts::OVERLOADED;
+use super::draining::Admission;
 use super::invites::RING;
 use super::task::{Age, Desks, Entry, Placed, Route, Task, WhenAsked};
 use crate::agent::readiness;
@@ -152,7 +153,7 @@ impl Task {
         trunk: usize,
         mode: TransferMode,
     ) -> Result<(), Problem> {
-        if self.stopping || self.open.len() >= self.config.limits.calls {
+        if self.admission == Admission::Stopping || self.open.len() >= self.config.limits.calls {
             return Err(Problem::unavailable(
                 "The gateway takes no more calls, so the other side can't be called.",
             ));

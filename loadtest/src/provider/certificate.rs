@@ -1,4 +1,4 @@
-//! The registrar's certificate and the authority that signed it, both new on every start.
+//! The registrar's certificate, new on every start, and the authority that signed it: new, too, unless its key is given.
 
 use std::net::IpAddr;
 
@@ -6,6 +6,15 @@ use anyhow::{Context, Result};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// A key for an authority that outlives one provider, in PEM.
+///
+/// # Errors
+///
+/// When the machine has no randomness.
+pub fn authority_key() -> Result<String> {
+    Ok(KeyPair::generate()?.serialize_pem())
+}
 
 /// What a TLS server and its clients need.
 #[derive(Debug)]
@@ -21,14 +30,17 @@ impl Identity {
     /// # Errors
     ///
     /// When `domain` is no DNS name, or the machine has no randomness.
-    pub fn new(domain: &str, address: IpAddr) -> Result<Self> {
+    pub fn new(domain: &str, address: IpAddr, authority_key: Option<&str>) -> Result<Self> {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         authority
             .distinguished_name
             .push(DnType::CommonName, "Simulated provider");
-        let authority_key = KeyPair::generate()?;
+        let authority_key = match authority_key {
+            Some(pem) => KeyPair::from_pem(pem).context("the authority's key")?,
+            None => KeyPair::generate()?,
+        };
         let ca_pem = authority.self_signed(&authority_key)?.pem();
 
         let names = [

@@ -62,6 +62,7 @@ pub struct Worker {
     next_key: u32,
     legs: FxHashMap<LegId, Box<Entry>>,
     /// What everybody speaks, and those who were given another choice.
+    config: Arc<EngineConfig>,
     policy: Arc<CodecPolicy>,
     policies: FxHashMap<LegId, Arc<CodecPolicy>>,
     routes: Routes,
@@ -74,6 +75,8 @@ pub struct Worker {
     /// Packets relayed since the wake-up.
     relayed: u64,
     peer_outputs: Vec<PeerOutput>,
+    /// Legs whose ICE goes on once the waiting commands are done.
+    described: Vec<LegId>,
     /// Wall clock and monotonic clock of one instant, for RTCP's NTP timestamps.
     epoch: (Duration, Instant),
     /// The leg whose next step has a bug.
@@ -166,6 +169,7 @@ impl Worker {
             outgoing: Vec::with_capacity(SLOTS),
             relayed: 0,
             peer_outputs: Vec::with_capacity(16),
+            described: Vec::new(),
             epoch: (since_1970, Instant::now()),
             #[cfg(test)]
             faulty: None,

@@ -296,6 +296,7 @@ impl Leg {
         now: Instant,
     ) -> Result<(Option<DtlsRole>, Restart), SdpError> {
         self.check_protection(audio, exchange)?;
+        self.reports.extend(audio.extended_reports);
         match (&mut self.path, audio.protocol.security()) {
             (Path::Plain(path), Security::None) => {
                 path.point_at(audio);
@@ -344,6 +345,7 @@ impl Leg {
             direction: Direction::SendRecv,
             ptime: Some(20),
             rtcp: Rtcp::Mux,
+            extended_reports: self.reports.extended(),
             mid: None,
             ssrc: Some(Ssrc(self.egress.ssrc.0)),
             dtls: None,

@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::path::Path;
 use super::{Discard, Leg, Security};
-use crate::quality::Mos;
+use crate::quality::{Mos, Rating};
+use crate::rtcp::extended::VoipMetrics;
 use crate::rtcp::{self, Farewell, Item, Ntp, ReportBlock, SenderInfo};
 use crate::rtp::Ssrc;
 use crate::rtp::clock::ClockRate;
 use crate::rtp::reception::Measured;
+use crate::sdp::ExtendedReports;
 
 /// The reporting state of a leg.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub struct Reports {
     heard_by_peer: Option<(Measured, Instant)>,
     /// Received and lost when quality was told last.
     rated: (u64, u64),
+    extended: ExtendedReports,
 }
 
 impl Reports {
@@ -31,7 +34,17 @@ impl Reports {
             round_trip: None,
             heard_by_peer: None,
             rated: (0, 0),
+            extended: ExtendedReports::NotAsked,
         }
+    }
+
+    /// What the peer asked for.
+    pub fn extend(&mut self, extended: ExtendedReports) {
+        self.extended = extended;
+    }
+
+    pub fn extended(&self) -> ExtendedReports {
+        self.extended
     }
 
     pub fn due(&self) -> Instant {
@@ -141,14 +154,16 @@ impl Leg {
             }),
         };
         let block = self.report_block(now);
+        let metrics = self.voip_metrics();
         if sender.is_none() && block.is_none() {
             return None;
         }
+        let ssrc = self.egress.ssrc;
         match &mut self.security {
             Security::AwaitingKeys => None,
-            Security::Clear => Some(rtcp::write(slot, self.egress.ssrc, sender, block, farewell)),
+            Security::Clear => Some(rtcp::write(slot, ssrc, sender, block, metrics, farewell)),
             Security::Keyed(keys) => {
-                let length = rtcp::write(slot, self.egress.ssrc, sender, block, farewell);
+                let length = rtcp::write(slot, ssrc, sender, block, metrics, farewell);
                 keys.1.seal_rtcp(slot, length).ok()
             }
         }
@@ -183,6 +198,27 @@ impl Leg {
                 Mos::of_g711(f64::from(heard.fraction_lost) / 256.0, delay(jitter))
             }),
         }
+    }
+
+    /// What a peer that asked for it is told of how we hear it.
+    fn voip_metrics(&self) -> Option<VoipMetrics> {
+        match self.reports.extended {
+            ExtendedReports::NotAsked => return None,
+            ExtendedReports::VoipMetrics => {}
+        }
+        let reception = &self.ingress.reception;
+        let (received, lost) = reception.totals();
+        let loss = lost as f64 / (received + lost).max(1) as f64;
+        let delay = delay(self.reports.round_trip, reception.jitter());
+        Some(VoipMetrics {
+            source: reception.ssrc()?,
+            loss_rate: (256.0 * loss).min(255.0) as u8,
+            pattern: reception.pattern()?,
+            round_trip: self.reports.round_trip.unwrap_or_default(),
+            rating: Rating::of_g711(loss, delay),
+            listening: Mos::of_g711(loss, Duration::ZERO),
+            conversation: Mos::of_g711(loss, delay),
+        })
     }
 
     fn report_block(&mut self, now: Instant) -> Option<ReportBlock> {

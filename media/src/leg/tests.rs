@@ -114,7 +114,14 @@ fn a_report_says_what_was_heard_and_answers_the_peers_clock() {
         octets: 480,
     };
     let mut report = [0; COMPOUND];
-    let length = crate::rtcp::write(&mut report, Ssrc(77), Some(sender), None, Farewell::Stays);
+    let length = crate::rtcp::write(
+        &mut report,
+        Ssrc(77),
+        Some(sender),
+        None,
+        None,
+        Farewell::Stays,
+    );
     leg.handle_rtcp(&mut report[..length], peer(), ntp, now)
         .expect("the peer's");
     let later = now + Duration::from_secs(1);
@@ -162,7 +169,14 @@ fn quality_is_of_the_last_interval_in_both_directions() {
         delay: 0,
     };
     let mut report = [0; COMPOUND];
-    let length = crate::rtcp::write(&mut report, Ssrc(77), None, Some(block), Farewell::Stays);
+    let length = crate::rtcp::write(
+        &mut report,
+        Ssrc(77),
+        None,
+        Some(block),
+        None,
+        Farewell::Stays,
+    );
     leg.handle_rtcp(&mut report[..length], peer(), Ntp(0), now)
         .expect("the peer's");
     let sent = leg.quality(now + 14_999 * MS).mos_sent;
@@ -232,6 +246,41 @@ fn plain(now: Instant) -> (Leg, Instant) {
         remote_rtcp: None,
     });
     (Leg::new(path, drawn(), now), now)
+}
+
+#[test]
+fn who_asks_for_voip_metrics_is_promised_them_and_gets_them() {
+    for (asked, packets) in [("a=rtcp-xr:rcvr-rtt=all voip-metrics\r\n", 1), ("", 0)] {
+        let (mut leg, now) = plain(Instant::now());
+        let offer = format!("{}{asked}", offer("sendrecv"));
+        let offer = offer.parse().expect("legal");
+        let (answer, _) = leg
+            .answer(&offer, &local(), &CODECS, now)
+            .expect("an answer");
+        assert_eq!(
+            answer.to_string().contains("a=rtcp-xr:voip-metrics"),
+            packets == 1
+        );
+        for sequence in (0..100).filter(|n| n % 20 != 7) {
+            hear(&mut leg, sequence, now);
+        }
+        let mut out = [0; COMPOUND];
+        let length = leg
+            .write_report(&mut out, Ntp(1), now, Farewell::Stays)
+            .expect("something was heard");
+        let mut rest = &out[..length];
+        let mut kinds = Vec::new();
+        while let [_, kind, high, low, ..] = *rest {
+            kinds.push(kind);
+            // Five of a hundred lost, each far from the next.
+            if kind == 207 {
+                assert_eq!(rest[16..20], [12, 0, 0, 13]);
+            }
+            rest = &rest[4 + 4 * usize::from(u16::from_be_bytes([high, low]))..];
+        }
+        let extended = kinds.iter().filter(|&&kind| kind == 207).count();
+        assert_eq!(extended, packets, "{kinds:?}");
+    }
 }
 
 fn offer(direction: &str) -> Description {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::clock::ClockRate;
 use super::{Header, Ssrc};
+use crate::quality::burst::{Bursts, Pattern};
 
 /// Reception statistics of the current source of a leg.
 #[derive(Debug, Default)]
@@ -25,6 +26,7 @@ struct Source {
     epoch: Instant,
     /// `received` and `expected` at the last report.
     reported: (u64, u64),
+    bursts: Bursts,
 }
 
 /// The fields of a report block that we measure (RFC 3550 §6.4.1).
@@ -77,6 +79,11 @@ impl Reception {
         })
     }
 
+    /// How losses came since the source began.
+    pub fn pattern(&self) -> Option<Pattern> {
+        self.source.as_ref().map(|source| source.bursts.pattern())
+    }
+
     /// A report block's figures; the fraction is of what came since the last call.
     pub fn report(&mut self) -> Option<Measured> {
         self.source.as_mut().map(Source::report)
@@ -95,6 +102,7 @@ impl Source {
             transit: 0u32.wrapping_sub(header.timestamp),
             epoch: now,
             reported: (0, 0),
+            bursts: Bursts::default(),
         }
     }
 
@@ -108,6 +116,7 @@ impl Source {
         self.received += 1;
         if step > 0 {
             self.highest += u64::from(step.unsigned_abs());
+            self.bursts.count(u64::from(step.unsigned_abs()) - 1);
         }
         let Some(clock) = clock else {
             return;

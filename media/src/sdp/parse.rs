@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use super::crypto::Crypto;
 use super::{
-    Audio, Description, Direction, Dtls, Encoding, Fingerprint, Format, Ice, IceImplementation,
-    Media, Protocol, Rtcp, SdpError, Setup,
+    Audio, Description, Direction, Dtls, Encoding, ExtendedReports, Fingerprint, Format, Ice,
+    IceImplementation, Media, Protocol, Rtcp, SdpError, Setup,
 };
 use crate::codec::AudioCodec;
 use crate::rtp::clock::ClockRate;
@@ -96,6 +96,7 @@ struct Attributes<'a> {
     ptime: Option<u16>,
     rtcp: Option<&'a str>,
     rtcp_mux: Option<()>,
+    voip_metrics: Option<()>,
     mid: Option<&'a str>,
     ssrc: Option<Ssrc>,
     fingerprints: Vec<Fingerprint>,
@@ -122,6 +123,13 @@ impl<'a> Attributes<'a> {
             "ptime" => self.ptime = value.parse().ok(),
             "rtcp" => self.rtcp = Some(value),
             "rtcp-mux" => self.rtcp_mux = Some(()),
+            "rtcp-xr"
+                if value
+                    .split_ascii_whitespace()
+                    .any(|word| word == VOIP_METRICS) =>
+            {
+                self.voip_metrics = Some(());
+            }
             "mid" => self.mid = Some(value),
             // Only the first source: the rest are its attributes, or retransmissions.
             "ssrc" if self.ssrc.is_none() => {
@@ -196,6 +204,10 @@ impl<'a> Section<'a> {
                 .unwrap_or(Direction::SendRecv),
             ptime: own.ptime.or(session.ptime),
             rtcp: own.rtcp(ip, self.port),
+            extended_reports: match own.voip_metrics.or(session.voip_metrics) {
+                Some(()) => ExtendedReports::VoipMetrics,
+                None => ExtendedReports::NotAsked,
+            },
             mid: own.mid.map(str::to_owned),
             ssrc: own.ssrc,
             dtls: own.dtls(session),
@@ -354,5 +366,6 @@ const MAX_CANDIDATES: usize = 32;
 /// Phones offer two to four.
 const MAX_CRYPTO: usize = 16;
 
+pub(super) const VOIP_METRICS: &str = "voip-metrics";
 pub(super) const COMFORT_NOISE: &str = "CN";
 pub(super) const TELEPHONE_EVENT: &str = "telephone-event";

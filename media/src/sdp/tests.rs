@@ -165,14 +165,14 @@ fn audio() -> impl Strategy<Value = Audio> {
         .prop_map(|address| address.map_or(Rtcp::Mux, Rtcp::Separate));
     (
         (address, protocol, formats(), direction, rtcp),
-        prop::option::of(1u16..200),
+        (prop::option::of(1u16..200), prop::bool::ANY),
         prop::option::of("[a-z0-9-]{1,16}"),
         prop::option::of(any::<u32>().prop_map(Ssrc)),
         prop::option::of(dtls()),
         prop::option::of(ice()),
         prop::collection::vec(crypto(), 0..3),
     )
-        .prop_map(|(line, ptime, mid, ssrc, dtls, ice, crypto)| {
+        .prop_map(|(line, (ptime, asked), mid, ssrc, dtls, ice, crypto)| {
             let (address, protocol, formats, direction, rtcp) = line;
             Audio {
                 address,
@@ -181,6 +181,11 @@ fn audio() -> impl Strategy<Value = Audio> {
                 direction,
                 ptime,
                 rtcp,
+                extended_reports: if asked {
+                    ExtendedReports::VoipMetrics
+                } else {
+                    ExtendedReports::NotAsked
+                },
                 mid,
                 ssrc,
                 dtls,

@@ -4,9 +4,10 @@ use std::fmt::{self, Display};
 
 use crate::codec::AudioCodec;
 
-use super::parse::{COMFORT_NOISE, TELEPHONE_EVENT};
+use super::parse::{COMFORT_NOISE, TELEPHONE_EVENT, VOIP_METRICS};
 use super::{
-    Audio, Connection, Description, Encoding, Format, Ice, IceImplementation, Media, Rtcp,
+    Audio, Connection, Description, Encoding, ExtendedReports, Format, Ice, IceImplementation,
+    Media, Rtcp,
 };
 
 impl Display for Description {
@@ -43,6 +44,10 @@ impl Display for Audio {
         }
         write!(f, "\r\nc={}\r\n", Connection(self.address.ip()))?;
         self.write_rtcp(f)?;
+        match self.extended_reports {
+            ExtendedReports::NotAsked => {}
+            ExtendedReports::VoipMetrics => write!(f, "a=rtcp-xr:{VOIP_METRICS}\r\n")?,
+        }
         if let Some(ice) = &self.ice {
             ice.fmt(f)?;
         }

@@ -1,6 +1,6 @@
-// baresip as a telephone of its own, straight on a trunk: G.711, a WAV as its microphone, remote-controlled over its TCP interface.
+// baresip as a telephone of its own, straight on a trunk: one kind of codec, a WAV as its microphone, remote-controlled over its TCP interface.
 import { once } from 'node:events';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { peak, tone, wav, TELEPHONE_RATE } from '../audio.mjs';
@@ -9,29 +9,39 @@ import { until } from '../stage.mjs';
 
 const ADDRESS = '127.0.0.1';
 const RTP_PORTS = 8;
-const WAV_HEADER = 44;
 const MODULES = '/usr/lib/baresip/modules';
+const WAV_HEADER = 44;
+
+/** What a telephone may speak: baresip's modules, their names in its accounts, and what they want of a WAV. */
+const CODECS = {
+  g711: { names: 'pcmu,pcma', rate: TELEPHONE_RATE, channels: 1 },
+  g722: { names: 'g722', rate: 16_000, channels: 1 },
+  opus: { names: 'opus', rate: 48_000, channels: 2 },
+};
 
 export class Baresip {
-  /** Starts a telephone with that number and voice; it answers every call at once. `encryption` is its own word, such as `srtp-mand`. */
-  static async start(stage, { number, hz, encryption }) {
+  /** Starts a telephone with that number and voice; it answers every call at once. `encryption` is its own word, such as `srtp-mand`; `codec` is
+   *  all that it speaks. */
+  static async start(stage, { number, hz, encryption, codec = 'g711' }) {
+    const { names, rate, channels } = CODECS[codec];
     const [port, control, rtp] = [await stage.ports.take(1), await stage.ports.take(1), await stage.ports.take(RTP_PORTS)];
     const directory = path.join(stage.directory, `baresip-${port}`);
     await mkdir(directory);
     const own = `baresip-${port}`;
     // aufile doesn't resample: the file's rate has to be the codec's.
-    await stage.write(`${own}/voice.wav`, wav(tone(hz, { rate: TELEPHONE_RATE, seconds: 60 }), TELEPHONE_RATE));
-    await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=pcmu,pcma${encryption ? `;mediaenc=${encryption}` : ''}\n`);
+    await stage.write(`${own}/voice.wav`, wav(tone(hz, { rate, seconds: 60 }), rate, channels));
+    await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=${names}${encryption ? `;mediaenc=${encryption}` : ''}\n`);
     await stage.write(`${own}/config`, [
       `sip_listen ${ADDRESS}:${port}`, `rtp_ports ${rtp}-${rtp + RTP_PORTS - 1}`, 'poll_method epoll', `audio_source aufile,${directory}/voice.wav`,
-      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, 'module g711.so', 'module aufile.so', ...(encryption ? ['module srtp.so'] : []), 'module_tmp uuid.so',
+      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, `module ${codec}.so`, 'module aufile.so', ...(encryption ? ['module srtp.so', 'module sndfile.so', `snd_path ${directory}`] : []), 'module_tmp uuid.so',
       'module_tmp account.so', 'module_app menu.so', 'module_app ctrl_tcp.so', `ctrl_tcp_listen ${ADDRESS}:${control}`, '',
     ].join('\n'));
     await stage.write(`${own}/contacts`, '');
     const capture = await Capture.start(stage, 'baresip', rtp, rtp + RTP_PORTS - 1);
     const process = stage.process('baresip', 'baresip', ['-f', directory, '-s']);
     const baresip = new Baresip(process, capture, port);
-    baresip.recording = path.join(directory, 'heard.wav');
+    baresip.recording = { file: path.join(directory, 'heard.wav'), rate, channels };
+    baresip.directory = directory;
     await until('baresip takes orders', () => baresip.#connect(control));
     stage.leaves(() => baresip.control.destroy());
     stage.tells(() => `--- baresip's events:\n${baresip.events.map((event) => JSON.stringify(event)).join('\n')}`);
@@ -62,15 +72,28 @@ export class Baresip {
     return until(`baresip tells ${type}`, () => this.events.find((event) => event.type === type));
   }
 
-  /** What it hears right now. */
+  /** What is sent to it right now, in G.711. */
   heard() {
     const samples = this.capture.heard();
     return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);
   }
 
-  /** What it plays right now: on the wire it may be encrypted. */
+  /** What it plays right now: on the wire it may be encrypted, or coded otherwise than in G.711. */
   async played() {
-    const octets = await readFile(this.recording).catch(() => Buffer.alloc(0));
+    const { file, rate, channels } = this.recording;
+    const octets = await readFile(file).catch(() => Buffer.alloc(0));
+    const frame = 2 * channels;
+    const frames = Math.floor(Math.max(0, octets.length - WAV_HEADER) / frame);
+    const first = Math.max(0, frames - rate);
+    const samples = Array.from({ length: frames - first }, (_, n) => octets.readInt16LE(WAV_HEADER + (first + n) * frame) / 32768);
+    return samples.length < rate / 2 ? undefined : peak(samples, rate);
+  }
+
+  /** What it decodes right now, as its own recorder tells; on the wire that is encrypted. */
+  async decoded() {
+    const recordings = (await readdir(this.directory)).filter((name) => name.endsWith('-dec.wav')).sort();
+    if (recordings.length === 0) return undefined;
+    const octets = await readFile(path.join(this.directory, recordings.at(-1)));
     const last = octets.subarray(Math.max(WAV_HEADER, octets.length - 2 * TELEPHONE_RATE));
     const samples = Array.from({ length: Math.floor(last.length / 2) }, (_, n) => last.readInt16LE(2 * n) / 32768);
     return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);

@@ -10,15 +10,28 @@ export class Provider {
   static async start(stage, more = []) {
     const options = more.includes('--wrap-up') ? more : ['--wrap-up', '1', ...more];
     const authority = path.join(stage.directory, 'provider-authority.pem');
-    const program = stage.process('provider', binary('warmline-loadtest'), ['provider', '--domain', DOMAIN, '--ca-out', authority, ...options]);
+    const key = path.join(stage.directory, 'provider-authority.key');
+    const run = (where = []) => stage.process('provider', binary('warmline-loadtest'), ['provider', '--domain', DOMAIN, '--ca-out', authority, '--authority-key', key, ...options, ...where]);
+    const program = run();
     const addresses = JSON.parse(await program.line(/^\{.*"started"/));
-    return new Provider(program, addresses, authority);
+    return new Provider(program, addresses, authority, run);
+  }
+
+  /** The process dies and another one takes its place, at the same addresses and without a memory. */
+  async restart() {
+    this.process.child.kill('SIGKILL');
+    await this.process.exit();
+    const at = (url) => new URL(url).host;
+    const { token_url, registrar_url, control_url } = this.addresses;
+    this.process = this.run(['--token', at(token_url), '--sip', at(registrar_url), '--control', at(control_url)]);
+    await this.process.line(/^\{.*"started"/);
   }
 
   domain = DOMAIN;
 
-  constructor(program, addresses, authority) {
+  constructor(program, addresses, authority, run) {
     this.process = program;
+    this.run = run;
     this.addresses = addresses;
     this.authority = authority;
   }

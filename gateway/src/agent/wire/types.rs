@@ -1,4 +1,4 @@
-//! The SDK's types of the wire, written from those of this crate: `WIRE_TYPES=write cargo test` makes them anew.
+//! The SDK's types of the wire, written from those of this crate: `WARMLINE_REWRITE=1 cargo test` makes them anew.
 
 use ts_rs::{Config, TS};
 
@@ -64,12 +64,12 @@ fn types() -> String {
 #[test]
 fn the_sdk_has_the_types_of_the_wire() {
     let types = types();
-    if std::env::var_os("WIRE_TYPES").is_some_and(|value| value == "write") {
+    if std::env::var_os("WARMLINE_REWRITE").is_some() {
         std::fs::write(FILE, &types).expect("the SDK's sources are there");
     }
     let committed = std::fs::read_to_string(FILE).expect("the SDK's sources are there");
     assert!(
         committed == types,
-        "gateway/web/sdk/wire.ts is older than the wire: make it anew with WIRE_TYPES=write"
+        "gateway/web/sdk/wire.ts is older than the wire: make it anew with WARMLINE_REWRITE=1"
     );
 }

@@ -43,6 +43,7 @@ async fn gateway_with(dial_rate: u32) -> Gateway {
         dial_rate,
         mode: Mode::Serve,
         provider_secret: None,
+        objects: None,
         crm: crate::crm::Crm::default(),
     };
     tokio::spawn(serve(public, operations, state, std::future::pending()));

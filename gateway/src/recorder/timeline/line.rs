@@ -72,7 +72,7 @@ impl Line {
             next_source: 0,
             waiting: BTreeMap::new(),
             marks: Marks::default(),
-            decoder: Decoder,
+            decoder: Decoder::default(),
             samples: Vec::new(),
             taken: 0,
             end: 0,
@@ -87,6 +87,10 @@ impl Line {
     pub fn handle_packet(&mut self, at: u64, packet: Packet) {
         let ticks = i64::from(decode::ticks_per_sample(packet.codec));
         let duration = decode::duration(packet.codec, &packet.payload);
+        if duration == 0 {
+            // Nothing to hear, and nothing to place.
+            return;
+        }
         let begun = at as i64 - duration as i64;
         let source = self.source_of(&packet, ticks, begun);
         if source.next.is_some_and(|next| source.sequence < next) {

@@ -317,7 +317,14 @@ fn what_the_browser_loses_is_answered_by_redundancy() {
         delay: 0,
     };
     let mut report = [0; crate::rtcp::COMPOUND];
-    let length = crate::rtcp::write(&mut report, Ssrc(77), None, Some(block), Farewell::Stays);
+    let length = crate::rtcp::write(
+        &mut report,
+        Ssrc(77),
+        None,
+        Some(block),
+        None,
+        Farewell::Stays,
+    );
     let (source, now) = (browser.source(), browser.now);
     browser
         .leg
@@ -447,7 +454,9 @@ impl Side {
         let length = Header::FIXED + payload.len();
         slot[Header::FIXED..length].copy_from_slice(payload);
         let length = match &self.sender {
-            Some(sender) => sender.seal_rtp(&mut slot, length, sequence.into()),
+            Some(sender) => sender
+                .seal_rtp(&mut slot, length, sequence.into())
+                .expect("sealed"),
             None => length,
         };
         let source = self.source();

@@ -117,13 +117,18 @@ impl Command {
             | Self::Answer { leg, .. }
             | Self::Offer { leg, .. }
             | Self::ReOffer { leg, .. }
+            | Self::RestartIce { leg, .. }
             | Self::AcceptAnswer { leg, .. }
+            | Self::Relearn { leg }
+            | Self::Prefer { leg, .. }
             | Self::Bridge { customer: leg, .. }
             | Self::Unbridge { leg }
             | Self::Mute { leg, .. }
             | Self::Digits { leg, .. }
             | Self::Play { leg, .. }
             | Self::StopPlaying { leg }
+            | Self::Tap { leg, .. }
+            | Self::Untap { leg, .. }
             | Self::Close { leg } => Some(leg),
             Self::Stop => None,
             #[cfg(test)]
@@ -135,6 +140,15 @@ impl Command {
 impl Worker {
     /// Takes commands off the ring; wakes itself again when more are left.
     pub(super) fn obey(&mut self, now: Instant) -> Flow {
+        let flow = self.execute_waiting(now);
+        // In a burst of calls nobody's description waits for the others' ICE.
+        for leg in std::mem::take(&mut self.described) {
+            self.advance_peer(leg, now);
+        }
+        flow
+    }
+
+    fn execute_waiting(&mut self, now: Instant) -> Flow {
         for _ in 0..COMMANDS_PER_WAKE {
             match self.commands.try_recv() {
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Flow::Stop,
@@ -248,7 +262,7 @@ impl Worker {
         if panicked {
             self.bury(leg, now);
         } else {
-            self.advance_peer(leg, now);
+            self.described.push(leg);
         }
     }
 

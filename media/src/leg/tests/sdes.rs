@@ -32,7 +32,7 @@ fn rtcp_that_precedes_the_audio_does_not_say_where_that_goes() {
     let (mut leg, now) = (protected(), Instant::now());
     let mut peer = Peer::meet(&mut leg, 'A', now);
     let mut report = [0; COMPOUND + EXPANSION];
-    let length = crate::rtcp::write(&mut report, Ssrc(77), None, None, Farewell::Stays);
+    let length = crate::rtcp::write(&mut report, Ssrc(77), None, None, None, Farewell::Stays);
     let length = peer.sealer.seal_rtcp(&mut report, length).expect("a key");
     let elsewhere = "198.51.100.77:4001".parse().expect("an address");
     leg.handle_rtcp(&mut report[..length], elsewhere, Ntp(0), now)
@@ -79,7 +79,10 @@ impl Peer {
         };
         let mut slot = [0; 256];
         header.write(slot.first_chunk_mut().expect("256 octets"));
-        let length = self.sealer.seal_rtp(&mut slot, 172, sequence.into()).expect("a key");
+        let length = self
+            .sealer
+            .seal_rtp(&mut slot, 172, sequence.into())
+            .expect("a key");
         self.last = slot[..length].to_vec();
         self.replay(leg, now)
     }

@@ -1,0 +1,210 @@
+//! Fetches a recording, checks it, and runs the command on it.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use reqwest::Client;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::Notify;
+
+use super::Options;
+use super::ledger::{Ledger, Piece};
+use crate::clock::Moment;
+use crate::recorder::manifest::{Manifest, hex};
+
+pub(super) struct Worker<'a> {
+    pub client: Client,
+    pub options: &'a Options,
+    pub ledger: &'a Ledger,
+    pub news: &'a Notify,
+}
+
+/// What the worker reads of a CloudEvent.
+#[derive(Deserialize)]
+struct Event {
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    recording: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+/// A recording's files, which go with it.
+struct Files {
+    directory: PathBuf,
+    audio: PathBuf,
+    manifest: PathBuf,
+}
+
+impl Worker<'_> {
+    /// For ever; an error is the ledger's.
+    pub(super) async fn run(&self) -> anyhow::Result<()> {
+        loop {
+            match self.ledger.next(Moment::read().epoch_ms)? {
+                Some(piece) => self.work_on(piece).await?,
+                None => {
+                    // What failed may be due.
+                    let _ = tokio::time::timeout(LOOK, self.news.notified()).await;
+                }
+            }
+        }
+    }
+
+    async fn work_on(&self, piece: Piece) -> anyhow::Result<()> {
+        let event = &piece.event;
+        let Err(error) = self.attempt(&piece).await else {
+            tracing::info!(event, "done");
+            return Ok(self.ledger.done(event)?);
+        };
+        let attempt = piece.failed + 1;
+        if attempt >= self.options.attempts {
+            tracing::error!(event, attempt, error = %format!("{error:#}"), "put aside");
+            self.put_aside(&piece, &error)?;
+            return Ok(self.ledger.dead(event)?);
+        }
+        let pause = pause(attempt);
+        tracing::warn!(event, attempt, pause_s = pause.as_secs(), error = %format!("{error:#}"), "failed; it is tried again");
+        let due = Moment::read() + pause;
+        Ok(self.ledger.failed(event, due.epoch_ms)?)
+    }
+
+    async fn attempt(&self, piece: &Piece) -> anyhow::Result<()> {
+        let event: Event = serde_json::from_str(&piece.body).context("the event")?;
+        let recording = event.data.recording.id;
+        ensure!(is_plain(&recording), "the event names no recording");
+        let files = self.fetch(&recording).await?;
+        let ran = self.command(piece, &recording, &files).await;
+        // The state directory isn't an archive, and what stays is written over.
+        let _ = tokio::fs::remove_dir_all(&files.directory).await;
+        ran
+    }
+
+    async fn fetch(&self, recording: &str) -> anyhow::Result<Files> {
+        let directory = self.options.state.join("work").join(recording);
+        tokio::fs::create_dir_all(&directory).await?;
+        let directory = directory.canonicalize()?;
+        let path = format!("/v1/recordings/{recording}");
+        let text = self.get(&path).await?.bytes().await?;
+        let manifest: Manifest = serde_json::from_slice(&text).context("the manifest")?;
+        ensure!(is_plain(&manifest.audio.file), "the manifest names no file");
+        let files = Files {
+            audio: directory.join(&manifest.audio.file),
+            manifest: directory.join("manifest.json"),
+            directory,
+        };
+        tokio::fs::write(&files.manifest, &text).await?;
+        let sha256 = self
+            .download(&format!("{path}/audio"), &files.audio)
+            .await?;
+        ensure!(
+            sha256 == manifest.audio.sha256,
+            "the audio isn't what the manifest says"
+        );
+        Ok(files)
+    }
+
+    /// The SHA-256 of what came.
+    async fn download(&self, path: &str, to: &Path) -> anyhow::Result<String> {
+        let mut response = self.get(path).await?;
+        let mut file = tokio::fs::File::create(to).await?;
+        let mut hash = Sha256::new();
+        while let Some(chunk) = response.chunk().await? {
+            hash.update(&chunk);
+            file.write_all(&chunk).await?;
+        }
+        file.flush().await?;
+        Ok(hex(&hash.finalize()))
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+        let url = self.options.from.join(path)?;
+        let request = self.client.get(url).bearer_auth(&self.options.token);
+        Ok(request.send().await?.error_for_status()?)
+    }
+
+    async fn command(&self, piece: &Piece, recording: &str, files: &Files) -> anyhow::Result<()> {
+        let mut process = self
+            .options
+            .command
+            .process(&files.audio, &files.manifest)
+            .env("WARMLINE_EVENT", &piece.event)
+            .env("WARMLINE_RECORDING", recording)
+            // It runs somebody else's code, which has no need of it.
+            .env_remove("WARMLINE_TOKEN")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("the command can't be started")?;
+        let waited = tokio::time::timeout(self.options.patience, process.wait()).await;
+        match waited {
+            Ok(status) => {
+                let status = status?;
+                ensure!(status.success(), "the command ended with {status}");
+                Ok(())
+            }
+            Err(_) => bail!("the command took too long"),
+        }
+    }
+
+    /// Somebody may look at it, and put it right.
+    fn put_aside(&self, piece: &Piece, error: &anyhow::Error) -> anyhow::Result<()> {
+        let directory = self.options.state.join("dead");
+        std::fs::create_dir_all(&directory)?;
+        let event: serde_json::Value =
+            serde_json::from_str(&piece.body).unwrap_or_else(|_| piece.body.clone().into());
+        let letter = json!({ "event": event, "error": format!("{error:#}") });
+        // The id came from the gateway, and a gateway isn't to write anywhere it likes.
+        let name: String = piece
+            .event
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+            .collect();
+        let file = directory.join(format!("{name}.json"));
+        std::fs::write(&file, letter.to_string()).with_context(|| file.display().to_string())
+    }
+}
+
+/// One second, then twice as long each time, up to five minutes.
+fn pause(attempt: u32) -> Duration {
+    let doubled = attempt.saturating_sub(1).min(9);
+    Duration::from_secs(2_u64.pow(doubled).min(300))
+}
+
+/// A name that is one name in a path.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}
+
+/// How often due work is looked for.
+const LOOK: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow() {
+        let pauses: Vec<u64> = (1..=10).map(|attempt| pause(attempt).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+    }
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        assert!(is_plain("r_0199-a.wav"));
+        for name in ["", ".", "..", "../a", "a/b", "a b", "a\0"] {
+            assert!(!is_plain(name), "{name:?}");
+        }
+    }
+}

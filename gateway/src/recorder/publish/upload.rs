@@ -1,0 +1,212 @@
+//! One recording on its way out of the spool.
+
+use std::path::Path as FilePath;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use super::super::manifest::{self, Manifest, hex};
+use super::super::objects::{Objects, Put};
+use super::super::published;
+use super::name_of;
+use crate::call::CallId;
+use crate::clock::Moment;
+use crate::events::Kind;
+use crate::store::{Change, Hold, KeptRecording, RecordingPlace, Store};
+
+/// What an upload works with.
+#[derive(Debug)]
+pub(super) struct Upload {
+    pub objects: Objects,
+    pub store: Store,
+    /// MiB of audio that may be in memory.
+    pub memory: Semaphore,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub(super) enum Outlook {
+    Published,
+    /// Not now, and why.
+    Again(String),
+    /// It isn't what its manifest says, or its place is taken.
+    Never {
+        call: String,
+        cause: String,
+    },
+}
+
+/// A finished recording, read and found whole.
+struct Finished {
+    manifest: Manifest,
+    text: Bytes,
+    /// Epoch milliseconds.
+    started_at: u64,
+    /// `date=2026-11-20/c_…`
+    path: String,
+    audio: Vec<Bytes>,
+}
+
+impl Upload {
+    pub(super) async fn publish(&self, directory: &FilePath, now: Moment) -> Outlook {
+        match self.try_publish(directory, now).await {
+            Ok(()) => Outlook::Published,
+            Err(outlook) => outlook,
+        }
+    }
+
+    async fn try_publish(&self, directory: &FilePath, now: Moment) -> Result<(), Outlook> {
+        let (manifest, text) = read_manifest(directory).await?;
+        let mib = manifest.audio.bytes.div_ceil(1 << 20);
+        let share = u32::try_from(mib).unwrap_or(u32::MAX).min(LARGEST_SHARE);
+        let Ok(_share) = self.memory.acquire_many(share).await else {
+            return Err(Outlook::Again("the program ends".to_owned()));
+        };
+        let finished = Finished::read(directory, manifest, text).await?;
+        let path = self.put(&finished).await?;
+        let recording = finished.row(path, now);
+        let event = published::event(Kind::RecordingPublished, &recording, now.epoch_ms);
+        let publish = Change::Publish {
+            recording: Box::new(recording),
+            event,
+        };
+        // Whether it is new doesn't matter: then an attempt before came as far as this.
+        self.store.change(publish).await.map_err(again)?;
+        match tokio::fs::remove_dir_all(directory).await {
+            Ok(()) => Ok(()),
+            // It is published, and found again after the next look through the spool.
+            Err(error) => Err(again(error)),
+        }
+    }
+
+    /// Into the call's directory; into one of its own within it when the call has another recording.
+    async fn put(&self, finished: &Finished) -> Result<String, Outlook> {
+        let nested = format!("{}/{}", finished.path, finished.manifest.id);
+        for path in [&finished.path, &nested] {
+            let directory = Path::from(path.as_str());
+            let manifest = directory.child(manifest::FILE);
+            let there = self.objects.read(&manifest).await.map_err(again)?;
+            if there.is_some_and(|there| there != finished.text) {
+                continue;
+            }
+            let audio = directory.child(finished.manifest.audio.file.as_str());
+            let pieces = finished.audio.clone();
+            if self.objects.put(&audio, pieces).await.map_err(again)? == Put::Taken {
+                continue;
+            }
+            let text = vec![finished.text.clone()];
+            if self.objects.put(&manifest, text).await.map_err(again)? == Put::Done {
+                return Ok(path.clone());
+            }
+        }
+        Err(Outlook::Never {
+            call: finished.manifest.call.clone(),
+            cause: format!("something else is published under {nested}"),
+        })
+    }
+}
+
+impl Finished {
+    async fn read(directory: &FilePath, manifest: Manifest, text: Bytes) -> Result<Self, Outlook> {
+        let never = |cause: &str| Outlook::Never {
+            call: manifest.call.clone(),
+            cause: cause.to_owned(),
+        };
+        if manifest.id != name_of(directory) || !is_plain(&manifest.id) {
+            return Err(never("the manifest is another recording's"));
+        }
+        if manifest.call.parse::<CallId>().is_err() {
+            return Err(never("the manifest names no call"));
+        }
+        if !is_plain(&manifest.audio.file) || manifest.audio.file == manifest::FILE {
+            return Err(never("the manifest names no file of its own"));
+        }
+        let started_at = published::epoch_ms(&manifest.started_at)
+            .ok_or_else(|| never("the manifest has no time"))?;
+        let file = directory.join(&manifest.audio.file);
+        let reading = tokio::task::spawn_blocking(move || read_in_pieces(&file));
+        let (audio, sha256) = reading
+            .await
+            .map_err(std::io::Error::other)
+            .flatten()
+            .map_err(again)?;
+        if sha256 != manifest.audio.sha256 {
+            return Err(never("the audio isn't what the manifest says"));
+        }
+        Ok(Self {
+            path: format!("date={}/{}", published::date(started_at), manifest.call),
+            manifest,
+            text,
+            started_at,
+            audio,
+        })
+    }
+
+    fn row(&self, path: String, now: Moment) -> KeptRecording {
+        let manifest = &self.manifest;
+        let agent = &manifest.about.agent;
+        KeptRecording {
+            place: RecordingPlace {
+                started_at: self.started_at,
+                id: manifest.id.clone(),
+            },
+            call: manifest.call.clone(),
+            agent: (!agent.is_empty()).then(|| agent.clone()),
+            published_at: now.epoch_ms,
+            path,
+            audio: manifest.audio.file.clone(),
+            bytes: self.audio.iter().map(|piece| piece.len() as u64).sum(),
+            sha256: manifest.audio.sha256.clone(),
+            hold: Hold::Free,
+            manifest: String::from_utf8_lossy(&self.text).into_owned(),
+        }
+    }
+}
+
+async fn read_manifest(directory: &FilePath) -> Result<(Manifest, Bytes), Outlook> {
+    let text = tokio::fs::read(directory.join(manifest::FILE))
+        .await
+        .map_err(again)?;
+    let read: Result<Manifest, _> = serde_json::from_slice(&text);
+    match read {
+        Ok(manifest) => Ok((manifest, Bytes::from(text))),
+        Err(error) => Err(Outlook::Never {
+            call: String::new(),
+            cause: format!("the manifest can't be read: {error}"),
+        }),
+    }
+}
+
+/// A file in pieces that are passed on as they are, and its hash.
+fn read_in_pieces(file: &FilePath) -> std::io::Result<(Vec<Bytes>, String)> {
+    use std::io::Read;
+    let mut file = std::fs::File::open(file)?;
+    let mut pieces = Vec::new();
+    let mut hash = Sha256::new();
+    loop {
+        let mut piece = Vec::new();
+        if file.by_ref().take(PIECE).read_to_end(&mut piece)? == 0 {
+            return Ok((pieces, hex(&hash.finalize())));
+        }
+        hash.update(&piece);
+        pieces.push(Bytes::from(piece));
+    }
+}
+
+/// A name that is one name in a path, whatever store reads it.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}
+
+fn again(error: impl std::fmt::Display) -> Outlook {
+    Outlook::Again(error.to_string())
+}
+
+/// Octets.
+const PIECE: u64 = 1 << 20;
+
+/// A recording that is larger takes all of the memory there is for it, and a little more.
+const LARGEST_SHARE: u32 = 256;
