@@ -23,7 +23,7 @@ class g {
       }
   }
 }
-class O {
+class A {
   #t = new AudioContext();
   #i = setInterval(() => this.#e(), 3e3);
   /** `device` is a loudspeaker's id; empty, the system's choice. */
@@ -48,7 +48,7 @@ class O {
     }
   }
 }
-class x extends g {
+class O extends g {
   #t;
   #i = document.createElement("audio");
   #e = { is: "off" };
@@ -121,7 +121,7 @@ class x extends g {
     this.#d?.resume(), this.#n && this.#f();
   }
   startRinging() {
-    this.#d ??= new O(this.#u);
+    this.#d ??= new A(this.#u);
   }
   stopRinging() {
     this.#d?.stop(), this.#d = void 0;
@@ -156,7 +156,7 @@ class x extends g {
   async #y(t) {
     if (this.#s !== t) return;
     const e = t.label;
-    this.#h(), this.#l({ is: "refused", reason: "lost", detail: A }), this.#t = { ...this.#t, deviceId: void 0 };
+    this.#h(), this.#l({ is: "refused", reason: "lost", detail: x }), this.#t = { ...this.#t, deviceId: void 0 };
     const i = await this.openMicrophone();
     i && this.emit("switched", { because: "unplugged", detail: `${e || "The microphone"} was unplugged; ${v(i)} is used now.` });
   }
@@ -200,7 +200,7 @@ class x extends g {
     this.#n !== t && (this.#n = t, this.emit("locked", t));
   }
 }
-const A = "The microphone was unplugged, or its permission was taken back.", T = { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
+const x = "The microphone was unplugged, or its permission was taken back.", T = { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
 function v(s) {
   return s.label || "another one";
 }
@@ -508,8 +508,8 @@ class U {
   }
 }
 function W() {
-  const s = ["audio/PCMA", "audio/PCMU", "audio/telephone-event"];
-  return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((t) => t.clockRate === 8e3 && s.includes(t.mimeType)).sort((t, e) => s.indexOf(t.mimeType) - s.indexOf(e.mimeType));
+  const s = ["PCMA/8000", "PCMU/8000", "opus/48000", "G722/8000", "telephone-event/8000", "telephone-event/48000"], t = ({ mimeType: e, clockRate: i }) => s.indexOf(`${e.slice(6)}/${i}`);
+  return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((e) => t(e) >= 0).sort((e, i) => t(e) - t(i));
 }
 const G = 1e4, H = 5e3, J = 1500;
 function Y({ connection: s, microphone: t, locked: e, media: i, agent: n }) {
@@ -814,7 +814,7 @@ class ht extends g {
   /** What the gateway was told of this side last. */
   #g = "";
   constructor(t) {
-    super(), this.#o = t.token, this.#t = t.storage ?? sessionStorage, this.audio = new x(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => this.#f(e)), this.#e = new U({
+    super(), this.#o = t.token, this.#t = t.storage ?? sessionStorage, this.audio = new O(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => this.#f(e)), this.#e = new U({
       negotiate: async (e, i) => (await this.#h("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
       heard: (e) => this.audio.play(e),
       moved: (e) => {
@@ -826,7 +826,7 @@ class ht extends g {
       report: () => this.#m(),
       sessionUnknown: () => this.#t.removeItem(l),
       event: (e) => this.#l(e),
-      moved: (e) => this.#A(e)
+      moved: (e) => this.#x(e)
     }), this.#a = new st({
       stats: () => this.#e.stats(),
       talk: () => this.calls.find(({ state: e }) => e === "connected"),
@@ -956,7 +956,7 @@ class ht extends g {
     const e = this.view?.media;
     switch (this.#T(N(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#t.setItem(l, t.session), this.#c = t.ice ?? [], this.#y(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#O();
+        this.#t.setItem(l, t.session), this.#c = t.ice ?? [], this.#y(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#A();
         return;
       case "agent":
         this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#e.reportedDown(), this.#S();
@@ -977,7 +977,7 @@ class ht extends g {
     const e = this.media.is === "up" || this.media.is === "restarting";
     t === "kept" && e ? this.#e.nudge() : this.audio.track && this.#e.open(this.audio.track, this.#c), this.#S();
   }
-  #O() {
+  #A() {
     for (const t of this.#s.values())
       if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
       else if (t.isEnding || Date.now() - t.view.started_at > at) this.#v(t.id, h.offline());
@@ -993,11 +993,11 @@ class ht extends g {
     const i = [...t.calls.values()].filter(({ view: n }) => e.calls.get(n.id)?.view !== n);
     for (const { view: n } of i) {
       const o = this.#s.get(n.id);
-      o ? o.take(n) : this.#x(n);
+      o ? o.take(n) : this.#O(n);
     }
     i.length && this.#M();
   }
-  #x(t) {
+  #O(t) {
     const e = new j(t, this.#h);
     this.#s.set(t.id, e), e.on("change", () => {
       this.#M(), this.emit("call", e);
@@ -1008,7 +1008,7 @@ class ht extends g {
     const t = this.calls.filter(({ view: e }) => M(e));
     this.audio.silence(t.some((e) => e.muted)), t.some((e) => e.state === "ringing-in" && !e.isEnding) ? this.audio.startRinging() : this.audio.stopRinging();
   }
-  #A(t) {
+  #x(t) {
     t.is === "ended" && (t.because === "replaced" || t.because === "taken-over" ? this.#t.removeItem(l) : this.#E(), this.#I()), this.emit("connection", t), this.#S();
   }
   #S() {
@@ -1052,7 +1052,7 @@ class ht extends g {
 const rt = "warmline-js/0.1.0", l = "warmline.session", at = 15e3;
 export {
   ht as Agent,
-  x as Audio,
+  O as Audio,
   j as Call,
   h as Refusal
 };
