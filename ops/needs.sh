@@ -3,7 +3,7 @@
 BUILD_PACKAGES=(build-essential pkg-config libopus-dev libssl-dev)
 # Peers that the tests talk to, and what listens to them.
 TEST_PACKAGES=(sip-tester kamailio kamailio-websocket-modules kamailio-tls-modules kamailio-outbound-modules kamailio-utils-modules
-  kamailio-extra-modules rtpengine-daemon baresip-core chromium iproute2 iptables wireshark-common openssl ca-certificates ffmpeg sox age)
+  kamailio-extra-modules rtpengine-daemon baresip-core chromium coturn iproute2 iptables wireshark-common openssl ca-certificates ffmpeg sox age)
 # What Vite and the tests need: import.meta.dirname, require(esm).
 NODE_MINIMUM=20.19.0
 
@@ -65,4 +65,17 @@ need_node() {
   npm install --prefix "$own" --no-audit --no-fund --loglevel=error node@22 </dev/null >&2 || die "Node $NODE_MINIMUM or newer is needed for the tests."
   PATH="$own/node_modules/.bin:$PATH"
   node_suffices || die "Node $NODE_MINIMUM or newer is needed for the tests."
+}
+
+# Peers that are written in Python, each at one version, beside the system's packages and not among them.
+need_python() {
+  local own="${XDG_CACHE_HOME:-$HOME/.cache}/warmline/python" wanted=ops/tests/requirements.txt
+  export WARMLINE_PYTHON="${WARMLINE_PYTHON:-$own/bin/python}"
+  [ "$WARMLINE_PYTHON" = "$own/bin/python" ] || return 0
+  cmp -s "$wanted" "$own/installed" && return
+  command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
+  say "Installing the tests' Python packages in $own …"
+  rm -rf "$own"
+  python3 -m venv "$own" && "$own/bin/pip" install -q --disable-pip-version-check -r "$wanted" </dev/null >&2 && cp "$wanted" "$own/installed" ||
+    die "The tests' Python packages can't be installed."
 }

@@ -109,8 +109,12 @@ staged('the agent\'s browser is gone for good: music at once, then the reason, t
 
 staged('no packet of the agent comes any more: music within seconds, and the agent again with the next', async (stage) => {
   const { gateway, desk, customer } = await begin(stage);
+  const before = await gateway.deadAir();
   await desk.falls();
   await hearsPrompt('the customer', 'hold', customer);
+  const silent = (await gateway.deadAir()).seconds - before.seconds;
+  console.log(`# the customer heard nothing for ${silent.toFixed(2)} s`);
+  assert.ok(silent > 0 && silent < 3, `nothing was heard for ${silent} s`);
   await desk.talks();
   await hears('the customer', AGENT_HZ, () => customer.heard());
   await hears('the agent', CUSTOMER_HZ, () => desk.heard());

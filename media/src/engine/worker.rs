@@ -61,8 +61,8 @@ pub struct Worker {
     leases: FxHashMap<LegId, PortLease>,
     next_key: u32,
     legs: FxHashMap<LegId, Box<Entry>>,
-    /// What everybody speaks, and those who were given another choice.
     config: Arc<EngineConfig>,
+    /// What everybody speaks, and those who were given another choice.
     policy: Arc<CodecPolicy>,
     policies: FxHashMap<LegId, Arc<CodecPolicy>>,
     routes: Routes,
@@ -386,7 +386,8 @@ impl Worker {
         while let Some(Waiting { from, packet, .. }) = self.early.take(leg) {
             let (slot, length) = (self.free_slot(), packet.len());
             self.slab.slot(slot)[..length].copy_from_slice(&packet);
-            self.relay(leg, Received { slot, length, from }, now);
+            let received = Received { slot, length, from };
+            self.guard(leg, now, |worker| worker.relay(leg, received, now));
         }
         self.flush();
     }

@@ -49,6 +49,7 @@ export class SipPeer {
     socket.connect(port, ADDRESS);
     await once(socket, 'connect');
     const peer = new SipPeer((text) => socket.send(text), () => socket.close());
+    peer.port = socket.address().port;
     socket.on('message', (bytes) => peer.#hear(String(bytes)));
     socket.on('error', () => {});
     return peer;

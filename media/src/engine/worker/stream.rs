@@ -92,11 +92,11 @@ impl Worker {
             (Standing::Of(leg), Protocol::Stun) => self.control(leg, Via::Tcp, received, now),
             (Standing::Of(leg), Protocol::Dtls) => self.queue_handshake(leg, Via::Tcp, received),
             (Standing::Of(leg), Protocol::Rtp) => {
-                self.relay(leg, received, now);
+                self.guard(leg, now, |worker| worker.relay(leg, received, now));
                 self.follow(leg, key, received.from);
             }
             (Standing::Of(leg), Protocol::Rtcp) => {
-                self.report(leg, received, now);
+                self.guard(leg, now, |worker| worker.report(leg, received, now));
                 self.follow(leg, key, received.from);
             }
             (Standing::Of(_), Protocol::Unknown) => self.counters.discarded(Discard::Malformed),
