@@ -418,7 +418,7 @@ export class Agent extends Emitter<AgentEvents> {
       this.#media.nudge();
     };
     const networkChanged = () => {
-      this.#socket.nudge();
+      this.#socket.networkChanged();
       this.#media.networkChanged();
     };
     const unlock = () => this.audio.unlock();

@@ -58,7 +58,9 @@ export class MediaLeg {
 
   /** The way to the gateway may be another. A leg that still gets answers is left alone. */
   nudge(): void {
-    if (this.#pc?.connectionState !== 'connected') this.networkChanged();
+    // A restart whose offer went into a dead socket is still owed, whatever the browser believes of the old path.
+    const isOwed = this.#state.is === 'restarting';
+    if (isOwed || this.#pc?.connectionState !== 'connected') this.networkChanged();
   }
 
   /** The network is another: ICE looks for the new way before the old one is missed. */
