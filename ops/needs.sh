@@ -66,3 +66,16 @@ need_node() {
   PATH="$own/node_modules/.bin:$PATH"
   node_suffices || die "Node $NODE_MINIMUM or newer is needed for the tests."
 }
+
+# Peers that are written in Python, each at one version, beside the system's packages and not among them.
+need_python() {
+  local own="${XDG_CACHE_HOME:-$HOME/.cache}/warmline/python" wanted=ops/tests/requirements.txt
+  export WARMLINE_PYTHON="${WARMLINE_PYTHON:-$own/bin/python}"
+  [ "$WARMLINE_PYTHON" = "$own/bin/python" ] || return 0
+  cmp -s "$wanted" "$own/installed" && return
+  command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
+  say "Installing the tests' Python packages in $own …"
+  rm -rf "$own"
+  python3 -m venv "$own" && "$own/bin/pip" install -q --disable-pip-version-check -r "$wanted" </dev/null >&2 && cp "$wanted" "$own/installed" ||
+    die "The tests' Python packages can't be installed."
+}

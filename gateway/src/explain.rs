@@ -256,7 +256,7 @@ causes! {
         "The request was understood and refused; the call's detail says why.";
     Shutdown, "gateway-stopped", Gateway, MayGoWell,
         "The gateway is stopping.",
-        "The gateway was asked to stop while the call was up, and ended it with BYE.";
+        "The gateway was asked to stop: it takes no new calls, and ended with BYE what was still up when its time was over.";
     Restarted, "gateway-restarted", Gateway, MayGoWell,
         "The gateway was restarted while the call was up.",
         "The process ended without ending its calls: killed, crashed, or the machine went down. Look for its last lines in the log.";

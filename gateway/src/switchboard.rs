@@ -16,6 +16,7 @@ mod invites;
 mod ledger;
 mod legs;
 mod lines;
+mod offering;
 mod page;
 mod platform;
 mod provider;

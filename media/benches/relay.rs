@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use media::bench::{Bridge, PAIRS, Protection, Slot};
+use media::bench::{Bridge, PAIRS, Protection, Slot, Timers};
 use rustix::time::{ClockId, clock_gettime};
 
 fn relay(criterion: &mut Criterion) {
@@ -23,6 +23,25 @@ fn relay(criterion: &mut Criterion) {
                 bencher.iter_custom(|packets| spent(from, to, calls, packets));
             });
         }
+    }
+    group.finish();
+}
+
+/// What a deadline costs that comes, with the next one armed, while each leg has one every 20 ms.
+fn deadlines(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("deadlines");
+    group.sample_size(20);
+    for legs in [100, 2_000] {
+        group.bench_function(BenchmarkId::from_parameter(legs), |bencher| {
+            let mut timers = Timers::new(legs, Instant::now());
+            bencher.iter_custom(|deadlines| {
+                let (begun, mut due) = (processor_time(), 0);
+                while due < deadlines {
+                    due += timers.turn() as u64;
+                }
+                (processor_time().saturating_sub(begun) / due as u32) * deadlines as u32
+            });
+        });
     }
     group.finish();
 }
@@ -58,5 +77,5 @@ fn processor_time() -> Duration {
 /// Packets at least between two looks at the clock.
 const ROUND: usize = 64;
 
-criterion_group!(benches, relay);
+criterion_group!(benches, relay, deadlines);
 criterion_main!(benches);

@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::bridge;
 use crate::codec::AudioCodec;
 use crate::engine::SocketKey;
+pub use crate::engine::Timers;
 use crate::leg::description::Local;
 use crate::leg::path::{Path, Plain, Setup, SourceLock, WebRtc};
 use crate::leg::{Drawn, Leg, LegKind};

@@ -18,6 +18,7 @@ mod slab;
 #[allow(unsafe_code, reason = "the batched system calls")]
 mod socket;
 mod tcp;
+mod timers;
 mod worker;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub(crate) use demux::Protocol;
 pub use relay_times::Delays;
 pub(crate) use socket::SocketKey;
 use socket::Wake;
+pub use timers::Timers;
 use worker::{Command, Worker};
 
 use crate::codec::{AudioCodec, CodecPolicy};

@@ -13,6 +13,7 @@ const COLLEAGUE = '+919000000002';
 const AGENT_HZ = 700;
 const CUSTOMER_HZ = 1000;
 const TARGET_HZ = 1400;
+const MEERA_HZ = 500;
 const PATIENT = { within: 30_000 };
 
 const post = (body) => ({ method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
@@ -37,6 +38,10 @@ options_interval = "0s"
 [[agent]]
 id = "agent7"
 name = "Asha"
+
+[[agent]]
+id = "agent8"
+name = "Meera"
 
 [[route]]
 trunk = "carrier"
@@ -141,6 +146,48 @@ staged('a customer who hangs up while the other side rings takes the ringing wit
   await customer.done();
   await colleague.done();
   await gateway.settled({ legs: 1, within: 30_000 });
+});
+
+staged('blind, to another agent: it rings there, and moves with the answer; the first one\'s card says who has it', async (stage) => {
+  const { gateway, desk, customer, act } = await begin(stage, answers());
+  const meera = await Desk.open(stage, gateway, { agent: 'agent8', hz: MEERA_HZ });
+  await act('transfer', { to: 'agent:agent8', mode: 'blind' });
+  const id = await meera.card('ringing-in');
+  await hearsPrompt('the customer', 'hold', customer, PATIENT);
+  await meera.click('answer');
+  await meera.card('connected');
+  await hears('the customer', MEERA_HZ, () => customer.heard(), PATIENT);
+  await hears('Meera', CUSTOMER_HZ, () => meera.heard(), PATIENT);
+  await desk.card('closed');
+  assert.equal(await desk.endedDetail(), 'Meera took the call over.');
+  assert.equal((await gateway.api(meera.token, `/v1/calls/${id}`)).agent, 'agent8');
+  await assert.rejects(act('hold'), /404/, 'it is Asha\'s no more');
+  await customer.hangUp();
+  await customer.done();
+  await meera.card('wrap-up');
+  await gateway.settled({ legs: 2, within: 30_000 });
+});
+
+staged('another agent who declines, or is gone, gives the customer back; one who isn\'t there isn\'t asked', async (stage) => {
+  const { gateway, desk, customer, call, act, told } = await begin(stage, answers());
+  await assert.rejects(act('transfer', { to: 'agent:agent8', mode: 'blind' }), /409.*Meera can't take a call now/);
+  await assert.rejects(act('transfer', { to: 'agent:nobody', mode: 'blind' }), /422/);
+  const meera = await Desk.open(stage, gateway, { agent: 'agent8', hz: MEERA_HZ });
+  await act('transfer', { to: 'agent:agent8', mode: 'blind' });
+  await meera.card('ringing-in');
+  await meera.click('decline');
+  await told(/Meera declined it/);
+  assert.equal((await call()).state, 'connected');
+  customer.capture.forget();
+  await hears('the customer', AGENT_HZ, () => customer.heard(), PATIENT);
+  await hears('the agent', CUSTOMER_HZ, () => desk.heard(), PATIENT);
+  await meera.clear();
+  await act('transfer', { to: 'agent:agent8', mode: 'blind' });
+  await meera.card('ringing-in');
+  await customer.hangUp();
+  await customer.done();
+  await meera.card('closed');
+  await gateway.settled({ legs: 2, within: 30_000 });
 });
 
 staged('whom no trunk leads to can\'t be transferred to, and the talk goes on', async (stage) => {

@@ -165,6 +165,7 @@ impl Desk {
                 tracing::info!(directory = %shown, "a recording is published");
                 self.backlog.published(&directory);
             }
+            Outlook::Gone => self.backlog.published(&directory),
             Outlook::Again(cause) => {
                 self.metrics.publish_failed();
                 let pause = self.backlog.failed(&directory, Instant::now());

@@ -185,6 +185,7 @@ impl Task {
             agent = self.agents[agent].config.id,
             "the agent did not come back"
         );
+        self.lose_offer(now, agent);
         for age in self.asking_for(agent) {
             self.leave_lost(now, age, agent);
         }
@@ -361,6 +362,9 @@ impl Task {
         action: Action,
     ) -> Result<CallView, Problem> {
         let age = self.ages.get(call).copied();
+        if let Some(age) = age.filter(|age| self.offered_to(agent) == Some(*age)) {
+            return self.act_on_offer(now, agent, age, &action);
+        }
         let own = age.filter(|age| {
             let placed = self.calls.get(age);
             self.at_desk[agent].contains(age)

@@ -45,12 +45,17 @@ impl Task {
                 self.tell_agent(now, agent, draining_notice());
             }
         }
-        self.open.len()
+        self.still_up()
+    }
+
+    /// Calls that aren't closed, and talks that go on without an agent.
+    fn still_up(&self) -> usize {
+        self.open.len() + self.talks_through().len()
     }
 
     /// Tells those who wait for it that the last call is over.
     pub(super) fn tell_drained(&mut self) {
-        if self.admission != Admission::Open && self.open.is_empty() {
+        if self.admission != Admission::Open && self.still_up() == 0 {
             for waiting in self.drained.drain(..) {
                 // Who doesn't wait any more needs no telling.
                 let _ = waiting.send(());

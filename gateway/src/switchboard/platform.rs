@@ -47,6 +47,9 @@ impl Task {
         let Some(placed) = self.calls.get(&age) else {
             return Err(Problem::not_found("There is no such call."));
         };
+        if let Some(id) = to.strip_prefix("agent:") {
+            return self.offer_to(now, age, id, mode);
+        }
         let by = self.config.ozonetel.as_ref().map(|o| o.transfer);
         match (placed.route, by, mode) {
             (Route::Trunk(_), ..) => self.transfer_over_trunk(now, age, to, mode),

@@ -163,7 +163,7 @@ impl Task {
     }
 
     /// The call leaves an agent's desk, though it goes on elsewhere.
-    fn close_card(&mut self, now: Moment, age: Age, agent: usize, ended: EndedView) {
+    pub(super) fn close_card(&mut self, now: Moment, age: Age, agent: usize, ended: EndedView) {
         if !self.at_desk[agent].remove(&age) {
             return;
         }

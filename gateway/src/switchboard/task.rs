@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::agenda::Agenda;
 use super::draining::Admission;
 use super::ledger::Mark;
+use super::offering::Offer;
 use super::quality::Report;
 use super::recording::Recorded;
 use super::telling::Telling;
@@ -174,6 +175,8 @@ pub(super) struct Placed {
     pub marked: Option<Mark>,
     pub recorded: Recorded,
     pub link: Link,
+    /// It rings at another agent's desk, too, who is to get it.
+    pub offer: Option<Offer>,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -221,6 +224,11 @@ impl Placed {
         }
     }
 
+    /// No other call is bound to it.
+    pub fn is_unlinked(&self) -> bool {
+        self.link == Link::None
+    }
+
     /// The agent hears the customer, or has put it on hold.
     pub fn is_agents(&self) -> bool {
         self.bridged.is_some() || self.call.is_connected()
@@ -237,6 +245,7 @@ impl Placed {
         let answer = self.answers_at.filter(|_| self.call.rings_at_desk());
         call.chain(turn)
             .chain(answer)
+            .chain(self.offer.map(|offer| offer.until))
             .chain(dooms.map(|doom| doom.at))
             .min()
     }
@@ -461,6 +470,7 @@ impl Task {
         let doom = placed.take_doom(now.instant);
         self.carry_out(now, age, actions);
         self.answer_by_itself(now, age);
+        self.offer_due(now, age);
         self.turn(now, age);
         self.treat(now, age);
         if let Some(end) = doom {
@@ -493,7 +503,7 @@ impl Task {
                 self.send(transmit);
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
-            } else if self.watch_transfers(now) {
+            } else if self.watch_transfers(now) || self.watch_offers(now) {
                 // The calls have got further inputs.
             } else {
                 self.publish(now);
@@ -562,6 +572,7 @@ impl Task {
             marked: None,
             recorded: Recorded::default(),
             link: Link::None,
+            offer: None,
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);

@@ -57,7 +57,7 @@ impl Task {
         if !placed.call.is_connected() {
             return Err(Problem::conflict("Only a talk can be transferred."));
         }
-        if placed.link != Link::None {
+        if placed.link != Link::None || placed.offer.is_some() {
             return Err(Problem::conflict(
                 "The call is being transferred already; end that first.",
             ));
@@ -110,11 +110,6 @@ impl Task {
     /// A number goes out by the call's own trunk, a SIP URI by the trunk that it names.
     fn target(&self, placed: &Placed, to: &str) -> Result<Target, Problem> {
         let bad = |detail: String| Problem::unprocessable(detail);
-        if to.starts_with("agent:") {
-            return Err(Problem::not_available(
-                "A transfer to another agent is not available in this version; a number is.",
-            ));
-        }
         if let Some(rest) = to.strip_prefix("sip:").or(to.strip_prefix("sips:")) {
             let (user, host) = rest
                 .split_once('@')
@@ -153,6 +148,7 @@ impl Task {
         trunk: usize,
         mode: TransferMode,
     ) -> Result<(), Problem> {
+        // A drain lets calls go on, and this is how one does.
         if self.admission == Admission::Stopping || self.open.len() >= self.config.limits.calls {
             return Err(Problem::unavailable(
                 "The gateway takes no more calls, so the other side can't be called.",

@@ -7,7 +7,7 @@ import { parseNumber, parseTarget } from '../desk/src/number';
 import { outcome, when } from '../desk/src/outcome';
 import { bars, peaks } from '../desk/src/peaks';
 import { shortcutOf } from '../desk/src/shortcuts';
-import { onStage, type CallFace } from '../desk/src/stage';
+import { customerOf, onStage, type CallFace } from '../desk/src/stage';
 import { clock, duration, grade, kicker } from '../desk/src/words';
 
 function face(id: string, state: CallView['state'], startedAt: number): CallFace {
@@ -52,6 +52,16 @@ test('a call that is over stays until the next one begins', () => {
 
 test('a call that was over before the page came is not news', () => {
   expect(onStage([face('old', 'closed', 1)], new Set())).toEqual([]);
+});
+
+test('of two linked calls the first is the customer’s', () => {
+  const [customer, target] = [face('customer', 'held', 1), face('target', 'connected', 2)];
+  customer.view.linked = 'target';
+  target.view.linked = 'customer';
+  const faces = [target, customer];
+  expect(customerOf(target, faces)?.view.id).toBe('customer');
+  expect(customerOf(customer, faces)).toBeUndefined();
+  expect(customerOf(target, [target])).toBeUndefined();
 });
 
 test('times of a call are for people', () => {

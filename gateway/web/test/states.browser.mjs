@@ -151,11 +151,14 @@ async function walk(gateway, page, desk, look) {
   await page.getByTestId('transfer-to').fill('somewhere');
   await page.getByTestId('transfer-consult').click();
   await look('connected-poor-paused-transfer');
-  gateway.tellCall(call, { linked: 'c_other' });
-  await page.getByTestId('consulting').waitFor();
   await page.getByTestId('transfer').click();
+  gateway.tellCall(call, { state: 'held', linked: 'c_other' });
+  gateway.tellCall('c_other', { direction: 'outbound', state: 'connected', via: 'trunk-mumbai', peer: { number: '+919000000005' }, started_at: Date.now() + 1, answered_at: Date.now(), linked: call });
+  await page.getByTestId('consulting').waitFor();
   await look('consulting');
-  gateway.tellCall(call, { linked: undefined });
+  gateway.tellCall('c_other', { state: 'closed', linked: undefined });
+  gateway.tellCall(call, { state: 'connected', linked: undefined });
+  await page.getByTestId('consulting').waitFor({ state: 'detached' });
   await page.getByTestId('mute').click();
   await page.getByTestId('keypad').click();
   for (const key of '1234') await card.getByRole('button', { name: key, exact: true }).click();

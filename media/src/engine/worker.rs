@@ -61,8 +61,8 @@ pub struct Worker {
     leases: FxHashMap<LegId, PortLease>,
     next_key: u32,
     legs: FxHashMap<LegId, Box<Entry>>,
-    /// What everybody speaks, and those who were given another choice.
     config: Arc<EngineConfig>,
+    /// What everybody speaks, and those who were given another choice.
     policy: Arc<CodecPolicy>,
     policies: FxHashMap<LegId, Arc<CodecPolicy>>,
     routes: Routes,

@@ -1,4 +1,4 @@
-// Finished recordings as whoever uses them finds them: by their manifests, wherever below the recordings' directory they are by then.
+// Published recordings as whoever uses them finds them: by their manifests.
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -17,7 +17,9 @@ ${more}
 /** All that are finished, each with its directory and its manifest. */
 export async function recordings(directory) {
   const entries = await readdir(directory, { recursive: true }).catch(() => []);
-  const found = entries.filter((entry) => path.basename(entry) === 'manifest.json').map(async (entry) => {
+  // What is still in the spool will be published in a moment.
+  const published = entries.filter((entry) => path.basename(entry) === 'manifest.json' && !entry.startsWith(`spool${path.sep}`));
+  const found = published.map(async (entry) => {
     const place = path.dirname(path.join(directory, entry));
     return { place, manifest: JSON.parse(await readFile(path.join(place, 'manifest.json'), 'utf8')) };
   });

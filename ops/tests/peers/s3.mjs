@@ -1,9 +1,11 @@
-// A bucket: moto's S3 server. What is in it is gone with its process, so an outage is a stop of its answers (SIGSTOP), or
-// another server in front; here it is a port that nobody listens at.
+// A bucket: moto's S3 server. What is in it is gone with its process, so in an outage the process stays, and the port in front of it is closed.
 import net from 'node:net';
 import { once } from 'node:events';
 import { until } from '../stage.mjs';
 import { python } from './python.mjs';
+
+// The server wants to be signed to, and doesn't check it.
+const SIGNED = { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0' };
 
 export class Bucket {
   static async start(stage, name = 'recordings') {
@@ -12,8 +14,7 @@ export class Bucket {
     stage.process('moto', await python(), ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)]);
     const bucket = new Bucket(name, port, front);
     await until('the S3 server answers', () => fetch(`http://127.0.0.1:${port}/`).then(() => true, () => false), { within: 60_000 });
-    const made = await fetch(`http://127.0.0.1:${port}/${name}`, { method: 'PUT' });
-    if (!made.ok) throw new Error(`the bucket can't be made: ${made.status}`);
+    await bucket.ask('', { method: 'PUT' });
     await bucket.open();
     stage.leaves(() => bucket.close());
     return bucket;
@@ -50,19 +51,24 @@ export class Bucket {
     await closed;
   }
 
-  /** The keys of all objects, behind the gateway's back. */
+  /** Asks the server itself, behind the gateway's back. */
+  async ask(what, { headers, ...options } = {}) {
+    const response = await fetch(`http://127.0.0.1:${this.port}/${this.name}${what}`, { ...options, headers: { ...SIGNED, ...headers } });
+    if (!response.ok) throw new Error(`${what}: ${response.status} ${await response.text()}`);
+    return response;
+  }
+
+  /** The keys of all objects. */
   async keys() {
-    const text = await (await fetch(`http://127.0.0.1:${this.port}/${this.name}?list-type=2`)).text();
+    const text = await (await this.ask('?list-type=2')).text();
     return [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => decodeURIComponent(key));
   }
 
   async read(key) {
-    const response = await fetch(`http://127.0.0.1:${this.port}/${this.name}/${encodeURI(key)}`);
-    if (!response.ok) throw new Error(`${key}: ${response.status}`);
-    return Buffer.from(await response.arrayBuffer());
+    return Buffer.from(await (await this.ask(`/${encodeURI(key)}`)).arrayBuffer());
   }
 
   write(key, body) {
-    return fetch(`http://127.0.0.1:${this.port}/${this.name}/${encodeURI(key)}`, { method: 'PUT', body });
+    return this.ask(`/${encodeURI(key)}`, { method: 'PUT', body, headers: { 'content-type': 'application/octet-stream' } });
   }
 }

@@ -145,6 +145,8 @@ async fn a_recording_is_published_once_however_often_it_is_found() {
         let outlook = place.publish(&directory).await;
         assert!(matches!(outlook, Outlook::Published), "{outlook:?}");
         assert!(!directory.exists());
+        let again = place.publish(&directory).await;
+        assert!(matches!(again, Outlook::Gone), "{again:?}");
     }
     assert_eq!(place.told().await, ["recording.published"]);
     assert_eq!(place.ids().await, ["r_1"]);

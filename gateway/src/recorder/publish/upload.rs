@@ -29,6 +29,8 @@ pub(super) struct Upload {
 #[derive(Debug)]
 pub(super) enum Outlook {
     Published,
+    /// It isn't in the spool any more: it was told of twice, and is published.
+    Gone,
     /// Not now, and why.
     Again(String),
     /// It isn't what its manifest says, or its place is taken.
@@ -166,9 +168,16 @@ impl Finished {
 }
 
 async fn read_manifest(directory: &FilePath) -> Result<(Manifest, Bytes), Outlook> {
-    let text = tokio::fs::read(directory.join(manifest::FILE))
-        .await
-        .map_err(again)?;
+    let text = match tokio::fs::read(directory.join(manifest::FILE)).await {
+        Ok(text) => text,
+        Err(error) => {
+            let there = tokio::fs::try_exists(directory).await;
+            return Err(match there {
+                Ok(false) => Outlook::Gone,
+                Ok(true) | Err(_) => again(error),
+            });
+        }
+    };
     let read: Result<Manifest, _> = serde_json::from_slice(&text);
     match read {
         Ok(manifest) => Ok((manifest, Bytes::from(text))),

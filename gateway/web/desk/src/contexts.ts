@@ -32,7 +32,7 @@ const askedAt = new Map<string, number>();
 export function askWho(number: string): void {
   const before = contexts.value.get(number)?.is;
   const fresh = performance.now() - (askedAt.get(number) ?? -Infinity) < HOLDS_MS;
-  if (before === 'nowhere' || (fresh && before !== 'failed')) return;
+  if (!number || before === 'nowhere' || (fresh && before !== 'failed')) return;
   askedAt.set(number, performance.now());
   // What is known already stays in sight while it is asked for again.
   if (before !== 'known') note(number, { is: 'asked' });

@@ -9,6 +9,7 @@ import { agent, isElsewhere, stage } from './model';
 import { RecentCalls } from './recent_calls';
 import { SignInForm } from './sign_in_form';
 import { Trouble } from './trouble';
+import { customerOf } from './stage';
 import { announcement } from './words';
 
 /** The whole page. */
@@ -16,6 +17,8 @@ export function Desk() {
   if (!agent.value) return <SignInForm />;
   const front = stage.value[0]?.view;
   const said = front && announcement(front);
+  // In a consultation it is the customer of whom the agent speaks.
+  const customer = front && (customerOf(stage.value[0]!, stage.value)?.view ?? front);
   return (
     <>
       <Header />
@@ -30,7 +33,7 @@ export function Desk() {
               {stage.value.length ? stage.value.map((face) => <CallCard key={face.view.id} face={face} />) : <Dialler />}
             </div>
             <div class="side">
-              {front && <ContextPanel key={front.peer.number} number={front.peer.number} />}
+              {customer && <ContextPanel key={customer.peer.number} number={customer.peer.number} />}
               <RecentCalls />
             </div>
           </div>

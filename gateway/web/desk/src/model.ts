@@ -80,6 +80,7 @@ export function signIn(token: string): void {
     faces.value = [];
     forgetContexts();
     forgetRecords();
+    recordsAsked = false;
   });
   desk.on('agent', (next) => {
     if (view.value?.id !== next.id || !recordsAsked) void askForRecords(next.id);
@@ -152,6 +153,7 @@ async function dispose({ view }: CallFace, draft: Draft): Promise<void> {
   // The wrap-up is over, and the record can still be written to.
   const body = JSON.stringify({ code, notes, callback_at });
   await request(`/v1/calls/${encodeURIComponent(view.id)}/disposition`, { method: 'PUT', body });
+  if (view.agent) void askForRecords(view.agent);
 }
 
 function forgetClosed(): void {
@@ -179,5 +181,7 @@ function draw(desk: Agent, changed: Call): void {
   // The list of outcomes is there when the wrap-up begins.
   if (next.state === 'connected' && before?.state !== 'connected' && next.agent) void askForDispositions(next.agent);
   note(next);
+  // Its record has more to say, such as the outcome.
+  if (next.state === 'closed' && before && before.state !== 'closed' && next.agent) void askForRecords(next.agent);
   faces.value = desk.calls.map(({ view, muted, isEnding }) => ({ view, muted, isEnding }));
 }

@@ -119,7 +119,7 @@ async function load(recording: string, signal: AbortSignal): Promise<Sound> {
       return { is: 'unplayable', sentence: 'This recording is encrypted. Whoever holds its key can open it.' };
     }
     const sound = await response.blob();
-    const lanes = sound.size > DRAWN_AT_MOST ? [] : await draw(await sound.arrayBuffer());
+    const lanes = sound.size > (type.startsWith('audio/wav') ? WAV_AT_MOST : CODED_AT_MOST) ? [] : await draw(await sound.arrayBuffer());
     return { is: 'ready', address: URL.createObjectURL(sound), lanes };
   } catch (error) {
     return { is: 'unplayable', sentence: error instanceof Error ? error.message : String(error) };
@@ -144,5 +144,8 @@ function finite(seconds: number): number {
 const SPEEDS = [1, 1.25, 1.5, 2];
 const BARS = 180;
 
-/** Half an hour of two channels in G.711; decoded, it takes ten times that. */
-const DRAWN_AT_MOST = 30 * 1024 * 1024;
+/** Half an hour in 16 bits; decoded, it takes twice that. */
+const WAV_AT_MOST = 64 * 1024 * 1024;
+
+/** Half an hour of Opus, which decodes to much more. */
+const CODED_AT_MOST = 12 * 1024 * 1024;

@@ -9,6 +9,12 @@ export interface CallFace {
   isEnding: boolean;
 }
 
+/** The call that a consultation is about: of two linked ones, the one that was there first. */
+export function customerOf({ view }: CallFace, faces: readonly CallFace[]): CallFace | undefined {
+  const other = faces.find(({ view: { id } }) => id === view.linked);
+  return other && other.view.started_at <= view.started_at && other.view.linked === view.id ? other : undefined;
+}
+
 /**
  * Calls that want something come first, newest in front; a call that is over stays until the agent is done with it or
  * the next one begins. `seen` holds the calls that the page has seen alive: one that was over before isn't news.

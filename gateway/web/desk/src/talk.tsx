@@ -2,8 +2,8 @@ import { useSignal, type Signal } from '@preact/signals';
 import { Icon } from './icon';
 import { Keypad } from './keypad';
 import { Meters } from './meters';
-import { callOf, warnings } from './model';
-import type { CallFace } from './stage';
+import { callOf, stage, warnings } from './model';
+import { customerOf, type CallFace } from './stage';
 import { Timer } from './timer';
 import { Consulting, TransferForm } from './transfer';
 
@@ -17,6 +17,7 @@ export function Talk({ face, act, refusal }: { face: CallFace; act: Act; refusal
   const drawer = useSignal<Drawer>('none');
   const { view } = face;
   const held = view.state === 'held';
+  const customer = customerOf(face, stage.value);
   const toggle = (which: Drawer) => () => {
     drawer.value = drawer.value === which ? 'none' : which;
     refusal.value = undefined;
@@ -32,7 +33,7 @@ export function Talk({ face, act, refusal }: { face: CallFace; act: Act; refusal
         {!held && warnings.value[0]?.detail}
       </p>
       <Recording face={face} act={act} />
-      {view.linked && <Consulting face={face} act={act} />}
+      {customer && <Consulting face={face} customer={customer} act={act} />}
       {drawer.value === 'keypad' && <Tones face={face} act={act} />}
       {drawer.value === 'transfer' && <TransferForm face={face} act={act} close={() => (drawer.value = 'none')} />}
       <div class="controls">

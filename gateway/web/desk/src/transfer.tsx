@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { callOf } from './model';
 import { parseTarget } from './number';
 import type { CallFace } from './stage';
+import { peer } from './words';
 
 type Act = (effect: () => Promise<unknown>) => () => void;
 
@@ -41,7 +42,7 @@ export function TransferForm({ face, act, close }: { face: CallFace; act: Act; c
         data-testid="transfer-to"
         autocomplete="off"
         spellcheck={false}
-        placeholder="Number, or agent:name"
+        placeholder="Number or SIP address"
         value={to.value}
         aria-invalid={refusal.value ? 'true' : undefined}
         aria-describedby="transfer-refusal"
@@ -65,17 +66,17 @@ export function TransferForm({ face, act, close }: { face: CallFace; act: Act; c
   );
 }
 
-/** A consultation is on: the two others can be joined, or the agent goes back to the customer. */
-export function Consulting({ face, act }: { face: CallFace; act: Act }) {
+/** The agent talks to whoever is to have the customer: the two are joined, or the agent goes back. */
+export function Consulting({ face, customer, act }: { face: CallFace; customer: CallFace; act: Act }) {
   return (
     <div class="consulting" data-testid="consulting">
-      <p>You are asking about this call. The customer waits with music.</p>
+      <p>{peer(customer.view)} waits with music while you ask.</p>
       <div class="pair">
-        <button type="button" class="button small-button" data-testid="transfer-back" onClick={act(() => callOf(face).hold(false))}>
+        <button type="button" class="button small-button" data-testid="transfer-back" onClick={act(() => callOf(face).hangup())}>
           Back to customer
         </button>
         <button type="button" class="button primary small-button" data-testid="transfer-complete" onClick={act(() => callOf(face).complete())}>
-          Complete
+          Transfer
         </button>
       </div>
     </div>

@@ -417,6 +417,8 @@ export interface DialOptions {
 	via?: string;
 	/** Whatever the page wants to find on the call again. */
 	context?: unknown;
+	/** Whether it is to be recorded, where recording is on demand. */
+	record?: boolean;
 }
 export declare class Agent extends Emitter<AgentEvents> {
 	#private;

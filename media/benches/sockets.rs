@@ -1,0 +1,330 @@
+//! `cargo bench -p media --bench sockets`: three ways for one thread to take datagrams from sockets and send each on.
+//!
+//! - `own, epoll`: a socket for each leg, as plain legs have it: epoll, `recvmmsg` and `sendmmsg` of one datagram.
+//! - `own, io_uring`: the same sockets by multishot receives into a ring of registered buffers, and sends in one submission.
+//! - `shared, mmsg`: one socket for all legs, as WebRTC legs have it: `recvmmsg` and `sendmmsg` of 64.
+//! - `shared, io_uring`: the same by one multishot receive.
+//!
+//! Only the processor time of taking and sending is counted, of a thread on loopback, so the receiving half of each send is in
+//! it. The smallest of some rounds is told: what else the machine does makes it larger.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a measurement")]
+
+use std::mem;
+use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use io_uring::types::{BufRingEntry, Fd, RecvMsgOut};
+use io_uring::{IoUring, cqueue, opcode};
+use rustix::time::{ClockId, clock_gettime};
+
+fn main() {
+    let sink = bind();
+    println!(
+        "{DATAGRAMS} datagrams a round, {ROUNDS} rounds; ns of processor time for taking and sending on one:"
+    );
+    for (name, sockets) in [("own", DATAGRAMS), ("shared", 1)] {
+        let sockets: Vec<UdpSocket> = (0..sockets).map(|_| bind()).collect();
+        let mut systems: Vec<(&str, Box<dyn Way>)> = vec![if sockets.len() == 1 {
+            ("mmsg", Box::new(Batches::new()))
+        } else {
+            ("epoll", Box::new(Epoll::new(&sockets)))
+        }];
+        match Ring::new(&sockets) {
+            Ok(ring) => systems.push(("io_uring", Box::new(ring))),
+            Err(error) => println!("{name}, io_uring: not allowed here: {error}"),
+        }
+        for (system, mut way) in systems {
+            let spent = (0..ROUNDS).map(|_| round(&sockets, &sink, way.as_mut()));
+            let mut spent: Vec<Duration> = spent.collect();
+            spent.sort_unstable();
+            let each = |spent: Duration| spent.as_nanos() / DATAGRAMS as u128;
+            let (least, median) = (each(spent[0]), each(spent[ROUNDS / 2]));
+            println!("{name}, {system}: {least} (median {median})");
+        }
+    }
+}
+
+/// A way of taking what came, and sending it on.
+trait Way {
+    /// Takes up to `left` datagrams and sends them to `sink`; how many.
+    fn turn(&mut self, sockets: &[UdpSocket], sink: SocketAddrV4, left: usize) -> usize;
+}
+
+/// What taking and sending on a round's datagrams takes, in batches as a worker meets them.
+fn round(sockets: &[UdpSocket], sink: &UdpSocket, way: &mut dyn Way) -> Duration {
+    let (from, to) = (bind(), address(sink));
+    let mut spent = Duration::ZERO;
+    for batch in 0..DATAGRAMS / BATCH {
+        for n in 0..BATCH {
+            let socket = &sockets[(batch * BATCH + n) % sockets.len()];
+            from.send_to(&[7; LENGTH], address(socket)).unwrap();
+        }
+        let begun = processor_time();
+        let mut left = BATCH;
+        while left > 0 {
+            left -= way.turn(sockets, to, left);
+        }
+        spent += processor_time() - begun;
+        let mut datagram = [0; 2_048];
+        sink.set_nonblocking(true).unwrap();
+        while sink.recv(&mut datagram).is_ok() {}
+    }
+    spent
+}
+
+struct Epoll {
+    epoll: i32,
+}
+
+impl Epoll {
+    fn new(sockets: &[UdpSocket]) -> Self {
+        // SAFETY: no pointers.
+        let epoll = unsafe { libc::epoll_create1(0) };
+        for (n, socket) in sockets.iter().enumerate() {
+            let mut event = libc::epoll_event {
+                events: libc::EPOLLIN as u32,
+                u64: n as u64,
+            };
+            // SAFETY: `event` outlives the call.
+            let added = unsafe {
+                libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, socket.as_raw_fd(), &mut event)
+            };
+            assert_eq!(added, 0);
+        }
+        Self { epoll }
+    }
+}
+
+impl Way for Epoll {
+    fn turn(&mut self, sockets: &[UdpSocket], sink: SocketAddrV4, _: usize) -> usize {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
+        // SAFETY: there is room for as many events as are named.
+        let count =
+            unsafe { libc::epoll_wait(self.epoll, events.as_mut_ptr(), BATCH as i32, 1_000) };
+        let mut slots = [[0u8; 2_048]; 1];
+        for event in &events[..count as usize] {
+            let fd = sockets[event.u64 as usize].as_raw_fd();
+            assert_eq!(receive::<1>(fd, &mut slots), 1);
+            send::<1>(fd, &mut slots, sink);
+        }
+        count as usize
+    }
+}
+
+struct Batches {
+    slots: Box<[[u8; 2_048]]>,
+}
+
+impl Batches {
+    fn new() -> Self {
+        Self {
+            slots: vec![[0; 2_048]; BATCH].into(),
+        }
+    }
+}
+
+impl Way for Batches {
+    fn turn(&mut self, sockets: &[UdpSocket], sink: SocketAddrV4, left: usize) -> usize {
+        let fd = sockets[0].as_raw_fd();
+        let count = receive::<BATCH>(fd, &mut self.slots[..left]);
+        send::<BATCH>(fd, &mut self.slots[..count], sink);
+        count
+    }
+}
+
+/// `recvmmsg` into the slots, of which there are at most `N`.
+fn receive<const N: usize>(fd: i32, slots: &mut [[u8; 2_048]]) -> usize {
+    // SAFETY: zeroes are valid, and all that is pointed to outlives the call.
+    unsafe {
+        let mut names: [libc::sockaddr_in; N] = mem::zeroed();
+        let mut vectors: [libc::iovec; N] = mem::zeroed();
+        let mut headers: [libc::mmsghdr; N] = mem::zeroed();
+        for (n, slot) in slots.iter_mut().enumerate() {
+            vectors[n].iov_base = slot.as_mut_ptr().cast();
+            vectors[n].iov_len = slot.len();
+            headers[n].msg_hdr.msg_name = (&raw mut names[n]).cast();
+            headers[n].msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as u32;
+            headers[n].msg_hdr.msg_iov = &raw mut vectors[n];
+            headers[n].msg_hdr.msg_iovlen = 1;
+        }
+        let room = slots.len() as u32;
+        let count = libc::recvmmsg(fd, headers.as_mut_ptr(), room, 0, std::ptr::null_mut());
+        usize::try_from(count).unwrap()
+    }
+}
+
+/// `sendmmsg` out of the slots.
+fn send<const N: usize>(fd: i32, slots: &mut [[u8; 2_048]], sink: SocketAddrV4) {
+    let mut name = raw(sink);
+    // SAFETY: as above.
+    unsafe {
+        let mut vectors: [libc::iovec; N] = mem::zeroed();
+        let mut headers: [libc::mmsghdr; N] = mem::zeroed();
+        for (n, slot) in slots.iter_mut().enumerate() {
+            vectors[n].iov_base = slot.as_mut_ptr().cast();
+            vectors[n].iov_len = LENGTH;
+            headers[n].msg_hdr.msg_name = (&raw mut name).cast();
+            headers[n].msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as u32;
+            headers[n].msg_hdr.msg_iov = &raw mut vectors[n];
+            headers[n].msg_hdr.msg_iovlen = 1;
+        }
+        let sent = libc::sendmmsg(fd, headers.as_mut_ptr(), slots.len() as u32, 0);
+        assert_eq!(sent as usize, slots.len());
+    }
+}
+
+struct Ring {
+    ring: IoUring,
+    entries: &'static mut [BufRingEntry],
+    buffers: Box<[[u8; 2_048]]>,
+    /// What multishot receives lay a datagram out by: a name, and no control data.
+    header: Box<libc::msghdr>,
+    tail: u16,
+    name: Box<libc::sockaddr_in>,
+}
+
+impl Ring {
+    fn new(sockets: &[UdpSocket]) -> std::io::Result<Self> {
+        let ring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .build(2 * DATAGRAMS as u32)?;
+        // SAFETY: zeroes are valid.
+        let mut header: Box<libc::msghdr> = Box::new(unsafe { mem::zeroed() });
+        header.msg_namelen = size_of::<libc::sockaddr_in>() as u32;
+        // SAFETY: an anonymous mapping of whole pages, which is never unmapped.
+        let entries = unsafe {
+            let length = BUFFERS * size_of::<BufRingEntry>();
+            let (access, kind) = (
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_ANONYMOUS | libc::MAP_PRIVATE,
+            );
+            let mapped = libc::mmap(std::ptr::null_mut(), length, access, kind, -1, 0);
+            assert_ne!(mapped, libc::MAP_FAILED);
+            std::slice::from_raw_parts_mut(mapped.cast::<BufRingEntry>(), BUFFERS)
+        };
+        // SAFETY: the ring of entries is page-aligned and stays.
+        unsafe {
+            let at = entries.as_ptr() as u64;
+            ring.submitter().register_buf_ring(at, BUFFERS as u16, 0)?;
+        }
+        let mut this = Self {
+            ring,
+            entries,
+            buffers: vec![[0; 2_048]; BUFFERS].into(),
+            header,
+            tail: 0,
+            name: Box::new(raw(SocketAddrV4::new([127, 0, 0, 1].into(), 0))),
+        };
+        for buffer in 0..BUFFERS as u16 {
+            this.give(buffer);
+        }
+        this.publish();
+        for (n, socket) in sockets.iter().enumerate() {
+            this.listen(n, socket);
+        }
+        this.ring.submit()?;
+        Ok(this)
+    }
+
+    fn listen(&mut self, n: usize, socket: &UdpSocket) {
+        let receive = opcode::RecvMsgMulti::new(Fd(socket.as_raw_fd()), &*self.header, 0);
+        let entry = receive.build().user_data(n as u64);
+        // SAFETY: the header outlives the ring's use of it.
+        unsafe { self.ring.submission().push(&entry) }.unwrap();
+    }
+
+    /// Puts a buffer back for the kernel.
+    fn give(&mut self, buffer: u16) {
+        let at = usize::from(self.tail) % BUFFERS;
+        let entry = &mut self.entries[at];
+        entry.set_addr(self.buffers[usize::from(buffer)].as_ptr() as u64);
+        entry.set_len(2_048);
+        entry.set_bid(buffer);
+        self.tail = self.tail.wrapping_add(1);
+    }
+
+    /// Tells the kernel of them.
+    fn publish(&self) {
+        // SAFETY: the tail lies within the first entry, as the kernel defines it.
+        let tail = unsafe { BufRingEntry::tail(self.entries.as_ptr()) }.cast::<AtomicU16>();
+        // SAFETY: as above; the kernel reads it at the same time.
+        unsafe { (*tail).store(self.tail, Ordering::Release) };
+    }
+}
+
+impl Way for Ring {
+    fn turn(&mut self, sockets: &[UdpSocket], sink: SocketAddrV4, _: usize) -> usize {
+        *self.name = raw(sink);
+        self.ring.submit_and_wait(1).unwrap();
+        let completions: Vec<cqueue::Entry> = self.ring.completion().collect();
+        let mut taken = 0;
+        for completion in completions {
+            if completion.user_data() >= SENT {
+                self.give((completion.user_data() - SENT) as u16);
+                continue;
+            }
+            let n = completion.user_data() as usize;
+            if !cqueue::more(completion.flags()) {
+                self.listen(n, &sockets[n]);
+            }
+            let Some(buffer) = cqueue::buffer_select(completion.flags()) else {
+                continue;
+            };
+            let octets = &self.buffers[usize::from(buffer)][..completion.result() as usize];
+            let datagram = RecvMsgOut::parse(octets, &self.header).unwrap();
+            let payload = datagram.payload_data();
+            let fd = Fd(sockets[n].as_raw_fd());
+            let send = opcode::Send::new(fd, payload.as_ptr(), payload.len() as u32)
+                .dest_addr((&raw const *self.name).cast())
+                .dest_addr_len(size_of::<libc::sockaddr_in>() as u32);
+            let entry = send.build().user_data(SENT + u64::from(buffer));
+            // SAFETY: buffer and name stay until the send is completed.
+            unsafe { self.ring.submission().push(&entry) }.unwrap();
+            taken += 1;
+        }
+        self.publish();
+        // What is sent last is sent within this turn.
+        self.ring.submit().unwrap();
+        taken
+    }
+}
+
+fn bind() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").unwrap()
+}
+
+fn address(socket: &UdpSocket) -> SocketAddrV4 {
+    match socket.local_addr().unwrap() {
+        SocketAddr::V4(address) => address,
+        SocketAddr::V6(_) => unreachable!("bound to IPv4"),
+    }
+}
+
+fn raw(address: SocketAddrV4) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: address.port().to_be(),
+        sin_addr: libc::in_addr {
+            s_addr: u32::from(*address.ip()).to_be(),
+        },
+        sin_zero: [0; 8],
+    }
+}
+
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+const DATAGRAMS: usize = 1_024;
+const ROUNDS: usize = 200;
+const BATCH: usize = 64;
+/// RTP with SRTP's tag.
+const LENGTH: usize = 182;
+const BUFFERS: usize = 4_096;
+/// Numbers of sends; below are sockets.
+const SENT: u64 = 1 << 32;
