@@ -23,7 +23,7 @@ class g {
       }
   }
 }
-class O {
+class C {
   #t = new AudioContext();
   #i = setInterval(() => this.#e(), 3e3);
   /** `device` is a loudspeaker's id; empty, the system's choice. */
@@ -48,7 +48,7 @@ class O {
     }
   }
 }
-class x extends g {
+class I extends g {
   #t;
   #i = document.createElement("audio");
   #e = { is: "off" };
@@ -59,7 +59,7 @@ class x extends g {
   #r;
   #d;
   #u = "";
-  #a;
+  #h;
   #g;
   constructor(t = {}) {
     super(), this.#t = t, this.#i.autoplay = !0;
@@ -99,7 +99,7 @@ class x extends g {
   report() {
     const t = this.#e, e = t.is === "refused" && t.reason === "denied", i = t.is === "refused" && t.reason !== "denied" ? t.reason : void 0;
     return {
-      permission: e ? "denied" : t.is === "asking" && this.#a?.state === "prompt" ? "prompt" : void 0,
+      permission: e ? "denied" : t.is === "asking" && this.#h?.state === "prompt" ? "prompt" : void 0,
       microphone: t.is === "on" ? "on" : i,
       loudspeaker: this.#n ? "suspended" : "running"
     };
@@ -121,14 +121,14 @@ class x extends g {
     this.#d?.resume(), this.#n && this.#f();
   }
   startRinging() {
-    this.#d ??= new O(this.#u);
+    this.#d ??= new C(this.#u);
   }
   stopRinging() {
     this.#d?.stop(), this.#d = void 0;
   }
   /** Lets go of the microphone, so that the browser's recording sign goes out. */
   close() {
-    this.stopRinging(), this.#h(), navigator.mediaDevices?.removeEventListener("devicechange", this.#v), this.#a && (this.#a.onchange = null), this.#a = void 0, this.#i.srcObject = null, this.#o = void 0, this.#l({ is: "off" });
+    this.stopRinging(), this.#a(), navigator.mediaDevices?.removeEventListener("devicechange", this.#v), this.#h && (this.#h.onchange = null), this.#h = void 0, this.#i.srcObject = null, this.#o = void 0, this.#l({ is: "off" });
   }
   #f() {
     this.#i.play().then(
@@ -148,7 +148,7 @@ class x extends g {
         this.#y(e);
       }, this.#s = e, this.#g = await w(), this.#l({ is: "on" }), this.emit("track", e), e);
     } catch (t) {
-      this.#l({ is: "refused", ...C(t) });
+      this.#l({ is: "refused", ...x(t) });
       return;
     }
   }
@@ -156,15 +156,15 @@ class x extends g {
   async #y(t) {
     if (this.#s !== t) return;
     const e = t.label;
-    this.#h(), this.#l({ is: "refused", reason: "lost", detail: A }), this.#t = { ...this.#t, deviceId: void 0 };
+    this.#a(), this.#l({ is: "refused", reason: "lost", detail: A }), this.#t = { ...this.#t, deviceId: void 0 };
     const i = await this.openMicrophone();
     i && this.emit("switched", { because: "unplugged", detail: `${e || "The microphone"} was unplugged; ${v(i)} is used now.` });
   }
   /** Lets go of the present microphone and takes the one that the constraints ask for. */
   async #m() {
-    return await this.#r, this.#h(), this.openMicrophone();
+    return await this.#r, this.#a(), this.openMicrophone();
   }
-  #h() {
+  #a() {
     this.#s && (this.#s.onended = null), this.#s?.stop(), this.#s = void 0;
   }
   /** A headset that comes, goes, or becomes the system's choice; a permission that is given or taken back. */
@@ -172,10 +172,10 @@ class x extends g {
     navigator.mediaDevices.addEventListener("devicechange", this.#v);
     const t = await navigator.permissions?.query({ name: "microphone" }).catch(() => {
     });
-    !t || this.#a || this.#e.is === "off" || (this.#a = t, t.onchange = () => this.#w(t.state));
+    !t || this.#h || this.#e.is === "off" || (this.#h = t, t.onchange = () => this.#w(t.state));
   }
   #w(t) {
-    t === "denied" ? (this.#h(), this.#l({ is: "refused", ...T })) : t === "granted" && this.#e.is === "refused" && this.openMicrophone();
+    t === "denied" ? (this.#a(), this.#l({ is: "refused", ...T })) : t === "granted" && this.#e.is === "refused" && this.openMicrophone();
   }
   #v = async () => {
     const t = this.#e;
@@ -204,7 +204,7 @@ const A = "The microphone was unplugged, or its permission was taken back.", T =
 function v(s) {
   return s.label || "another one";
 }
-function C(s) {
+function x(s) {
   switch (s instanceof DOMException ? s.name : "") {
     case "NotAllowedError":
       return T;
@@ -421,7 +421,7 @@ class U {
   }
   /** The way to the gateway may be another. A leg that still gets answers is left alone. */
   nudge() {
-    this.#e?.connectionState !== "connected" && this.networkChanged();
+    (this.#i.is === "restarting" || this.#e?.connectionState !== "connected") && this.networkChanged();
   }
   /** The network is another: ICE looks for the new way before the old one is missed. */
   networkChanged() {
@@ -444,7 +444,7 @@ class U {
     return this.#e?.getStats();
   }
   close() {
-    this.#m(), this.#h({ is: "off" });
+    this.#m(), this.#a({ is: "off" });
   }
   #d() {
     this.#m();
@@ -453,13 +453,13 @@ class U {
       this.#e === t && this.#g(t.connectionState);
     }, t.ontrack = ({ track: n }) => this.#t.heard(new MediaStream([n]));
     const e = this.#s ? [new MediaStream([this.#s])] : [];
-    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(W()), this.#h({ is: "connecting" }), this.#f(G), this.#a(t, "new leg");
+    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(W()), this.#a({ is: "connecting" }), this.#f(G), this.#h(t, "new leg");
   }
   #u() {
     const t = this.#e;
-    t && (this.#h({ is: "restarting" }), this.#f(H), t.restartIce(), this.#a(t, "ICE restart"));
+    t && (this.#a({ is: "restarting" }), this.#f(H), t.restartIce(), this.#h(t, "ICE restart"));
   }
-  async #a(t, e) {
+  async #h(t, e) {
     this.#c = !0;
     try {
       await t.setLocalDescription();
@@ -476,7 +476,7 @@ class U {
   #g(t) {
     switch (t) {
       case "connected":
-        clearTimeout(this.#r), this.#n = 0, this.#h({ is: "up" });
+        clearTimeout(this.#r), this.#n = 0, this.#a({ is: "up" });
         return;
       case "disconnected":
         clearTimeout(this.#r), this.#r = setTimeout(() => this.#u(), J);
@@ -498,12 +498,12 @@ class U {
   }
   /** Down until somebody opens a new leg: after the next welcome, or when the microphone is tried again. */
   #y(t) {
-    this.#m(), this.#h({ is: "down", detail: t });
+    this.#m(), this.#a({ is: "down", detail: t });
   }
   #m() {
     clearTimeout(this.#r), this.#c = !1, this.#e?.close(), this.#e = void 0;
   }
-  #h(t) {
+  #a(t) {
     this.#i = t, this.#t.moved(t);
   }
 }
@@ -536,7 +536,7 @@ class F {
   #r = 0;
   #d = 0;
   #u;
-  #a;
+  #h;
   #g;
   constructor(t) {
     this.#t = t;
@@ -552,9 +552,13 @@ class F {
   close(t) {
     this.#v(), this.#l(t === "leaving" ? { is: "off" } : { is: "ended", because: t });
   }
-  /** The network changed: don't wait for a pause to pass or for a silent socket to be noticed. */
+  /** Don't wait for a pause to pass or for a silent socket to be noticed. */
   nudge() {
-    this.#i.is === "waiting" && this.#f(), this.#i.is === "open" && this.#h(X);
+    this.#i.is === "waiting" && this.#f(), this.#i.is === "open" && this.#a(X);
+  }
+  /** The network is another: what was open is most likely dead, and a new connection costs less than waiting for the old one. */
+  networkChanged() {
+    this.nudge(), this.#i.is === "open" && this.#a(Z);
   }
   /** Tells the gateway at once how things stand on this side. */
   tell() {
@@ -565,7 +569,7 @@ class F {
   #f() {
     clearTimeout(this.#u), this.#c = void 0;
     const t = new WebSocket(this.#t.url, P);
-    this.#e = t, this.#l({ is: "connecting", attempt: this.#n }), this.#a = setTimeout(() => this.#w(t), K), t.onopen = () => {
+    this.#e = t, this.#l({ is: "connecting", attempt: this.#n }), this.#h = setTimeout(() => this.#w(t), K), t.onopen = () => {
       this.#p(t);
     }, t.onmessage = (e) => {
       this.#e === t && this.#y(t, e.data);
@@ -599,12 +603,12 @@ class F {
     }
   }
   #m(t) {
-    clearTimeout(this.#a), this.#d = Date.now();
+    clearTimeout(this.#h), this.#d = Date.now();
     const e = Math.max(t || 0, Q);
-    this.#g = setInterval(() => this.#h(2 * e), e), this.#l({ is: "open" }), this.tell();
+    this.#g = setInterval(() => this.#a(2 * e), e), this.#l({ is: "open" }), this.tell();
   }
   /** Asks for a sign of life, and gives the socket up when none comes within `patience`. */
-  #h(t) {
+  #a(t) {
     const e = this.#e, i = Date.now();
     this.tell(), setTimeout(() => {
       e && this.#e === e && this.#r < i && this.#w(e);
@@ -620,7 +624,7 @@ class F {
   }
   #w(t) {
     if (this.#e !== t) return;
-    const e = this.#c, i = this.#i.is === "open" && Date.now() - this.#d > Z;
+    const e = this.#c, i = this.#i.is === "open" && Date.now() - this.#d > tt;
     if (this.#v(), e && !e.reconnect && e.code !== "shutdown") {
       this.#l({ is: "ended", because: e.code });
       return;
@@ -631,7 +635,7 @@ class F {
   }
   /** Lets go of the socket and of everything that hung on it. */
   #v() {
-    clearTimeout(this.#u), clearTimeout(this.#a), clearInterval(this.#g);
+    clearTimeout(this.#u), clearTimeout(this.#h), clearInterval(this.#g);
     const t = this.#e;
     this.#e = void 0, this.#s = 1;
     const e = this.#o;
@@ -650,8 +654,8 @@ function V(s) {
     return;
   }
 }
-const K = 1e4, Q = 1e3, X = 3e3, Z = 5e3;
-function tt(s, t, e) {
+const K = 1e4, Q = 1e3, X = 3e3, Z = 600, tt = 5e3;
+function et(s, t, e) {
   const i = { at: e, received: 0, lost: 0, sent: 0 };
   for (const a of s) {
     const c = (u) => typeof a[u] == "number" ? a[u] : void 0;
@@ -666,7 +670,7 @@ function tt(s, t, e) {
         a.nominated && (i.rttMs = b(c("currentRoundTripTime")) ?? i.rttMs);
         break;
       case "media-source":
-        i.levelDb = et(c("audioLevel"));
+        i.levelDb = it(c("audioLevel"));
         break;
     }
   }
@@ -676,11 +680,11 @@ function tt(s, t, e) {
 function b(s) {
   return s === void 0 ? void 0 : s * 1e3;
 }
-function et(s) {
-  return s === void 0 ? void 0 : Math.max(I, 20 * Math.log10(s || 1e-9));
+function it(s) {
+  return s === void 0 ? void 0 : Math.max(O, 20 * Math.log10(s || 1e-9));
 }
-const I = -127;
-class it {
+const O = -127;
+class st {
   #t = /* @__PURE__ */ new Map();
   #i = /* @__PURE__ */ new Set();
   get raised() {
@@ -735,14 +739,14 @@ const f = {
   },
   microphone: {
     detail: "Your microphone is silent: it may be muted at the headset.",
-    isBad: ({ sample: s, muted: t }) => !t && s.levelDb !== void 0 && s.levelDb <= I,
+    isBad: ({ sample: s, muted: t }) => !t && s.levelDb !== void 0 && s.levelDb <= O,
     raise: 10,
     clear: 1
   }
 };
-class st {
+class nt {
   #t;
-  #i = new it();
+  #i = new st();
   #e;
   #s;
   #o;
@@ -756,7 +760,7 @@ class st {
   open() {
     this.#e ??= setInterval(() => {
       this.#c();
-    }, nt);
+    }, ot);
   }
   close() {
     clearInterval(this.#e), this.#e = void 0, this.#s = void 0, this.#i.reset() && this.#t.changed([]);
@@ -776,7 +780,7 @@ class st {
     if (!t || this.#e === void 0) return;
     const e = this.#t.talk(), i = e?.id === this.#n ? this.#s : void 0;
     this.#n = e?.id;
-    const n = tt([...t.values()], i, Date.now());
+    const n = et([...t.values()], i, Date.now());
     this.#s = n, this.#r(e, n) && this.#t.changed(this.warnings);
   }
   #r(t, e) {
@@ -785,8 +789,8 @@ class st {
     return this.#i.take({ sample: e, mos: n, muted: t.muted });
   }
 }
-const nt = 1e3;
-function ot(s, t) {
+const ot = 1e3;
+function rt(s, t) {
   const e = navigator.locks;
   if (!e) return () => {
   };
@@ -798,7 +802,7 @@ function ot(s, t) {
     i(), n.abort();
   };
 }
-class ht extends g {
+class ct extends g {
   audio;
   #t;
   #i;
@@ -810,12 +814,12 @@ class ht extends g {
   #r = { ready: !1, because: "Not signed in." };
   #d = [];
   #u;
-  #a;
+  #h;
   /** What the gateway was told of this side last. */
   #g = "";
   constructor(t) {
-    super(), this.#o = t.token, this.#t = t.storage ?? sessionStorage, this.audio = new x(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => this.#f(e)), this.#e = new U({
-      negotiate: async (e, i) => (await this.#h("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
+    super(), this.#o = t.token, this.#t = t.storage ?? sessionStorage, this.audio = new I(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => this.#f(e)), this.#e = new U({
+      negotiate: async (e, i) => (await this.#a("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
       heard: (e) => this.audio.play(e),
       moved: (e) => {
         this.emit("media", e), this.#S();
@@ -827,7 +831,7 @@ class ht extends g {
       sessionUnknown: () => this.#t.removeItem(l),
       event: (e) => this.#l(e),
       moved: (e) => this.#A(e)
-    }), this.#a = new st({
+    }), this.#h = new nt({
       stats: () => this.#e.stats(),
       talk: () => this.calls.find(({ state: e }) => e === "connected"),
       changed: (e) => this.emit("warnings", e)
@@ -853,11 +857,11 @@ class ht extends g {
   }
   /** What the agent should know of a talk's sound. */
   get warnings() {
-    return this.#a.warnings;
+    return this.#h.warnings;
   }
   /** Asks for the microphone and connects, both at once. Resolves when the browser has decided on the microphone. */
   async signIn() {
-    this.#_(), this.#a.open(), this.#i.open(), await this.retryAudio();
+    this.#_(), this.#h.open(), this.#i.open(), await this.retryAudio();
   }
   /** Tries the microphone and the audio connection again, after the reason why they failed is out of the way. */
   async retryAudio() {
@@ -879,11 +883,11 @@ class ht extends g {
   }
   /** Sends a fresh token on the living session, and uses it from now on. */
   async renewToken(t) {
-    this.#o = t, await this.#h("auth", { token: t });
+    this.#o = t, await this.#a("auth", { token: t });
   }
   /** Says how the agent stands: `available`, `break`, `offline`, or whatever else the gateway knows. */
   async setStatus(t, e) {
-    await this.#h("status", { name: t, reason: e });
+    await this.#a("status", { name: t, reason: e });
   }
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
   dial(t, e = {}) {
@@ -912,18 +916,18 @@ class ht extends g {
   async #p() {
     if (typeof this.#o == "function")
       try {
-        await this.#h("auth", { token: await this.#o() });
+        await this.#a("auth", { token: await this.#o() });
       } catch (t) {
         reportError(t);
       }
   }
   #y(t) {
-    this.#u || (this.#u = ot(`warmline.${t}`, () => this.emit("vacant", void 0)));
+    this.#u || (this.#u = rt(`warmline.${t}`, () => this.emit("vacant", void 0)));
   }
   #m() {
-    return { ...this.#a.report(), ...this.audio.report(), path: this.#e.path };
+    return { ...this.#h.report(), ...this.audio.report(), path: this.#e.path };
   }
-  #h = async (t, e) => {
+  #a = async (t, e) => {
     try {
       return await this.#i.ask(t, e);
     } catch (i) {
@@ -934,14 +938,14 @@ class ht extends g {
   async #k() {
     return {
       token: typeof this.#o == "function" ? await this.#o() : this.#o,
-      sdk: rt,
+      sdk: at,
       session: this.#t.getItem(l) ?? void 0,
       seq: this.#n.seq || void 0
     };
   }
   async #w(t) {
     try {
-      await this.#h("dial", t);
+      await this.#a("dial", t);
     } catch (e) {
       if (!(e instanceof h)) throw e;
       if (e.isOffline && this.connection.is === "waiting") return;
@@ -956,13 +960,13 @@ class ht extends g {
     const e = this.view?.media;
     switch (this.#T(N(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#t.setItem(l, t.session), this.#c = t.ice ?? [], this.#y(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#O();
+        this.#t.setItem(l, t.session), this.#c = t.ice ?? [], this.#y(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#C();
         return;
       case "agent":
         this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#e.reportedDown(), this.#S();
         return;
       case "quality":
-        this.#a.take(t), this.emit("quality", t);
+        this.#h.take(t), this.emit("quality", t);
         return;
       case "notice":
         t.kind === "token-expiring" && this.#p(), this.emit("notice", t);
@@ -977,10 +981,10 @@ class ht extends g {
     const e = this.media.is === "up" || this.media.is === "restarting";
     t === "kept" && e ? this.#e.nudge() : this.audio.track && this.#e.open(this.audio.track, this.#c), this.#S();
   }
-  #O() {
+  #C() {
     for (const t of this.#s.values())
       if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
-      else if (t.isEnding || Date.now() - t.view.started_at > at) this.#v(t.id, h.offline());
+      else if (t.isEnding || Date.now() - t.view.started_at > ht) this.#v(t.id, h.offline());
       else {
         const { id: i, peer: n, via: o, context: r } = t.view;
         this.#w({ call: i, to: n.number, via: o, context: r });
@@ -993,12 +997,12 @@ class ht extends g {
     const i = [...t.calls.values()].filter(({ view: n }) => e.calls.get(n.id)?.view !== n);
     for (const { view: n } of i) {
       const o = this.#s.get(n.id);
-      o ? o.take(n) : this.#x(n);
+      o ? o.take(n) : this.#I(n);
     }
     i.length && this.#M();
   }
-  #x(t) {
-    const e = new j(t, this.#h);
+  #I(t) {
+    const e = new j(t, this.#a);
     this.#s.set(t.id, e), e.on("change", () => {
       this.#M(), this.emit("call", e);
     }), this.emit("call", e);
@@ -1009,15 +1013,15 @@ class ht extends g {
     this.audio.silence(t.some((e) => e.muted)), t.some((e) => e.state === "ringing-in" && !e.isEnding) ? this.audio.startRinging() : this.audio.stopRinging();
   }
   #A(t) {
-    t.is === "ended" && (t.because === "replaced" || t.because === "taken-over" ? this.#t.removeItem(l) : this.#E(), this.#I()), this.emit("connection", t), this.#S();
+    t.is === "ended" && (t.because === "replaced" || t.because === "taken-over" ? this.#t.removeItem(l) : this.#E(), this.#O()), this.emit("connection", t), this.#S();
   }
   #S() {
-    this.#C();
+    this.#x();
     const { connection: t, media: e, view: i } = this, { microphone: n, locked: o } = this.audio, r = Y({ connection: t, microphone: n, locked: o, media: e, agent: i });
     JSON.stringify(r) !== JSON.stringify(this.#r) && (this.#r = r, this.emit("readiness", r));
   }
   /** The gateway hears of a lost microphone at once, not with the next heartbeat. */
-  #C() {
+  #x() {
     const t = JSON.stringify({ ...this.audio.report(), path: this.#e.path });
     t !== this.#g && (this.#g = t, this.connection.is === "open" && this.#i.tell());
   }
@@ -1025,11 +1029,11 @@ class ht extends g {
     this.#u?.(), this.#u = void 0;
   }
   #D(t) {
-    this.#E(), this.#i.close(t), this.#I(), this.#S();
+    this.#E(), this.#i.close(t), this.#O(), this.#S();
   }
-  #I() {
+  #O() {
     for (const t of this.#d.splice(0)) t();
-    this.#a.close(), this.#e.close(), this.audio.close();
+    this.#h.close(), this.#e.close(), this.audio.close();
   }
   #_() {
     if (this.#d.length) return;
@@ -1038,7 +1042,7 @@ class ht extends g {
     }, e = () => {
       this.#i.nudge(), this.#e.nudge();
     }, i = () => {
-      this.#i.nudge(), this.#e.networkChanged();
+      this.#i.networkChanged(), this.#e.networkChanged();
     }, n = () => this.audio.unlock();
     t(window, "online", i);
     const { connection: o } = navigator;
@@ -1049,10 +1053,10 @@ class ht extends g {
     }), t(document, "visibilitychange", () => document.visibilityState === "visible" && e()), t(window, "pointerdown", n), t(window, "keydown", n);
   }
 }
-const rt = "warmline-js/0.1.0", l = "warmline.session", at = 15e3;
+const at = "warmline-js/0.1.0", l = "warmline.session", ht = 15e3;
 export {
-  ht as Agent,
-  x as Audio,
+  ct as Agent,
+  I as Audio,
   j as Call,
   h as Refusal
 };
