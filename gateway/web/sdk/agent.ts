@@ -425,9 +425,10 @@ export class Agent extends Emitter<AgentEvents> {
     listen(window, 'online', networkChanged);
     const { connection } = navigator as Navigator & { connection?: EventTarget };
     if (connection) listen(connection, 'change', networkChanged);
-    // A new address isn't an event everywhere. Who talks hears packets all the time; when they stop, the way is looked for anew.
+    // A new address isn't an event everywhere. Who talks hears packets all the time; when they stop, the socket is asked, and if it is dead,
+    // too, the welcome on the next one restarts ICE.
     const talks = () => this.calls.some((call) => call.state === 'connected');
-    const watch = setInterval(() => this.#media.stops() && talks() && networkChanged(), LISTEN_MS);
+    const watch = setInterval(() => this.#media.stops() && talks() && this.#socket.networkChanged(), LISTEN_MS);
     this.#letGo.push(() => clearInterval(watch));
     // A call is the gateway's, not the tab's: leaving closes the socket and the leg, and hangs nothing up.
     listen(window, 'pagehide', (event) => {

@@ -61,7 +61,7 @@ export class MediaLeg {
   /** The way to the gateway may be another. A leg that still gets answers is left alone. */
   nudge(): void {
     // A restart whose offer went into a dead socket is still owed, whatever the browser believes of the old path.
-    const isOwed = this.#state.is === 'restarting';
+    const isOwed = this.#state.is === 'restarting' || this.#heard.since === Infinity;
     if (isOwed || this.#pc?.connectionState !== 'connected') this.networkChanged();
   }
 

@@ -55,8 +55,8 @@ class x extends g {
   #s;
   #o;
   #n = !1;
-  #d = !1;
-  #c;
+  #c = !1;
+  #d;
   #r;
   #u = "";
   #a;
@@ -106,11 +106,11 @@ class x extends g {
   }
   /** Asks for the microphone, once however often it is called; the answer is in `microphone`, too. */
   openMicrophone() {
-    return this.#s ? Promise.resolve(this.#s) : (this.#c ??= this.#k().finally(() => this.#c = void 0), this.#c);
+    return this.#s ? Promise.resolve(this.#s) : (this.#d ??= this.#k().finally(() => this.#d = void 0), this.#d);
   }
   /** Local silence, for mute. The gateway stops forwarding as well; this takes effect first. */
   silence(t) {
-    this.#d = t, this.#s && (this.#s.enabled = !t);
+    this.#c = t, this.#s && (this.#s.enabled = !t);
   }
   /** Plays what the customer says. */
   play(t) {
@@ -144,7 +144,7 @@ class x extends g {
       if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
       this.#f();
       const e = (await navigator.mediaDevices.getUserMedia({ audio: this.#e })).getAudioTracks()[0];
-      return this.#t.is === "off" ? void e.stop() : (e.enabled = !this.#d, e.onended = () => {
+      return this.#t.is === "off" ? void e.stop() : (e.enabled = !this.#c, e.onended = () => {
         this.#p(e);
       }, this.#s = e, this.#m = await v(), this.#l({ is: "on" }), this.emit("track", e), e);
     } catch (t) {
@@ -162,7 +162,7 @@ class x extends g {
   }
   /** Lets go of the present microphone and takes the one that the constraints ask for. */
   async #y() {
-    return await this.#c, this.#h(), this.openMicrophone();
+    return await this.#d, this.#h(), this.openMicrophone();
   }
   #h() {
     this.#s && (this.#s.onended = null), this.#s?.stop(), this.#s = void 0;
@@ -400,8 +400,8 @@ class W {
   #o = [];
   #n = 0;
   /** The newest packet's time as the browser tells it, and since when there was no newer one. */
-  #d = { latest: 0, since: 0 };
-  #c = !1;
+  #c = { latest: 0, since: 0 };
+  #d = !1;
   #r;
   constructor(t) {
     this.#e = t;
@@ -423,18 +423,18 @@ class W {
   }
   /** The way to the gateway may be another. A leg that still gets answers is left alone. */
   nudge() {
-    (this.#i.is === "restarting" || this.#t?.connectionState !== "connected") && this.networkChanged();
+    (this.#i.is === "restarting" || this.#c.since === 1 / 0 || this.#t?.connectionState !== "connected") && this.networkChanged();
   }
   /** The network is another: ICE looks for the new way before the old one is missed. */
   networkChanged() {
-    (this.#i.is === "up" || this.#i.is === "restarting") && !this.#c && this.#a();
+    (this.#i.is === "up" || this.#i.is === "restarting") && !this.#d && this.#a();
   }
   /** Whether audio came until a second ago and doesn't any more; told once for each stop. No browser says so by itself for five seconds. */
   stops(t = performance.now()) {
     const e = this.#t?.getReceivers()[0]?.getSynchronizationSources() ?? [], i = Math.max(0, ...e.map((o) => o.timestamp));
-    i !== this.#d.latest && (this.#d = { latest: i, since: t });
-    const n = i > 0 && t - this.#d.since >= Y;
-    return n && (this.#d.since = 1 / 0), n;
+    i !== this.#c.latest && (this.#c = { latest: i, since: t });
+    const n = i > 0 && t - this.#c.since >= Y;
+    return n && (this.#c.since = 1 / 0), n;
   }
   /** Whether the gateway answers on the leg, as the browser sees it; nothing without a leg. */
   get path() {
@@ -469,7 +469,7 @@ class W {
     t && (this.#f({ is: "restarting" }), this.#k(z), t.restartIce(), this.#m(t, "ICE restart"));
   }
   async #m(t, e) {
-    this.#c = !0;
+    this.#d = !0;
     try {
       await t.setLocalDescription();
       const i = await this.#e.negotiate(t.localDescription.sdp, e === "ICE restart");
@@ -479,7 +479,7 @@ class W {
       if (this.#t !== t) return;
       i instanceof c ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#y(i.message) : this.#p(i.message) : this.#p(`The browser refused the audio connection: ${i}`);
     } finally {
-      this.#t === t && (this.#c = !1);
+      this.#t === t && (this.#d = !1);
     }
   }
   #g(t) {
@@ -510,7 +510,7 @@ class W {
     this.#h(), this.#f({ is: "down", detail: t });
   }
   #h() {
-    clearTimeout(this.#r), this.#c = !1, this.#t?.close(), this.#t = void 0;
+    clearTimeout(this.#r), this.#d = !1, this.#t?.close(), this.#t = void 0;
   }
   #f(t) {
     this.#i = t, this.#e.moved(t);
@@ -541,8 +541,8 @@ class K {
   #s = 1;
   #o = /* @__PURE__ */ new Map();
   #n = 0;
-  #d;
-  #c = 0;
+  #c;
+  #d = 0;
   #r = 0;
   #u;
   #a;
@@ -576,7 +576,7 @@ class K {
   }
   ask = (t, e) => this.#i.is !== "open" ? Promise.reject(c.offline()) : this.#f(t, e);
   #g() {
-    clearTimeout(this.#u), this.#d = void 0;
+    clearTimeout(this.#u), this.#c = void 0;
     const t = new WebSocket(this.#e.url, j);
     this.#t = t, this.#l({ is: "connecting", attempt: this.#n }), this.#a = setTimeout(() => this.#w(t), X), t.onopen = () => {
       this.#k(t);
@@ -600,7 +600,7 @@ class K {
     }
   }
   #p(t, e) {
-    this.#c = Date.now();
+    this.#d = Date.now();
     const i = Q(e);
     if (i) {
       if ("re" in i) {
@@ -608,7 +608,7 @@ class K {
         this.#o.delete(i.re), i.err ? n?.reject(new c(i.err)) : n?.resolve(i.ok);
         return;
       }
-      i.ev === "welcome" && this.#y(i.heartbeat_ms), i.ev === "bye" && (this.#d = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#w(t);
+      i.ev === "welcome" && this.#y(i.heartbeat_ms), i.ev === "bye" && (this.#c = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#w(t);
     }
   }
   #y(t) {
@@ -620,7 +620,7 @@ class K {
   #h(t) {
     const e = this.#t, i = Date.now();
     this.tell(), setTimeout(() => {
-      e && this.#t === e && this.#c < i && this.#w(e);
+      e && this.#t === e && this.#d < i && this.#w(e);
     }, t);
   }
   #f(t, e) {
@@ -633,7 +633,7 @@ class K {
   }
   #w(t) {
     if (this.#t !== t) return;
-    const e = this.#d, i = this.#i.is === "open" && Date.now() - this.#r > it;
+    const e = this.#c, i = this.#i.is === "open" && Date.now() - this.#r > it;
     if (this.#v(), e && !e.reconnect && e.code !== "shutdown") {
       this.#l({ is: "ended", because: e.code });
       return;
@@ -768,7 +768,7 @@ class rt {
   }
   open() {
     this.#t ??= setInterval(() => {
-      this.#d();
+      this.#c();
     }, at);
   }
   close() {
@@ -784,15 +784,15 @@ class rt {
     const { levelDb: e, rttMs: i, jitterMs: n, lossPct: o, received: r, sent: h } = t;
     return { level_db: e, rtt_ms: i, jitter_ms: n, loss_pct: o, packets_received: r, packets_sent: h };
   }
-  async #d() {
+  async #c() {
     const t = await this.#e.stats();
     if (!t || this.#t === void 0) return;
     const e = this.#e.talk(), i = e?.id === this.#n ? this.#s : void 0;
     this.#n = e?.id;
     const n = st([...t.values()], i, Date.now());
-    this.#s = n, this.#c(e, n) && this.#e.changed(this.warnings);
+    this.#s = n, this.#d(e, n) && this.#e.changed(this.warnings);
   }
-  #c(t, e) {
+  #d(t, e) {
     if (!t) return this.#i.reset();
     const i = this.#o?.call === t.id ? this.#o : void 0, n = i && Math.min(i.to_agent.mos, i.to_customer.mos);
     return this.#i.take({ sample: e, mos: n, muted: t.muted });
@@ -819,8 +819,8 @@ class ut extends g {
   #s = /* @__PURE__ */ new Map();
   #o;
   #n = N;
-  #d = [];
-  #c = { ready: !1, because: "Not signed in." };
+  #c = [];
+  #d = { ready: !1, because: "Not signed in." };
   #r = [];
   #u;
   #a;
@@ -858,7 +858,7 @@ class ut extends g {
   }
   /** Whether a call would be heard, and if not, why in words. */
   get readiness() {
-    return this.#c;
+    return this.#d;
   }
   /** All calls that this page knows, oldest first, with those that are over. */
   get calls() {
@@ -880,7 +880,7 @@ class ut extends g {
   }
   /** Without a connection yet, the leg follows the welcome. */
   #g(t) {
-    this.connection.is === "open" && (this.media.is === "off" || this.media.is === "down" ? this.#t.open(t, this.#d) : this.#t.replace(t).catch(reportError));
+    this.connection.is === "open" && (this.media.is === "off" || this.media.is === "down" ? this.#t.open(t, this.#c) : this.#t.replace(t).catch(reportError));
   }
   /** Ends the session in this page. Calls that are up stay with the gateway for as long as its grace lasts. */
   signOut() {
@@ -969,7 +969,7 @@ class ut extends g {
     const e = this.view?.media;
     switch (this.#T(L(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#e.setItem(u, t.session), this.#d = t.ice ?? [], this.#p(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#O();
+        this.#e.setItem(u, t.session), this.#c = t.ice ?? [], this.#p(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#O();
         return;
       case "agent":
         this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#t.reportedDown(), this.#S();
@@ -988,7 +988,7 @@ class ut extends g {
   /** Makes sure that there is a leg. One that the gateway has kept goes on, and a call on it hears nothing of the break. */
   #b(t) {
     const e = this.media.is === "up" || this.media.is === "restarting";
-    t === "kept" && e ? this.#t.nudge() : this.audio.track && this.#t.open(this.audio.track, this.#d), this.#S();
+    t === "kept" && e ? this.#t.nudge() : this.audio.track && this.#t.open(this.audio.track, this.#c), this.#S();
   }
   #O() {
     for (const t of this.#s.values())
@@ -1027,7 +1027,7 @@ class ut extends g {
   #S() {
     this.#A();
     const { connection: t, media: e, view: i } = this, { microphone: n, locked: o } = this.audio, r = F({ connection: t, microphone: n, locked: o, media: e, agent: i });
-    JSON.stringify(r) !== JSON.stringify(this.#c) && (this.#c = r, this.emit("readiness", r));
+    JSON.stringify(r) !== JSON.stringify(this.#d) && (this.#d = r, this.emit("readiness", r));
   }
   /** The gateway hears of a lost microphone at once, not with the next heartbeat. */
   #A() {
@@ -1056,7 +1056,7 @@ class ut extends g {
     t(window, "online", i);
     const { connection: o } = navigator;
     o && t(o, "change", i);
-    const r = () => this.calls.some((a) => a.state === "connected"), h = setInterval(() => this.#t.stops() && r() && i(), ct);
+    const r = () => this.calls.some((a) => a.state === "connected"), h = setInterval(() => this.#t.stops() && r() && this.#i.networkChanged(), ct);
     this.#r.push(() => clearInterval(h)), t(window, "pagehide", (a) => {
       this.leave(), a.persisted && addEventListener("pageshow", () => {
         this.signIn();
