@@ -418,13 +418,18 @@ export class Agent extends Emitter<AgentEvents> {
       this.#media.nudge();
     };
     const networkChanged = () => {
-      this.#socket.nudge();
+      this.#socket.networkChanged();
       this.#media.networkChanged();
     };
     const unlock = () => this.audio.unlock();
     listen(window, 'online', networkChanged);
     const { connection } = navigator as Navigator & { connection?: EventTarget };
     if (connection) listen(connection, 'change', networkChanged);
+    // A new address isn't an event everywhere. Who talks hears packets all the time; when they stop, the socket is asked, and if it is dead,
+    // too, the welcome on the next one restarts ICE.
+    const talks = () => this.calls.some((call) => call.state === 'connected');
+    const watch = setInterval(() => this.#media.stops() && talks() && this.#socket.networkChanged(), LISTEN_MS);
+    this.#letGo.push(() => clearInterval(watch));
     // A call is the gateway's, not the tab's: leaving closes the socket and the leg, and hangs nothing up.
     listen(window, 'pagehide', (event) => {
       this.leave();
@@ -436,6 +441,9 @@ export class Agent extends Emitter<AgentEvents> {
     listen(window, 'keydown', unlock);
   }
 }
+
+/** Between two looks at whether audio still comes. */
+const LISTEN_MS = 250;
 
 /** Says which SDK a session speaks, for the gateway's log. */
 const SDK = 'warmline-js/0.1.0';

@@ -26,6 +26,8 @@ export class MediaLeg {
   #track: MediaStreamTrack | null = null;
   #ice: RTCIceServer[] = [];
   #attempt = 0;
+  /** The newest packet's time as the browser tells it, and since when there was no newer one. */
+  #heard = { latest: 0, since: 0 };
   #negotiating = false;
   #timer?: ReturnType<typeof setTimeout>;
 
@@ -58,13 +60,25 @@ export class MediaLeg {
 
   /** The way to the gateway may be another. A leg that still gets answers is left alone. */
   nudge(): void {
-    if (this.#pc?.connectionState !== 'connected') this.networkChanged();
+    // A restart whose offer went into a dead socket is still owed, whatever the browser believes of the old path.
+    const isOwed = this.#state.is === 'restarting' || this.#heard.since === Infinity;
+    if (isOwed || this.#pc?.connectionState !== 'connected') this.networkChanged();
   }
 
   /** The network is another: ICE looks for the new way before the old one is missed. */
   networkChanged(): void {
     const alive = this.#state.is === 'up' || this.#state.is === 'restarting';
     if (alive && !this.#negotiating) this.#restart();
+  }
+
+  /** Whether audio came until a second ago and doesn't any more; told once for each stop. No browser says so by itself for five seconds. */
+  stops(now = performance.now()): boolean {
+    const sources = this.#pc?.getReceivers()[0]?.getSynchronizationSources() ?? [];
+    const latest = Math.max(0, ...sources.map((source) => source.timestamp));
+    if (latest !== this.#heard.latest) this.#heard = { latest, since: now };
+    const stopped = latest > 0 && now - this.#heard.since >= STOPPED_MS;
+    if (stopped) this.#heard.since = Infinity;
+    return stopped;
   }
 
   /** Whether the gateway answers on the leg, as the browser sees it; nothing without a leg. */
@@ -200,3 +214,4 @@ function telephoneCodecs(): RTCRtpCodec[] {
 const CONNECT_MS = 10_000;
 const RESTART_MS = 5_000;
 const HEAL_MS = 1_500;
+const STOPPED_MS = 1_000;

@@ -73,10 +73,16 @@ export class Socket {
     this.#move(because === 'leaving' ? { is: 'off' } : { is: 'ended', because });
   }
 
-  /** The network changed: don't wait for a pause to pass or for a silent socket to be noticed. */
+  /** Don't wait for a pause to pass or for a silent socket to be noticed. */
   nudge(): void {
     if (this.#connection.is === 'waiting') this.#connect();
     if (this.#connection.is === 'open') this.#probe(NUDGE_MS);
+  }
+
+  /** The network is another: what was open is most likely dead, and a new connection costs less than waiting for the old one. */
+  networkChanged(): void {
+    this.nudge();
+    if (this.#connection.is === 'open') this.#probe(CHANGED_MS);
   }
 
   /** Tells the gateway at once how things stand on this side. */
@@ -229,6 +235,9 @@ const SHORTEST_HEARTBEAT_MS = 1_000;
 
 /** How long a socket may stay silent once there is a reason to doubt it. */
 const NUDGE_MS = 3_000;
+
+/** The same once the network is another one: a round trip, with room for a bad one. */
+const CHANGED_MS = 600;
 
 /** A connection that lasted this long was a good one. */
 const STABLE_MS = 5_000;

@@ -1,71 +1,71 @@
-async function m() {
-  const s = await navigator.mediaDevices.enumerateDevices(), t = (e) => s.filter((i) => i.kind === e).map(({ deviceId: i, label: n }) => ({ id: i, label: n }));
+async function w() {
+  const n = await navigator.mediaDevices.enumerateDevices(), t = (e) => n.filter((i) => i.kind === e).map(({ deviceId: i, label: s }) => ({ id: i, label: s }));
   return { microphones: t("audioinput"), speakers: t("audiooutput") };
 }
-async function w() {
+async function v() {
   return (await navigator.mediaDevices.enumerateDevices()).find(({ kind: t, deviceId: e }) => t === "audioinput" && e === "default")?.groupId;
 }
 class g {
-  #t = /* @__PURE__ */ new Map();
+  #e = /* @__PURE__ */ new Map();
   /** Listens, and returns the function that stops listening. */
   on(t, e) {
-    const i = this.#t.get(t) ?? /* @__PURE__ */ new Set();
-    return this.#t.set(t, i), i.add(e), () => {
+    const i = this.#e.get(t) ?? /* @__PURE__ */ new Set();
+    return this.#e.set(t, i), i.add(e), () => {
       i.delete(e);
     };
   }
   emit(t, e) {
-    for (const i of [...this.#t.get(t) ?? []])
+    for (const i of [...this.#e.get(t) ?? []])
       try {
         i(e);
-      } catch (n) {
-        reportError(n);
+      } catch (s) {
+        reportError(s);
       }
   }
 }
-class A {
-  #t = new AudioContext();
-  #i = setInterval(() => this.#e(), 3e3);
+class O {
+  #e = new AudioContext();
+  #i = setInterval(() => this.#t(), 3e3);
   /** `device` is a loudspeaker's id; empty, the system's choice. */
   constructor(t) {
-    t && this.use(t), this.#e();
+    t && this.use(t), this.#t();
   }
   /** Rings on that loudspeaker, where the browser can choose. */
   async use(t) {
-    await this.#t.setSinkId?.(t);
+    await this.#e.setSinkId?.(t);
   }
   resume() {
-    this.#t.resume();
+    this.#e.resume();
   }
   stop() {
-    clearInterval(this.#i), this.#t.close();
+    clearInterval(this.#i), this.#e.close();
   }
-  #e() {
-    if (this.#t.state !== "running") return void this.#t.resume();
+  #t() {
+    if (this.#e.state !== "running") return void this.#e.resume();
     for (const [t, e] of [[660, 0], [880, 0.18]]) {
-      const i = this.#t.currentTime + e, n = new OscillatorNode(this.#t, { frequency: t }), o = new GainNode(this.#t, { gain: 0 });
-      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), n.connect(o).connect(this.#t.destination), n.start(i), n.stop(i + 1);
+      const i = this.#e.currentTime + e, s = new OscillatorNode(this.#e, { frequency: t }), o = new GainNode(this.#e, { gain: 0 });
+      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), s.connect(o).connect(this.#e.destination), s.start(i), s.stop(i + 1);
     }
   }
 }
-class O extends g {
-  #t;
+class A extends g {
+  #e;
   #i = document.createElement("audio");
-  #e = { is: "off" };
+  #t = { is: "off" };
   #s;
   #o;
   #n = !1;
   #c = !1;
-  #r;
   #d;
+  #r;
   #u = "";
   #a;
-  #g;
+  #m;
   constructor(t = {}) {
-    super(), this.#t = t, this.#i.autoplay = !0;
+    super(), this.#e = t, this.#i.autoplay = !0;
   }
   get microphone() {
-    return this.#e;
+    return this.#t;
   }
   /** Whether the browser holds the sound back until the agent has clicked or pressed a key. */
   get locked() {
@@ -81,11 +81,11 @@ class O extends g {
   }
   /** What there is to choose from. */
   devices() {
-    return m();
+    return w();
   }
   /** Speaks into another microphone from now on, in a talk too; `undefined` is the system's choice. */
   async useMicrophone(t) {
-    this.#t = { ...this.#t, deviceId: t === void 0 ? void 0 : { exact: t } }, await this.#m();
+    this.#e = { ...this.#e, deviceId: t === void 0 ? void 0 : { exact: t } }, await this.#y();
   }
   /** Hears the customer from another loudspeaker. */
   async useSpeaker(t) {
@@ -93,11 +93,11 @@ class O extends g {
   }
   /** Rings on another loudspeaker than the customer's voice: one that is heard with the headset on the table. */
   async useRinger(t) {
-    this.#u = t, await this.#d?.use(t);
+    this.#u = t, await this.#r?.use(t);
   }
   /** The microphone and the loudspeaker, as the gateway is told of them. */
   report() {
-    const t = this.#e, e = t.is === "refused" && t.reason === "denied", i = t.is === "refused" && t.reason !== "denied" ? t.reason : void 0;
+    const t = this.#t, e = t.is === "refused" && t.reason === "denied", i = t.is === "refused" && t.reason !== "denied" ? t.reason : void 0;
     return {
       permission: e ? "denied" : t.is === "asking" && this.#a?.state === "prompt" ? "prompt" : void 0,
       microphone: t.is === "on" ? "on" : i,
@@ -106,7 +106,7 @@ class O extends g {
   }
   /** Asks for the microphone, once however often it is called; the answer is in `microphone`, too. */
   openMicrophone() {
-    return this.#s ? Promise.resolve(this.#s) : (this.#r ??= this.#p().finally(() => this.#r = void 0), this.#r);
+    return this.#s ? Promise.resolve(this.#s) : (this.#d ??= this.#k().finally(() => this.#d = void 0), this.#d);
   }
   /** Local silence, for mute. The gateway stops forwarding as well; this takes effect first. */
   silence(t) {
@@ -114,23 +114,23 @@ class O extends g {
   }
   /** Plays what the customer says. */
   play(t) {
-    this.#o = t, this.#i.srcObject = t, this.emit("remote", t), this.#f();
+    this.#o = t, this.#i.srcObject = t, this.emit("remote", t), this.#g();
   }
   /** To be called in a click or a key press: lets out the sound that the browser holds back. */
   unlock() {
-    this.#d?.resume(), this.#n && this.#f();
+    this.#r?.resume(), this.#n && this.#g();
   }
   startRinging() {
-    this.#d ??= new A(this.#u);
+    this.#r ??= new O(this.#u);
   }
   stopRinging() {
-    this.#d?.stop(), this.#d = void 0;
+    this.#r?.stop(), this.#r = void 0;
   }
   /** Lets go of the microphone, so that the browser's recording sign goes out. */
   close() {
     this.stopRinging(), this.#h(), navigator.mediaDevices?.removeEventListener("devicechange", this.#v), this.#a && (this.#a.onchange = null), this.#a = void 0, this.#i.srcObject = null, this.#o = void 0, this.#l({ is: "off" });
   }
-  #f() {
+  #g() {
     this.#i.play().then(
       () => this.#b(!1),
       (t) => {
@@ -138,76 +138,76 @@ class O extends g {
       }
     );
   }
-  async #p() {
+  async #k() {
     this.#l({ is: "asking" });
     try {
       if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
-      this.#k();
-      const e = (await navigator.mediaDevices.getUserMedia({ audio: this.#t })).getAudioTracks()[0];
-      return this.#e.is === "off" ? void e.stop() : (e.enabled = !this.#c, e.onended = () => {
-        this.#y(e);
-      }, this.#s = e, this.#g = await w(), this.#l({ is: "on" }), this.emit("track", e), e);
+      this.#f();
+      const e = (await navigator.mediaDevices.getUserMedia({ audio: this.#e })).getAudioTracks()[0];
+      return this.#t.is === "off" ? void e.stop() : (e.enabled = !this.#c, e.onended = () => {
+        this.#p(e);
+      }, this.#s = e, this.#m = await v(), this.#l({ is: "on" }), this.emit("track", e), e);
     } catch (t) {
-      this.#l({ is: "refused", ...C(t) });
+      this.#l({ is: "refused", ...x(t) });
       return;
     }
   }
   /** Unplugged, or its permission taken back: another one takes its place, if there is one and we may. */
-  async #y(t) {
+  async #p(t) {
     if (this.#s !== t) return;
     const e = t.label;
-    this.#h(), this.#l({ is: "refused", reason: "lost", detail: x }), this.#t = { ...this.#t, deviceId: void 0 };
+    this.#h(), this.#l({ is: "refused", reason: "lost", detail: _ }), this.#e = { ...this.#e, deviceId: void 0 };
     const i = await this.openMicrophone();
-    i && this.emit("switched", { because: "unplugged", detail: `${e || "The microphone"} was unplugged; ${v(i)} is used now.` });
+    i && this.emit("switched", { because: "unplugged", detail: `${e || "The microphone"} was unplugged; ${y(i)} is used now.` });
   }
   /** Lets go of the present microphone and takes the one that the constraints ask for. */
-  async #m() {
-    return await this.#r, this.#h(), this.openMicrophone();
+  async #y() {
+    return await this.#d, this.#h(), this.openMicrophone();
   }
   #h() {
     this.#s && (this.#s.onended = null), this.#s?.stop(), this.#s = void 0;
   }
   /** A headset that comes, goes, or becomes the system's choice; a permission that is given or taken back. */
-  async #k() {
+  async #f() {
     navigator.mediaDevices.addEventListener("devicechange", this.#v);
     const t = await navigator.permissions?.query({ name: "microphone" }).catch(() => {
     });
-    !t || this.#a || this.#e.is === "off" || (this.#a = t, t.onchange = () => this.#w(t.state));
+    !t || this.#a || this.#t.is === "off" || (this.#a = t, t.onchange = () => this.#w(t.state));
   }
   #w(t) {
-    t === "denied" ? (this.#h(), this.#l({ is: "refused", ...T })) : t === "granted" && this.#e.is === "refused" && this.openMicrophone();
+    t === "denied" ? (this.#h(), this.#l({ is: "refused", ...M })) : t === "granted" && this.#t.is === "refused" && this.openMicrophone();
   }
   #v = async () => {
-    const t = this.#e;
+    const t = this.#t;
     if (t.is === "refused" && (t.reason === "absent" || t.reason === "lost")) {
       await this.openMicrophone();
       return;
     }
     const e = this.#s;
     if (!e) return;
-    const { microphones: i } = await m(), n = e.getSettings().deviceId;
+    const { microphones: i } = await w(), s = e.getSettings().deviceId;
     if (this.#s !== e) return;
-    if (n && i.every(({ id: a }) => a !== n)) return this.#y(e);
-    const o = await w();
-    if (this.#t.deviceId !== void 0 || o === this.#g || this.#s !== e) return;
-    const r = await this.#m();
-    r && this.emit("switched", { because: "default-changed", detail: `The system's microphone is ${v(r)} now, and so is yours.` });
+    if (s && i.every(({ id: h }) => h !== s)) return this.#p(e);
+    const o = await v();
+    if (this.#e.deviceId !== void 0 || o === this.#m || this.#s !== e) return;
+    const r = await this.#y();
+    r && this.emit("switched", { because: "default-changed", detail: `The system's microphone is ${y(r)} now, and so is yours.` });
   };
   #l(t) {
-    this.#e = t, this.emit("microphone", t);
+    this.#t = t, this.emit("microphone", t);
   }
   #b(t) {
     this.#n !== t && (this.#n = t, this.emit("locked", t));
   }
 }
-const x = "The microphone was unplugged, or its permission was taken back.", T = { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
-function v(s) {
-  return s.label || "another one";
+const _ = "The microphone was unplugged, or its permission was taken back.", M = { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
+function y(n) {
+  return n.label || "another one";
 }
-function C(s) {
-  switch (s instanceof DOMException ? s.name : "") {
+function x(n) {
+  switch (n instanceof DOMException ? n.name : "") {
     case "NotAllowedError":
-      return T;
+      return M;
     case "NotFoundError":
     case "OverconstrainedError":
       return { reason: "absent", detail: "No microphone was found. Plug a headset in." };
@@ -217,61 +217,61 @@ function C(s) {
       return { reason: "busy", detail: "The microphone could not be opened. Another program may be using it." };
   }
 }
-const _ = { seq: 0, calls: /* @__PURE__ */ new Map() };
-function N(s, t, e) {
+const N = { seq: 0, calls: /* @__PURE__ */ new Map() };
+function L(n, t, e) {
   if (t.ev === "welcome") {
-    const n = new Map(s.calls);
-    for (const [o, { view: r, source: a }] of s.calls)
-      a === "gateway" && r.state !== "closed" && !t.calls.some((u) => u.id === o) && n.set(o, { view: E(r, q, e), source: a });
+    const s = new Map(n.calls);
+    for (const [o, { view: r, source: h }] of n.calls)
+      h === "gateway" && r.state !== "closed" && !t.calls.some((l) => l.id === o) && s.set(o, { view: D(r, q, e), source: h });
     for (const o of t.calls)
-      (o.state !== "closed" || s.calls.get(o.id)?.view.state !== "closed") && (o.state !== "closed" || s.calls.has(o.id)) && n.set(o.id, { view: o, source: "gateway" });
-    return { seq: t.seq ?? (t.resumed ? s.seq : 0), agent: t.agent, calls: n };
+      (o.state !== "closed" || n.calls.get(o.id)?.view.state !== "closed") && (o.state !== "closed" || n.calls.has(o.id)) && s.set(o.id, { view: o, source: "gateway" });
+    return { seq: t.seq ?? (t.resumed ? n.seq : 0), agent: t.agent, calls: s };
   }
-  if (t.seq !== void 0 && t.seq <= s.seq) return s;
-  const i = t.seq ?? s.seq;
+  if (t.seq !== void 0 && t.seq <= n.seq) return n;
+  const i = t.seq ?? n.seq;
   switch (t.ev) {
     case "agent":
-      return { ...s, seq: i, agent: t.agent };
+      return { ...n, seq: i, agent: t.agent };
     case "call":
-      return p({ ...s, seq: i }, t.call, "gateway");
+      return p({ ...n, seq: i }, t.call, "gateway");
     case "quality":
     case "notice":
     case "bye":
-      return { ...s, seq: i };
+      return { ...n, seq: i };
     default:
-      return { ...s, seq: i };
+      return { ...n, seq: i };
   }
 }
-function L(s, t) {
-  return p(s, t, "page");
+function R(n, t) {
+  return p(n, t, "page");
 }
-function R(s, t, e, i) {
-  const n = s.calls.get(t);
-  return !n || n.view.state === "closed" ? s : p(s, E(n.view, e, i), n.source);
+function P(n, t, e, i) {
+  const s = n.calls.get(t);
+  return !s || s.view.state === "closed" ? n : p(n, D(s.view, e, i), s.source);
 }
-function M(s) {
-  return s.state !== "closed" && s.state !== "wrap-up";
+function E(n) {
+  return n.state !== "closed" && n.state !== "wrap-up";
 }
-function p(s, t, e) {
-  return { ...s, calls: new Map(s.calls).set(t.id, { view: t, source: e }) };
+function p(n, t, e) {
+  return { ...n, calls: new Map(n.calls).set(t.id, { view: t, source: e }) };
 }
-function E(s, t, e) {
-  return { ...s, state: "closed", progress: void 0, ended_at: s.ended_at ?? e, ended: s.ended ?? t };
+function D(n, t, e) {
+  return { ...n, state: "closed", progress: void 0, ended_at: n.ended_at ?? e, ended: n.ended ?? t };
 }
 const q = {
   by: "gateway",
   reason: "lost",
   detail: "The gateway was restarted, and the call is no longer there."
-}, P = "warmline.agent.v1";
-class h extends Error {
+}, j = "warmline.agent.v1";
+class c extends Error {
   problem;
   constructor(t) {
     super(t.detail ?? t.title), this.name = "Refusal", this.problem = t;
   }
   /** The gateway could not be asked: the request may be repeated once the socket is back. */
   static offline() {
-    return new h({
-      type: y,
+    return new c({
+      type: k,
       title: "Not connected to the gateway",
       status: 0,
       detail: "The connection to the gateway is interrupted.",
@@ -279,17 +279,17 @@ class h extends Error {
     });
   }
   get isOffline() {
-    return this.problem.type === y;
+    return this.problem.type === k;
   }
 }
-const y = "about:offline";
-class j extends g {
-  #t;
+const k = "about:offline";
+class B extends g {
+  #e;
   #i;
-  #e = {};
+  #t = {};
   /** @internal Calls are made by `Agent.dial` and by the gateway. */
   constructor(t, e) {
-    super(), this.#i = t, this.#t = e;
+    super(), this.#i = t, this.#e = e;
   }
   get id() {
     return this.#i.id;
@@ -303,18 +303,18 @@ class j extends g {
   }
   /** As the agent wants it, from the moment of the click. */
   get muted() {
-    return this.#e.muted ?? this.#i.muted;
+    return this.#t.muted ?? this.#i.muted;
   }
   /** The agent has ended the call, and the gateway hasn't said so yet. */
   get isEnding() {
-    return this.#e.end !== void 0;
+    return this.#t.end !== void 0;
   }
   /** Neither over nor waiting for its disposition. */
   get isLive() {
-    return M(this.#i);
+    return E(this.#i);
   }
   async answer() {
-    await this.#t("answer", { call: this.id });
+    await this.#e("answer", { call: this.id });
   }
   reject(t) {
     return this.#s("reject", t);
@@ -326,94 +326,96 @@ class j extends g {
   async mute(t) {
     this.#o({ muted: t });
     try {
-      await this.#t("mute", { call: this.id, on: t });
+      await this.#e("mute", { call: this.id, on: t });
     } catch (e) {
-      if (k(e)) return;
+      if (S(e)) return;
       throw this.#o({ muted: void 0 }), e;
     }
   }
   /** The customer hears music and the agent nothing; or both talk on. */
   async hold(t) {
-    await this.#t("hold", { call: this.id, on: t });
+    await this.#e("hold", { call: this.id, on: t });
   }
   /** Sends digits: `0`–`9`, `*`, `#`, `A`–`D`, and `,` for a pause. */
   async digits(t) {
-    await this.#t("digits", { call: this.id, tones: t });
+    await this.#e("digits", { call: this.id, tones: t });
   }
   /** Gives the customer to a number, to `agent:<id>` or to a SIP address: at once, or after a word with whoever answers there. */
   async transfer(t, e) {
-    await this.#t("transfer", { call: this.id, to: t, mode: e });
+    await this.#e("transfer", { call: this.id, to: t, mode: e });
   }
   /** After a consultation: the two others talk on without the agent. */
   async complete() {
-    await this.#t("complete", { call: this.id });
+    await this.#e("complete", { call: this.id });
   }
   /** Pauses the recording, for a card's number, or goes on with it. */
   async record(t) {
-    await this.#t("record", { call: this.id, on: t });
+    await this.#e("record", { call: this.id, on: t });
   }
   /** Ends wrap-up with a disposition. `callbackAt` is in epoch milliseconds. */
   async dispose(t, e, i) {
-    await this.#t("dispose", { call: this.id, code: t, notes: e, callback_at: i });
+    await this.#e("dispose", { call: this.id, code: t, notes: e, callback_at: i });
   }
   /** @internal Takes the gateway's newer snapshot in. */
   take(t) {
-    this.#i = t, this.isLive || (this.#e = {}), this.#e.muted === t.muted && (this.#e.muted = void 0), this.emit("change", this);
+    this.#i = t, this.isLive || (this.#t = {}), this.#t.muted === t.muted && (this.#t.muted = void 0), this.emit("change", this);
   }
   /** @internal After a break: what was asked for while the gateway couldn't hear it. */
   repeatWishes() {
     if (!this.isLive) return;
-    const { end: t, muted: e } = this.#e;
+    const { end: t, muted: e } = this.#t;
     t ? this.#s(t).catch(reportError) : e !== void 0 && this.mute(e).catch(reportError);
   }
   async #s(t, e) {
     this.#o({ end: t });
     try {
-      await this.#t(t, { call: this.id, reason: e });
+      await this.#e(t, { call: this.id, reason: e });
     } catch (i) {
-      if (k(i)) return;
+      if (S(i)) return;
       throw this.#o({ end: void 0 }), i;
     }
   }
   #o(t) {
-    this.#e = { ...this.#e, ...t }, this.emit("change", this);
+    this.#t = { ...this.#t, ...t }, this.emit("change", this);
   }
 }
-function k(s) {
-  return s instanceof h && s.isOffline;
+function S(n) {
+  return n instanceof c && n.isOffline;
 }
-function B(s, t) {
+function $(n, t) {
   const e = t.slice(0, 16);
-  for (let n = 5, o = s; n >= 0; n--, o = Math.floor(o / 256)) e[n] = o % 256;
-  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (n) => n.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
+  for (let s = 5, o = n; s >= 0; s--, o = Math.floor(o / 256)) e[s] = o % 256;
+  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (s) => s.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
 }
-const S = [0, 300, 1200, 2700, 4800, 7e3], $ = 100;
-function D(s, t) {
-  const e = S[Math.min(s, S.length - 1)] ?? 0;
-  return e + t * (e / 4 + $);
+const b = [0, 300, 1200, 2700, 4800, 7e3], U = 100;
+function I(n, t) {
+  const e = b[Math.min(n, b.length - 1)] ?? 0;
+  return e + t * (e / 4 + U);
 }
-class U {
-  #t;
-  #i = { is: "off" };
+class G {
   #e;
+  #i = { is: "off" };
+  #t;
   #s = null;
   #o = [];
   #n = 0;
-  #c = !1;
+  /** The newest packet's time as the browser tells it, and since when there was no newer one. */
+  #c = { latest: 0, since: 0 };
+  #d = !1;
   #r;
   constructor(t) {
-    this.#t = t;
+    this.#e = t;
   }
   get state() {
     return this.#i;
   }
   /** Makes a new leg; the one before, if any, is closed. */
   open(t, e) {
-    this.#s = t, this.#o = e, this.#n = 0, this.#d();
+    this.#s = t, this.#o = e, this.#n = 0, this.#u();
   }
   /** Takes another microphone, without a new negotiation. */
   async replace(t) {
-    this.#s = t, await this.#e?.getTransceivers()[0]?.sender.replaceTrack(t);
+    this.#s = t, await this.#t?.getTransceivers()[0]?.sender.replaceTrack(t);
   }
   /** The gateway says that the leg is down. Chromium may believe in a leg long after the other end has closed it. */
   reportedDown() {
@@ -421,15 +423,22 @@ class U {
   }
   /** The way to the gateway may be another. A leg that still gets answers is left alone. */
   nudge() {
-    this.#e?.connectionState !== "connected" && this.networkChanged();
+    (this.#i.is === "restarting" || this.#c.since === 1 / 0 || this.#t?.connectionState !== "connected") && this.networkChanged();
   }
   /** The network is another: ICE looks for the new way before the old one is missed. */
   networkChanged() {
-    (this.#i.is === "up" || this.#i.is === "restarting") && !this.#c && this.#u();
+    (this.#i.is === "up" || this.#i.is === "restarting") && !this.#d && this.#a();
+  }
+  /** Whether audio came until a second ago and doesn't any more; told once for each stop. No browser says so by itself for five seconds. */
+  stops(t = performance.now()) {
+    const e = this.#t?.getReceivers()[0]?.getSynchronizationSources() ?? [], i = Math.max(0, ...e.map((o) => o.timestamp));
+    i !== this.#c.latest && (this.#c = { latest: i, since: t });
+    const s = i > 0 && t - this.#c.since >= Y;
+    return s && (this.#c.since = 1 / 0), s;
   }
   /** Whether the gateway answers on the leg, as the browser sees it; nothing without a leg. */
   get path() {
-    switch (this.#e?.connectionState) {
+    switch (this.#t?.connectionState) {
       case "connected":
         return "up";
       case "disconnected":
@@ -441,45 +450,45 @@ class U {
   }
   /** What the browser measures of the leg. */
   async stats() {
-    return this.#e?.getStats();
+    return this.#t?.getStats();
   }
   close() {
-    this.#m(), this.#h({ is: "off" });
-  }
-  #d() {
-    this.#m();
-    const t = new RTCPeerConnection({ iceServers: this.#o, bundlePolicy: "max-bundle" });
-    this.#e = t, t.onconnectionstatechange = () => {
-      this.#e === t && this.#g(t.connectionState);
-    }, t.ontrack = ({ track: n }) => this.#t.heard(new MediaStream([n]));
-    const e = this.#s ? [new MediaStream([this.#s])] : [];
-    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(W()), this.#h({ is: "connecting" }), this.#f(G), this.#a(t, "new leg");
+    this.#h(), this.#f({ is: "off" });
   }
   #u() {
-    const t = this.#e;
-    t && (this.#h({ is: "restarting" }), this.#f(H), t.restartIce(), this.#a(t, "ICE restart"));
+    this.#h();
+    const t = new RTCPeerConnection({ iceServers: this.#o, bundlePolicy: "max-bundle" });
+    this.#t = t, t.onconnectionstatechange = () => {
+      this.#t === t && this.#g(t.connectionState);
+    }, t.ontrack = ({ track: s }) => this.#e.heard(new MediaStream([s]));
+    const e = this.#s ? [new MediaStream([this.#s])] : [];
+    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(W()), this.#f({ is: "connecting" }), this.#k(H), this.#m(t, "new leg");
   }
-  async #a(t, e) {
-    this.#c = !0;
+  #a() {
+    const t = this.#t;
+    t && (this.#f({ is: "restarting" }), this.#k(z), t.restartIce(), this.#m(t, "ICE restart"));
+  }
+  async #m(t, e) {
+    this.#d = !0;
     try {
       await t.setLocalDescription();
-      const i = await this.#t.negotiate(t.localDescription.sdp, e === "ICE restart");
-      if (this.#e !== t) return;
+      const i = await this.#e.negotiate(t.localDescription.sdp, e === "ICE restart");
+      if (this.#t !== t) return;
       await t.setRemoteDescription({ type: "answer", sdp: i }), this.#g(t.connectionState);
     } catch (i) {
-      if (this.#e !== t) return;
-      i instanceof h ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#y(i.message) : this.#p(i.message) : this.#p(`The browser refused the audio connection: ${i}`);
+      if (this.#t !== t) return;
+      i instanceof c ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#r) : i.isOffline || !i.problem.retryable ? this.#y(i.message) : this.#p(i.message) : this.#p(`The browser refused the audio connection: ${i}`);
     } finally {
-      this.#e === t && (this.#c = !1);
+      this.#t === t && (this.#d = !1);
     }
   }
   #g(t) {
     switch (t) {
       case "connected":
-        clearTimeout(this.#r), this.#n = 0, this.#h({ is: "up" });
+        clearTimeout(this.#r), this.#n = 0, this.#f({ is: "up" });
         return;
       case "disconnected":
-        clearTimeout(this.#r), this.#r = setTimeout(() => this.#u(), J);
+        clearTimeout(this.#r), this.#r = setTimeout(() => this.#a(), J);
         return;
       case "failed":
         this.#p("No network path for audio to the gateway was found.");
@@ -490,198 +499,202 @@ class U {
         return;
     }
   }
-  #f(t) {
+  #k(t) {
     clearTimeout(this.#r), this.#r = setTimeout(() => this.#p("The audio connection took too long."), t);
   }
   #p(t) {
-    this.#y(t), this.#r = setTimeout(() => this.#d(), D(this.#n, Math.random())), this.#n += 1;
+    this.#y(t), this.#r = setTimeout(() => this.#u(), I(this.#n, Math.random())), this.#n += 1;
   }
   /** Down until somebody opens a new leg: after the next welcome, or when the microphone is tried again. */
   #y(t) {
-    this.#m(), this.#h({ is: "down", detail: t });
+    this.#h(), this.#f({ is: "down", detail: t });
   }
-  #m() {
-    clearTimeout(this.#r), this.#c = !1, this.#e?.close(), this.#e = void 0;
+  #h() {
+    clearTimeout(this.#r), this.#d = !1, this.#t?.close(), this.#t = void 0;
   }
-  #h(t) {
-    this.#i = t, this.#t.moved(t);
+  #f(t) {
+    this.#i = t, this.#e.moved(t);
   }
 }
 function W() {
-  const s = ["PCMA/8000", "PCMU/8000", "opus/48000", "G722/8000", "telephone-event/8000", "telephone-event/48000"], t = ({ mimeType: e, clockRate: i }) => s.indexOf(`${e.slice(6)}/${i}`);
+  const n = ["PCMA/8000", "PCMU/8000", "opus/48000", "G722/8000", "telephone-event/8000", "telephone-event/48000"], t = ({ mimeType: e, clockRate: i }) => n.indexOf(`${e.slice(6)}/${i}`);
   return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((e) => t(e) >= 0).sort((e, i) => t(e) - t(i));
 }
-const G = 1e4, H = 5e3, J = 1500;
-function Y({ connection: s, microphone: t, locked: e, media: i, agent: n }) {
-  return s.is === "off" ? d("Not signed in.") : s.is === "ended" ? d(z[s.because]) : s.is === "waiting" ? d("The connection to the gateway is interrupted.") : t.is === "asking" ? d("Waiting for permission to use the microphone.") : t.is === "refused" ? d(t.detail) : s.is === "connecting" ? d("Connecting to the gateway.") : i.is === "down" ? d(i.detail) : i.is !== "up" ? d("Setting up audio.") : e ? d("The browser holds the sound back until this page is clicked.") : n?.ready ? { ready: !0 } : d(n?.not_ready_because ?? "The gateway is getting ready.");
+const H = 1e4, z = 5e3, J = 1500, Y = 1e3;
+function F({ connection: n, microphone: t, locked: e, media: i, agent: s }) {
+  return n.is === "off" ? d("Not signed in.") : n.is === "ended" ? d(V[n.because]) : n.is === "waiting" ? d("The connection to the gateway is interrupted.") : t.is === "asking" ? d("Waiting for permission to use the microphone.") : t.is === "refused" ? d(t.detail) : n.is === "connecting" ? d("Connecting to the gateway.") : i.is === "down" ? d(i.detail) : i.is !== "up" ? d("Setting up audio.") : e ? d("The browser holds the sound back until this page is clicked.") : s?.ready ? { ready: !0 } : d(s?.not_ready_because ?? "The gateway is getting ready.");
 }
-function d(s) {
-  return { ready: !1, because: s };
+function d(n) {
+  return { ready: !1, because: n };
 }
-const z = {
+const V = {
   "signed-out": "Signed out.",
   replaced: "The desk is open in another tab or on another device.",
   "taken-over": "The desk is open in another tab or on another device.",
   expired: "The sign-in has expired.",
   forbidden: "The sign-in was refused."
 };
-class F {
-  #t;
-  #i = { is: "off" };
+class K {
   #e;
+  #i = { is: "off" };
+  #t;
   #s = 1;
   #o = /* @__PURE__ */ new Map();
   #n = 0;
   #c;
-  #r = 0;
   #d = 0;
+  #r = 0;
   #u;
   #a;
-  #g;
+  #m;
   constructor(t) {
-    this.#t = t;
+    this.#e = t;
   }
   get connection() {
     return this.#i;
   }
   /** Connects, unless that is under way already: two mounts of a component make one socket. */
   open() {
-    this.#i.is !== "off" && this.#i.is !== "ended" || (this.#n = 0, this.#f());
+    this.#i.is !== "off" && this.#i.is !== "ended" || (this.#n = 0, this.#g());
   }
   /** Closes for good, and says so to nobody but the gateway. */
   close(t) {
     this.#v(), this.#l(t === "leaving" ? { is: "off" } : { is: "ended", because: t });
   }
-  /** The network changed: don't wait for a pause to pass or for a silent socket to be noticed. */
+  /** Don't wait for a pause to pass or for a silent socket to be noticed. */
   nudge() {
-    this.#i.is === "waiting" && this.#f(), this.#i.is === "open" && this.#h(X);
+    this.#i.is === "waiting" && this.#g(), this.#i.is === "open" && this.#h(tt);
+  }
+  /** The network is another: what was open is most likely dead, and a new connection costs less than waiting for the old one. */
+  networkChanged() {
+    this.nudge(), this.#i.is === "open" && this.#h(et);
   }
   /** Tells the gateway at once how things stand on this side. */
   tell() {
-    this.#k("stats", { quality: this.#t.report() }).catch(() => {
+    this.#f("stats", { quality: this.#e.report() }).catch(() => {
     });
   }
-  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(h.offline()) : this.#k(t, e);
-  #f() {
+  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(c.offline()) : this.#f(t, e);
+  #g() {
     clearTimeout(this.#u), this.#c = void 0;
-    const t = new WebSocket(this.#t.url, P);
-    this.#e = t, this.#l({ is: "connecting", attempt: this.#n }), this.#a = setTimeout(() => this.#w(t), K), t.onopen = () => {
-      this.#p(t);
+    const t = new WebSocket(this.#e.url, j);
+    this.#t = t, this.#l({ is: "connecting", attempt: this.#n }), this.#a = setTimeout(() => this.#w(t), X), t.onopen = () => {
+      this.#k(t);
     }, t.onmessage = (e) => {
-      this.#e === t && this.#y(t, e.data);
+      this.#t === t && this.#p(t, e.data);
     }, t.onclose = () => this.#w(t);
   }
-  async #p(t) {
+  async #k(t) {
     try {
-      const e = await this.#t.hello();
-      if (this.#e !== t || t.readyState !== WebSocket.OPEN) return;
-      await this.#k("hello", e);
+      const e = await this.#e.hello();
+      if (this.#t !== t || t.readyState !== WebSocket.OPEN) return;
+      await this.#f("hello", e);
     } catch (e) {
-      if (this.#e !== t) return;
-      const { status: i, detail: n } = e instanceof h ? e.problem : { status: 0, detail: void 0 };
+      if (this.#t !== t) return;
+      const { status: i, detail: s } = e instanceof c ? e.problem : { status: 0, detail: void 0 };
       if (i === 401 || i === 403) {
-        this.#v(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: n });
+        this.#v(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: s });
         return;
       }
-      (i === 404 || i === 410) && this.#t.sessionUnknown(), this.#w(t);
+      (i === 404 || i === 410) && this.#e.sessionUnknown(), this.#w(t);
     }
   }
-  #y(t, e) {
-    this.#r = Date.now();
-    const i = V(e);
+  #p(t, e) {
+    this.#d = Date.now();
+    const i = Q(e);
     if (i) {
       if ("re" in i) {
-        const n = this.#o.get(i.re);
-        this.#o.delete(i.re), i.err ? n?.reject(new h(i.err)) : n?.resolve(i.ok);
+        const s = this.#o.get(i.re);
+        this.#o.delete(i.re), i.err ? s?.reject(new c(i.err)) : s?.resolve(i.ok);
         return;
       }
-      i.ev === "welcome" && this.#m(i.heartbeat_ms), i.ev === "bye" && (this.#c = i), this.#t.event(i), i.ev === "bye" && !i.reconnect && this.#w(t);
+      i.ev === "welcome" && this.#y(i.heartbeat_ms), i.ev === "bye" && (this.#c = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#w(t);
     }
   }
-  #m(t) {
-    clearTimeout(this.#a), this.#d = Date.now();
-    const e = Math.max(t || 0, Q);
-    this.#g = setInterval(() => this.#h(2 * e), e), this.#l({ is: "open" }), this.tell();
+  #y(t) {
+    clearTimeout(this.#a), this.#r = Date.now();
+    const e = Math.max(t || 0, Z);
+    this.#m = setInterval(() => this.#h(2 * e), e), this.#l({ is: "open" }), this.tell();
   }
   /** Asks for a sign of life, and gives the socket up when none comes within `patience`. */
   #h(t) {
-    const e = this.#e, i = Date.now();
+    const e = this.#t, i = Date.now();
     this.tell(), setTimeout(() => {
-      e && this.#e === e && this.#r < i && this.#w(e);
+      e && this.#t === e && this.#d < i && this.#w(e);
     }, t);
   }
-  #k(t, e) {
-    const i = this.#e;
-    if (i?.readyState !== WebSocket.OPEN) return Promise.reject(h.offline());
-    const n = this.#s++;
+  #f(t, e) {
+    const i = this.#t;
+    if (i?.readyState !== WebSocket.OPEN) return Promise.reject(c.offline());
+    const s = this.#s++;
     return new Promise((o, r) => {
-      this.#o.set(n, { resolve: o, reject: r }), i.send(JSON.stringify({ id: n, op: t, ...e }));
+      this.#o.set(s, { resolve: o, reject: r }), i.send(JSON.stringify({ id: s, op: t, ...e }));
     });
   }
   #w(t) {
-    if (this.#e !== t) return;
-    const e = this.#c, i = this.#i.is === "open" && Date.now() - this.#d > Z;
+    if (this.#t !== t) return;
+    const e = this.#c, i = this.#i.is === "open" && Date.now() - this.#r > it;
     if (this.#v(), e && !e.reconnect && e.code !== "shutdown") {
       this.#l({ is: "ended", because: e.code });
       return;
     }
     i && (this.#n = 0);
-    const n = D(this.#n, Math.random());
-    this.#n += 1, this.#u = setTimeout(() => this.#f(), n), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + n });
+    const s = I(this.#n, Math.random());
+    this.#n += 1, this.#u = setTimeout(() => this.#g(), s), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + s });
   }
   /** Lets go of the socket and of everything that hung on it. */
   #v() {
-    clearTimeout(this.#u), clearTimeout(this.#a), clearInterval(this.#g);
-    const t = this.#e;
-    this.#e = void 0, this.#s = 1;
+    clearTimeout(this.#u), clearTimeout(this.#a), clearInterval(this.#m);
+    const t = this.#t;
+    this.#t = void 0, this.#s = 1;
     const e = this.#o;
     this.#o = /* @__PURE__ */ new Map(), t && (t.onopen = t.onmessage = t.onclose = null, t.close(1e3));
-    for (const { reject: i } of e.values()) i(h.offline());
+    for (const { reject: i } of e.values()) i(c.offline());
   }
   #l(t) {
-    this.#i = t, this.#t.moved(t);
+    this.#i = t, this.#e.moved(t);
   }
 }
-function V(s) {
+function Q(n) {
   try {
-    const t = JSON.parse(String(s));
+    const t = JSON.parse(String(n));
     return typeof t == "object" && t !== null && ("re" in t || "ev" in t) ? t : void 0;
   } catch {
     return;
   }
 }
-const K = 1e4, Q = 1e3, X = 3e3, Z = 5e3;
-function tt(s, t, e) {
+const X = 1e4, Z = 1e3, tt = 3e3, et = 600, it = 5e3;
+function st(n, t, e) {
   const i = { at: e, received: 0, lost: 0, sent: 0 };
-  for (const a of s) {
-    const c = (u) => typeof a[u] == "number" ? a[u] : void 0;
-    switch (a.type) {
+  for (const h of n) {
+    const a = (l) => typeof h[l] == "number" ? h[l] : void 0;
+    switch (h.type) {
       case "inbound-rtp":
-        i.received += c("packetsReceived") ?? 0, i.lost += c("packetsLost") ?? 0, i.jitterMs = b(c("jitter"));
+        i.received += a("packetsReceived") ?? 0, i.lost += a("packetsLost") ?? 0, i.jitterMs = T(a("jitter"));
         break;
       case "outbound-rtp":
-        i.sent += c("packetsSent") ?? 0;
+        i.sent += a("packetsSent") ?? 0;
         break;
       case "candidate-pair":
-        a.nominated && (i.rttMs = b(c("currentRoundTripTime")) ?? i.rttMs);
+        h.nominated && (i.rttMs = T(a("currentRoundTripTime")) ?? i.rttMs);
         break;
       case "media-source":
-        i.levelDb = et(c("audioLevel"));
+        i.levelDb = nt(a("audioLevel"));
         break;
     }
   }
-  const n = t && t.received <= i.received ? t : void 0, o = i.received - (n?.received ?? 0), r = Math.max(0, i.lost - (n?.lost ?? 0));
-  return o + r > 0 && (i.lossPct = 100 * r / (o + r)), o === 0 && (i.silentSince = n?.silentSince ?? n?.at ?? e), i;
+  const s = t && t.received <= i.received ? t : void 0, o = i.received - (s?.received ?? 0), r = Math.max(0, i.lost - (s?.lost ?? 0));
+  return o + r > 0 && (i.lossPct = 100 * r / (o + r)), o === 0 && (i.silentSince = s?.silentSince ?? s?.at ?? e), i;
 }
-function b(s) {
-  return s === void 0 ? void 0 : s * 1e3;
+function T(n) {
+  return n === void 0 ? void 0 : n * 1e3;
 }
-function et(s) {
-  return s === void 0 ? void 0 : Math.max(I, 20 * Math.log10(s || 1e-9));
+function nt(n) {
+  return n === void 0 ? void 0 : Math.max(C, 20 * Math.log10(n || 1e-9));
 }
-const I = -127;
-class it {
-  #t = /* @__PURE__ */ new Map();
+const C = -127;
+class ot {
+  #e = /* @__PURE__ */ new Map();
   #i = /* @__PURE__ */ new Set();
   get raised() {
     return [...this.#i].map((t) => ({ trouble: t, detail: f[t].detail }));
@@ -689,77 +702,77 @@ class it {
   /** Takes a second in; whether the warnings are others than before. */
   take(t) {
     const e = new Set(this.#i);
-    for (const n of Object.keys(f)) {
-      const o = f[n], r = o.isBad(t) === e.has(n) ? 0 : (this.#t.get(n) ?? 0) + 1;
-      this.#t.set(n, r), !(r < (e.has(n) ? o.clear : o.raise)) && (this.#t.set(n, 0), e.delete(n) || e.add(n));
+    for (const s of Object.keys(f)) {
+      const o = f[s], r = o.isBad(t) === e.has(s) ? 0 : (this.#e.get(s) ?? 0) + 1;
+      this.#e.set(s, r), !(r < (e.has(s) ? o.clear : o.raise)) && (this.#e.set(s, 0), e.delete(s) || e.add(s));
     }
-    const i = e.size !== this.#i.size || [...e].some((n) => !this.#i.has(n));
+    const i = e.size !== this.#i.size || [...e].some((s) => !this.#i.has(s));
     return this.#i = e, i;
   }
   /** The talk is over, or on hold. */
   reset() {
     const t = this.#i.size > 0;
-    return this.#t.clear(), this.#i = /* @__PURE__ */ new Set(), t;
+    return this.#e.clear(), this.#i = /* @__PURE__ */ new Set(), t;
   }
 }
 const f = {
   jitter: {
     detail: "Your network delivers unevenly: the customer’s voice may stutter.",
-    isBad: ({ sample: s }) => (s.jitterMs ?? 0) > 30,
+    isBad: ({ sample: n }) => (n.jitterMs ?? 0) > 30,
     raise: 3,
     clear: 5
   },
   "round-trip": {
     detail: "Your network is slow: the customer hears you late.",
-    isBad: ({ sample: s }) => (s.rttMs ?? 0) > 400,
+    isBad: ({ sample: n }) => (n.rttMs ?? 0) > 400,
     raise: 3,
     clear: 5
   },
   loss: {
     detail: "Your network loses sound.",
-    isBad: ({ sample: s }) => (s.lossPct ?? 0) > 1,
+    isBad: ({ sample: n }) => (n.lossPct ?? 0) > 1,
     raise: 3,
     clear: 5
   },
   quality: {
     detail: "This call is hard to understand.",
-    isBad: ({ mos: s }) => s !== void 0 && s < 3,
+    isBad: ({ mos: n }) => n !== void 0 && n < 3,
     raise: 1,
     clear: 5
   },
   "no-audio": {
     detail: "Nothing has come from the customer’s side for three seconds.",
-    isBad: ({ sample: s }) => s.silentSince !== void 0 && s.at - s.silentSince >= 3e3,
+    isBad: ({ sample: n }) => n.silentSince !== void 0 && n.at - n.silentSince >= 3e3,
     raise: 1,
     clear: 1
   },
   microphone: {
     detail: "Your microphone is silent: it may be muted at the headset.",
-    isBad: ({ sample: s, muted: t }) => !t && s.levelDb !== void 0 && s.levelDb <= I,
+    isBad: ({ sample: n, muted: t }) => !t && n.levelDb !== void 0 && n.levelDb <= C,
     raise: 10,
     clear: 1
   }
 };
-class st {
-  #t;
-  #i = new it();
+class rt {
   #e;
+  #i = new ot();
+  #t;
   #s;
   #o;
   #n;
   constructor(t) {
-    this.#t = t;
+    this.#e = t;
   }
   get warnings() {
     return this.#i.raised;
   }
   open() {
-    this.#e ??= setInterval(() => {
+    this.#t ??= setInterval(() => {
       this.#c();
-    }, nt);
+    }, at);
   }
   close() {
-    clearInterval(this.#e), this.#e = void 0, this.#s = void 0, this.#i.reset() && this.#t.changed([]);
+    clearInterval(this.#t), this.#t = void 0, this.#s = void 0, this.#i.reset() && this.#e.changed([]);
   }
   /** Takes what the gateway measures of the talk. */
   take(t) {
@@ -768,67 +781,67 @@ class st {
   report() {
     const t = this.#s;
     if (!t) return {};
-    const { levelDb: e, rttMs: i, jitterMs: n, lossPct: o, received: r, sent: a } = t;
-    return { level_db: e, rtt_ms: i, jitter_ms: n, loss_pct: o, packets_received: r, packets_sent: a };
+    const { levelDb: e, rttMs: i, jitterMs: s, lossPct: o, received: r, sent: h } = t;
+    return { level_db: e, rtt_ms: i, jitter_ms: s, loss_pct: o, packets_received: r, packets_sent: h };
   }
   async #c() {
-    const t = await this.#t.stats();
-    if (!t || this.#e === void 0) return;
-    const e = this.#t.talk(), i = e?.id === this.#n ? this.#s : void 0;
+    const t = await this.#e.stats();
+    if (!t || this.#t === void 0) return;
+    const e = this.#e.talk(), i = e?.id === this.#n ? this.#s : void 0;
     this.#n = e?.id;
-    const n = tt([...t.values()], i, Date.now());
-    this.#s = n, this.#r(e, n) && this.#t.changed(this.warnings);
+    const s = st([...t.values()], i, Date.now());
+    this.#s = s, this.#d(e, s) && this.#e.changed(this.warnings);
   }
-  #r(t, e) {
+  #d(t, e) {
     if (!t) return this.#i.reset();
-    const i = this.#o?.call === t.id ? this.#o : void 0, n = i && Math.min(i.to_agent.mos, i.to_customer.mos);
-    return this.#i.take({ sample: e, mos: n, muted: t.muted });
+    const i = this.#o?.call === t.id ? this.#o : void 0, s = i && Math.min(i.to_agent.mos, i.to_customer.mos);
+    return this.#i.take({ sample: e, mos: s, muted: t.muted });
   }
 }
-const nt = 1e3;
-function ot(s, t) {
+const at = 1e3;
+function ht(n, t) {
   const e = navigator.locks;
   if (!e) return () => {
   };
   let i = () => {
   };
-  const n = new AbortController(), o = new Promise((r) => i = r);
-  return e.request(s, { steal: !0 }, () => o).catch(() => e.request(s, { signal: n.signal }, t)).catch(() => {
+  const s = new AbortController(), o = new Promise((r) => i = r);
+  return e.request(n, { steal: !0 }, () => o).catch(() => e.request(n, { signal: s.signal }, t)).catch(() => {
   }), () => {
-    i(), n.abort();
+    i(), s.abort();
   };
 }
-class ht extends g {
+class ut extends g {
   audio;
-  #t;
-  #i;
   #e;
+  #i;
+  #t;
   #s = /* @__PURE__ */ new Map();
   #o;
-  #n = _;
+  #n = N;
   #c = [];
-  #r = { ready: !1, because: "Not signed in." };
-  #d = [];
+  #d = { ready: !1, because: "Not signed in." };
+  #r = [];
   #u;
   #a;
   /** What the gateway was told of this side last. */
-  #g = "";
+  #m = "";
   constructor(t) {
-    super(), this.#o = t.token, this.#t = t.storage ?? sessionStorage, this.audio = new O(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => this.#f(e)), this.#e = new U({
+    super(), this.#o = t.token, this.#e = t.storage ?? sessionStorage, this.audio = new A(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => this.#g(e)), this.#t = new G({
       negotiate: async (e, i) => (await this.#h("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
       heard: (e) => this.audio.play(e),
       moved: (e) => {
         this.emit("media", e), this.#S();
       }
-    }), this.#i = new F({
+    }), this.#i = new K({
       url: t.url ?? `${location.origin.replace(/^http/, "ws")}/v1/agent`,
-      hello: () => this.#k(),
-      report: () => this.#m(),
-      sessionUnknown: () => this.#t.removeItem(l),
+      hello: () => this.#f(),
+      report: () => this.#y(),
+      sessionUnknown: () => this.#e.removeItem(u),
       event: (e) => this.#l(e),
-      moved: (e) => this.#x(e)
-    }), this.#a = new st({
-      stats: () => this.#e.stats(),
+      moved: (e) => this.#A(e)
+    }), this.#a = new rt({
+      stats: () => this.#t.stats(),
       talk: () => this.calls.find(({ state: e }) => e === "connected"),
       changed: (e) => this.emit("warnings", e)
     });
@@ -841,11 +854,11 @@ class ht extends g {
     return this.#n.agent;
   }
   get media() {
-    return this.#e.state;
+    return this.#t.state;
   }
   /** Whether a call would be heard, and if not, why in words. */
   get readiness() {
-    return this.#r;
+    return this.#d;
   }
   /** All calls that this page knows, oldest first, with those that are over. */
   get calls() {
@@ -857,21 +870,21 @@ class ht extends g {
   }
   /** Asks for the microphone and connects, both at once. Resolves when the browser has decided on the microphone. */
   async signIn() {
-    this.#_(), this.#a.open(), this.#i.open(), await this.retryAudio();
+    this.#x(), this.#a.open(), this.#i.open(), await this.retryAudio();
   }
   /** Tries the microphone and the audio connection again, after the reason why they failed is out of the way. */
   async retryAudio() {
     this.audio.unlock();
     const t = await this.audio.openMicrophone();
-    t && this.#f(t);
+    t && this.#g(t);
   }
   /** Without a connection yet, the leg follows the welcome. */
-  #f(t) {
-    this.connection.is === "open" && (this.media.is === "off" || this.media.is === "down" ? this.#e.open(t, this.#c) : this.#e.replace(t).catch(reportError));
+  #g(t) {
+    this.connection.is === "open" && (this.media.is === "off" || this.media.is === "down" ? this.#t.open(t, this.#c) : this.#t.replace(t).catch(reportError));
   }
   /** Ends the session in this page. Calls that are up stay with the gateway for as long as its grace lasts. */
   signOut() {
-    this.#t.removeItem(l), this.#D("signed-out");
+    this.#e.removeItem(u), this.#D("signed-out");
   }
   /** The page is going away, perhaps to come back: the session stays, and so do its calls. */
   leave() {
@@ -887,10 +900,10 @@ class ht extends g {
   }
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
   dial(t, e = {}) {
-    const i = Date.now(), n = B(i, crypto.getRandomValues(new Uint8Array(16)));
+    const i = Date.now(), s = $(i, crypto.getRandomValues(new Uint8Array(16)));
     return this.#T(
-      L(this.#n, {
-        id: n,
+      R(this.#n, {
+        id: s,
         direction: "outbound",
         state: "ringing-out",
         peer: { number: t },
@@ -900,7 +913,7 @@ class ht extends g {
         muted: !1,
         recording: "off"
       })
-    ), this.#w({ call: n, to: t, ...e }), this.#s.get(n);
+    ), this.#w({ call: s, to: t, ...e }), this.#s.get(s);
   }
   /** Takes a call that is over off the list. */
   forget(t) {
@@ -909,7 +922,7 @@ class ht extends g {
     e.delete(t.id), this.#s.delete(t.id), this.#n = { ...this.#n, calls: e }, this.emit("call", t);
   }
   /** A page that knows where tokens come from needn't be told to fetch one. */
-  async #p() {
+  async #k() {
     if (typeof this.#o == "function")
       try {
         await this.#h("auth", { token: await this.#o() });
@@ -917,25 +930,25 @@ class ht extends g {
         reportError(t);
       }
   }
-  #y(t) {
-    this.#u || (this.#u = ot(`warmline.${t}`, () => this.emit("vacant", void 0)));
+  #p(t) {
+    this.#u || (this.#u = ht(`warmline.${t}`, () => this.emit("vacant", void 0)));
   }
-  #m() {
-    return { ...this.#a.report(), ...this.audio.report(), path: this.#e.path };
+  #y() {
+    return { ...this.#a.report(), ...this.audio.report(), path: this.#t.path };
   }
   #h = async (t, e) => {
     try {
       return await this.#i.ask(t, e);
     } catch (i) {
-      const { call: n } = e;
-      throw n && t !== "dial" && i instanceof h && i.problem.status === 404 && this.#v(n, i), i;
+      const { call: s } = e;
+      throw s && t !== "dial" && i instanceof c && i.problem.status === 404 && this.#v(s, i), i;
     }
   };
-  async #k() {
+  async #f() {
     return {
       token: typeof this.#o == "function" ? await this.#o() : this.#o,
-      sdk: rt,
-      session: this.#t.getItem(l) ?? void 0,
+      sdk: dt,
+      session: this.#e.getItem(u) ?? void 0,
       seq: this.#n.seq || void 0
     };
   }
@@ -943,29 +956,29 @@ class ht extends g {
     try {
       await this.#h("dial", t);
     } catch (e) {
-      if (!(e instanceof h)) throw e;
+      if (!(e instanceof c)) throw e;
       if (e.isOffline && this.connection.is === "waiting") return;
       this.#v(t.call, e);
     }
   }
   #v(t, { message: e, problem: i }) {
-    const n = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
-    this.#T(R(this.#n, t, { by: "gateway", reason: n, detail: o }, Date.now()));
+    const s = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
+    this.#T(P(this.#n, t, { by: "gateway", reason: s, detail: o }, Date.now()));
   }
   #l(t) {
     const e = this.view?.media;
-    switch (this.#T(N(this.#n, t, Date.now())), t.ev) {
+    switch (this.#T(L(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#t.setItem(l, t.session), this.#c = t.ice ?? [], this.#y(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#A();
+        this.#e.setItem(u, t.session), this.#c = t.ice ?? [], this.#p(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#C();
         return;
       case "agent":
-        this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#e.reportedDown(), this.#S();
+        this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#t.reportedDown(), this.#S();
         return;
       case "quality":
         this.#a.take(t), this.emit("quality", t);
         return;
       case "notice":
-        t.kind === "token-expiring" && this.#p(), this.emit("notice", t);
+        t.kind === "token-expiring" && this.#k(), this.emit("notice", t);
         return;
       case "call":
       case "bye":
@@ -975,51 +988,51 @@ class ht extends g {
   /** Makes sure that there is a leg. One that the gateway has kept goes on, and a call on it hears nothing of the break. */
   #b(t) {
     const e = this.media.is === "up" || this.media.is === "restarting";
-    t === "kept" && e ? this.#e.nudge() : this.audio.track && this.#e.open(this.audio.track, this.#c), this.#S();
+    t === "kept" && e ? this.#t.nudge() : this.audio.track && this.#t.open(this.audio.track, this.#c), this.#S();
   }
-  #A() {
+  #C() {
     for (const t of this.#s.values())
       if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
-      else if (t.isEnding || Date.now() - t.view.started_at > at) this.#v(t.id, h.offline());
+      else if (t.isEnding || Date.now() - t.view.started_at > lt) this.#v(t.id, c.offline());
       else {
-        const { id: i, peer: n, via: o, context: r } = t.view;
-        this.#w({ call: i, to: n.number, via: o, context: r });
+        const { id: i, peer: s, via: o, context: r } = t.view;
+        this.#w({ call: i, to: s.number, via: o, context: r });
       }
   }
   /** Adopts the next snapshot, and tells the calls that it changes. */
   #T(t) {
     const e = this.#n;
     this.#n = t;
-    const i = [...t.calls.values()].filter(({ view: n }) => e.calls.get(n.id)?.view !== n);
-    for (const { view: n } of i) {
-      const o = this.#s.get(n.id);
-      o ? o.take(n) : this.#O(n);
+    const i = [...t.calls.values()].filter(({ view: s }) => e.calls.get(s.id)?.view !== s);
+    for (const { view: s } of i) {
+      const o = this.#s.get(s.id);
+      o ? o.take(s) : this.#O(s);
     }
     i.length && this.#M();
   }
   #O(t) {
-    const e = new j(t, this.#h);
+    const e = new B(t, this.#h);
     this.#s.set(t.id, e), e.on("change", () => {
       this.#M(), this.emit("call", e);
     }), this.emit("call", e);
   }
   /** The microphone and the bell follow from the calls, whoever changed them. */
   #M() {
-    const t = this.calls.filter(({ view: e }) => M(e));
+    const t = this.calls.filter(({ view: e }) => E(e));
     this.audio.silence(t.some((e) => e.muted)), t.some((e) => e.state === "ringing-in" && !e.isEnding) ? this.audio.startRinging() : this.audio.stopRinging();
   }
-  #x(t) {
-    t.is === "ended" && (t.because === "replaced" || t.because === "taken-over" ? this.#t.removeItem(l) : this.#E(), this.#I()), this.emit("connection", t), this.#S();
+  #A(t) {
+    t.is === "ended" && (t.because === "replaced" || t.because === "taken-over" ? this.#e.removeItem(u) : this.#E(), this.#I()), this.emit("connection", t), this.#S();
   }
   #S() {
-    this.#C();
-    const { connection: t, media: e, view: i } = this, { microphone: n, locked: o } = this.audio, r = Y({ connection: t, microphone: n, locked: o, media: e, agent: i });
-    JSON.stringify(r) !== JSON.stringify(this.#r) && (this.#r = r, this.emit("readiness", r));
+    this.#_();
+    const { connection: t, media: e, view: i } = this, { microphone: s, locked: o } = this.audio, r = F({ connection: t, microphone: s, locked: o, media: e, agent: i });
+    JSON.stringify(r) !== JSON.stringify(this.#d) && (this.#d = r, this.emit("readiness", r));
   }
   /** The gateway hears of a lost microphone at once, not with the next heartbeat. */
-  #C() {
-    const t = JSON.stringify({ ...this.audio.report(), path: this.#e.path });
-    t !== this.#g && (this.#g = t, this.connection.is === "open" && this.#i.tell());
+  #_() {
+    const t = JSON.stringify({ ...this.audio.report(), path: this.#t.path });
+    t !== this.#m && (this.#m = t, this.connection.is === "open" && this.#i.tell());
   }
   #E() {
     this.#u?.(), this.#u = void 0;
@@ -1028,31 +1041,33 @@ class ht extends g {
     this.#E(), this.#i.close(t), this.#I(), this.#S();
   }
   #I() {
-    for (const t of this.#d.splice(0)) t();
-    this.#a.close(), this.#e.close(), this.audio.close();
+    for (const t of this.#r.splice(0)) t();
+    this.#a.close(), this.#t.close(), this.audio.close();
   }
-  #_() {
-    if (this.#d.length) return;
-    const t = (r, a, c) => {
-      r.addEventListener(a, c), this.#d.push(() => r.removeEventListener(a, c));
+  #x() {
+    if (this.#r.length) return;
+    const t = (a, l, m) => {
+      a.addEventListener(l, m), this.#r.push(() => a.removeEventListener(l, m));
     }, e = () => {
-      this.#i.nudge(), this.#e.nudge();
+      this.#i.nudge(), this.#t.nudge();
     }, i = () => {
-      this.#i.nudge(), this.#e.networkChanged();
-    }, n = () => this.audio.unlock();
+      this.#i.networkChanged(), this.#t.networkChanged();
+    }, s = () => this.audio.unlock();
     t(window, "online", i);
     const { connection: o } = navigator;
-    o && t(o, "change", i), t(window, "pagehide", (r) => {
-      this.leave(), r.persisted && addEventListener("pageshow", () => {
+    o && t(o, "change", i);
+    const r = () => this.calls.some((a) => a.state === "connected"), h = setInterval(() => this.#t.stops() && r() && this.#i.networkChanged(), ct);
+    this.#r.push(() => clearInterval(h)), t(window, "pagehide", (a) => {
+      this.leave(), a.persisted && addEventListener("pageshow", () => {
         this.signIn();
       }, { once: !0 });
-    }), t(document, "visibilitychange", () => document.visibilityState === "visible" && e()), t(window, "pointerdown", n), t(window, "keydown", n);
+    }), t(document, "visibilitychange", () => document.visibilityState === "visible" && e()), t(window, "pointerdown", s), t(window, "keydown", s);
   }
 }
-const rt = "warmline-js/0.1.0", l = "warmline.session", at = 15e3;
+const ct = 250, dt = "warmline-js/0.1.0", u = "warmline.session", lt = 15e3;
 export {
-  ht as Agent,
-  O as Audio,
-  j as Call,
-  h as Refusal
+  ut as Agent,
+  A as Audio,
+  B as Call,
+  c as Refusal
 };
