@@ -272,5 +272,5 @@ const BETWEEN: Duration = Duration::from_millis(10);
 /// Packets of one ring before the next one's turn.
 const AT_ONCE: usize = 8_192;
 
-/// How long the writers have for what is left at the end.
-const GOOD_BYE: Duration = Duration::from_secs(5);
+/// How long the writers have for what is left at the end; whoever stops the program may wait less.
+const GOOD_BYE: Duration = Duration::from_secs(60);

@@ -164,9 +164,7 @@ impl Spool {
             .append(&line(&Line::Begin(Box::new(begin.clone()))))?;
         // Appended at this place on; until the end there are zeros.
         spool.audio.length = begin.reserved();
-        // The names themselves are to outlive a power cut.
-        File::open(&spool.directory)?.sync_all()?;
-        File::open(root)?.sync_all()?;
+        // The next commit of the file system makes the names outlive a power cut, too.
         Ok(spool)
     }
 

@@ -27,9 +27,10 @@ export async function recordings(directory) {
   return (await Promise.all(found.map((one) => one.catch(() => undefined)))).filter(Boolean);
 }
 
-/** Waits for the recording of that call. */
+/** Waits until the recording of that call is published: in the spool it may go at any moment. */
 export function recordingOf(directory, call, { within = 30_000 } = {}) {
-  return until(`a recording of ${call}`, async () => (await recordings(directory)).find(({ manifest }) => manifest.call === call), { within });
+  const published = ({ place, manifest }) => manifest.call === call && !place.includes('/spool/');
+  return until(`a recording of ${call}`, async () => (await recordings(directory)).find(published), { within });
 }
 
 /** What `warmline recording verify` says: its exit code and its words. */
