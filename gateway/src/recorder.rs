@@ -10,6 +10,7 @@
 //! its gaps. Threads, not tasks: they wait for disks.
 
 mod collector;
+mod committer;
 mod decode;
 mod decrypt;
 pub mod deletion;
@@ -146,12 +147,19 @@ impl Recorder {
             size: spool.size.clone(),
         };
         spawn("rec-finish", Box::new(move || finishing.run()))?;
+        let (written, commit) = sync_channel(1);
+        let directory = std::fs::File::open(&root)?;
+        spawn(
+            "rec-commit",
+            Box::new(move || committer::run(&commit, &directory)),
+        )?;
         let mut writers = Vec::new();
         for n in 0..self::writers() {
             let (work, queue) = sync_channel::<Work>(PIECES);
             let writer = Writer::new(
                 queue,
                 finisher.clone(),
+                written.clone(),
                 root.clone(),
                 sealer.clone(),
                 metrics.clone(),

@@ -184,11 +184,6 @@ impl Spool {
     pub fn directory(&self) -> &Path {
         &self.directory
     }
-
-    /// A file of the file system that all is in.
-    pub fn file(&self) -> &File {
-        &self.journal.file
-    }
 }
 
 impl Appended {

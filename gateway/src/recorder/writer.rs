@@ -1,4 +1,4 @@
-//! A writer thread: it encodes and writes the recordings that are its own, and commits them together once a second.
+//! A writer thread: it encodes and writes the recordings that are its own.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -39,17 +39,21 @@ pub enum Work {
 pub struct Writer {
     queue: Receiver<Work>,
     finisher: SyncSender<Job>,
+    /// Tells the committer.
+    written: SyncSender<()>,
     root: PathBuf,
     sealer: Option<Sealer>,
     metrics: Metrics,
     tapes: HashMap<u64, Tape>,
-    committed: Instant,
+    /// When those in trouble were last tried.
+    tried: Instant,
 }
 
 impl Writer {
     pub fn new(
         queue: Receiver<Work>,
         finisher: SyncSender<Job>,
+        written: SyncSender<()>,
         root: PathBuf,
         sealer: Option<Sealer>,
         metrics: Metrics,
@@ -57,30 +61,30 @@ impl Writer {
         Self {
             queue,
             finisher,
+            written,
             root,
             sealer,
             metrics,
             tapes: HashMap::new(),
-            committed: Instant::now(),
+            tried: Instant::now(),
         }
     }
 
     /// Runs until nobody has work for it any more.
     pub fn run(mut self) {
         loop {
-            match self.queue.recv_timeout(COMMIT) {
+            match self.queue.recv_timeout(AGAIN) {
                 Ok(work) => self.handle(work),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.committed.elapsed() >= COMMIT {
+            if self.tried.elapsed() >= AGAIN {
                 self.retry();
-                self.commit();
+                self.tried = Instant::now();
             }
         }
         // What can't be written now is found at the next start.
         self.retry();
-        self.commit();
     }
 
     fn handle(&mut self, work: Work) {
@@ -131,7 +135,10 @@ impl Writer {
         };
         let told = tape.trouble().is_some();
         match tape.advance(now, &self.root, self.sealer.as_ref()) {
-            Ok(Progress::Running) => {}
+            Ok(Progress::Running) => {
+                // One word that waits says enough.
+                let _ = self.written.try_send(());
+            }
             Ok(Progress::Over) => self.hand_over(recording),
             Err(error) => {
                 let begin = tape.begin();
@@ -199,17 +206,6 @@ impl Writer {
             self.advance(recording, now);
         }
     }
-
-    /// Everything of the last second in one go: one call for the whole file system, however many recordings.
-    fn commit(&mut self) {
-        let file = self.tapes.values().find_map(|tape| tape.spool());
-        if let Some(spool) = file
-            && let Err(error) = rustix::fs::syncfs(spool.file())
-        {
-            tracing::error!(%error, "the recordings' disk doesn't commit");
-        }
-        self.committed = Instant::now();
-    }
 }
 
 /// 20 ms each, on both channels.
@@ -217,8 +213,8 @@ pub fn frames(samples: u64) -> u64 {
     2 * samples / (u64::from(super::timeline::RATE) / 50)
 }
 
-/// How much a power cut takes.
-const COMMIT: Duration = Duration::from_secs(1);
+/// How often a disk in trouble is asked.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long an ended recording waits for its disk.
 const PATIENCE: Duration = Duration::from_secs(30);
