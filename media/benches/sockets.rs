@@ -209,7 +209,8 @@ impl Ring {
         // SAFETY: the ring of entries is page-aligned and stays.
         unsafe {
             let at = entries.as_ptr() as u64;
-            ring.submitter().register_buf_ring(at, BUFFERS as u16, 0)?;
+            let submitter = ring.submitter();
+            submitter.register_buf_ring_with_flags(at, BUFFERS as u16, 0, 0)?;
         }
         let mut this = Self {
             ring,

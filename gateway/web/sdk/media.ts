@@ -203,12 +203,11 @@ export class MediaLeg {
   }
 }
 
-/** G.711 A-law first, as the customer's side speaks it: then no sample is ever transcoded. */
+/** What the gateway may choose from: G.711 first, as most customers' sides speak it, since then no sample is ever transcoded. */
 function telephoneCodecs(): RTCRtpCodec[] {
-  const rank = ['audio/PCMA', 'audio/PCMU', 'audio/telephone-event'];
-  return (RTCRtpReceiver.getCapabilities('audio')?.codecs ?? [])
-    .filter((codec) => codec.clockRate === 8_000 && rank.includes(codec.mimeType))
-    .sort((a, b) => rank.indexOf(a.mimeType) - rank.indexOf(b.mimeType));
+  const rank = ['PCMA/8000', 'PCMU/8000', 'opus/48000', 'G722/8000', 'telephone-event/8000', 'telephone-event/48000'];
+  const place = ({ mimeType, clockRate }: RTCRtpCodec) => rank.indexOf(`${mimeType.slice('audio/'.length)}/${clockRate}`);
+  return (RTCRtpReceiver.getCapabilities('audio')?.codecs ?? []).filter((codec) => place(codec) >= 0).sort((a, b) => place(a) - place(b));
 }
 
 /** ICE and DTLS on a bad network; 60–85 ms on a good one. */

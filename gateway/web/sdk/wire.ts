@@ -25,7 +25,11 @@ via?: string, context?: unknown, order?: Order,
 /**
  * How long the agent may be rung after the customer has answered; `customer-first` only.
  */
-ring_timeout_s?: number, };
+ring_timeout_s?: number, 
+/**
+ * Whether it is to be recorded where that is on demand.
+ */
+record?: boolean, };
 
 /**
  * Who is called first.

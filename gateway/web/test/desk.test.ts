@@ -54,6 +54,17 @@ test('a call that was over before the page came is not news', () => {
   expect(onStage([face('old', 'closed', 1)], new Set())).toEqual([]);
 });
 
+test('of calls that are over the one that ended last stays, and after a transfer the customer’s', () => {
+  const ended = (id: string, startedAt: number, at: number) => {
+    const over = face(id, 'closed', startedAt);
+    over.view.ended_at = at;
+    return over;
+  };
+  const seen = new Set(['customer', 'target']);
+  expect(ids(onStage([ended('customer', 1, 9), ended('target', 2, 5)], seen))).toEqual(['customer']);
+  expect(ids(onStage([ended('customer', 1, 9), ended('target', 2, 9)], seen))).toEqual(['customer']);
+});
+
 test('of two linked calls the first is the customer’s', () => {
   const [customer, target] = [face('customer', 'held', 1), face('target', 'connected', 2)];
   customer.view.linked = 'target';

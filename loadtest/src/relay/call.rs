@@ -33,13 +33,8 @@ impl Call {
     pub fn place(number: usize, ng: &Ng, sockets: &[UdpSocket; 2], frames: usize) -> Result<Self> {
         let id = format!("call-{number}");
         let key: [u8; KEY] = rand::random();
-        let crypto = format!(
-            "a=crypto:1 {SUITE} inline:{}\r\n",
-            BASE64_STANDARD.encode(key)
-        );
         let [caller, callee] = sockets.each_ref().map(UdpSocket::local_addr);
         let caller = description(caller?, "RTP/AVP", "");
-        let callee = description(callee?, "RTP/SAVP", &crypto);
         let common = [
             ("call-id", Value::Text(&id)),
             ("from-tag", Value::Text("caller")),
@@ -53,6 +48,10 @@ impl Call {
             ("transport-protocol", Value::Text("RTP/SAVP")),
         ]);
         let offered = ng.ask(&offer)?.context("an offer without SDP")?;
+        let (tag, relay_key) = offered_key(&offered)?;
+        let own = BASE64_STANDARD.encode(key);
+        let crypto = format!("a=crypto:{tag} {SUITE} inline:{own}\r\n");
+        let callee = description(callee?, "RTP/SAVP", &crypto);
         let mut answer = common.to_vec();
         answer.extend([
             ("command", Value::Text("answer")),
@@ -68,7 +67,7 @@ impl Call {
                 Speech::clear(number, frames),
                 Speech::protected(number, frames, &key)?,
             ],
-            relay_key: offered_key(&offered)?,
+            relay_key,
         })
     }
 
@@ -179,19 +178,20 @@ fn media(sdp: &str) -> Result<SocketAddr> {
     Ok(SocketAddr::new(ip.trim().parse()?, port.parse()?))
 }
 
-/// The key of our suite, which the relay will protect with.
-fn offered_key(sdp: &str) -> Result<Vec<u8>> {
-    let line = sdp
-        .lines()
-        .find(|line| line.starts_with("a=crypto:") && line.contains(&format!(" {SUITE} ")));
-    let inline = line.and_then(|line| line.split("inline:").nth(1));
-    let Some(inline) = inline else {
+/// The tag of the line with our suite, which an answer repeats (RFC 4568 §5.1.2), and its key, which the relay will protect
+/// with.
+fn offered_key(sdp: &str) -> Result<(&str, Vec<u8>)> {
+    let mut lines = sdp.lines().filter_map(|line| {
+        let (tag, rest) = line.strip_prefix("a=crypto:")?.split_once(' ')?;
+        Some((tag, rest.strip_prefix(SUITE)?.strip_prefix(" inline:")?))
+    });
+    let Some((tag, inline)) = lines.next() else {
         bail!("no key for {SUITE} in {sdp}");
     };
     let base64 = inline.split(['|', ' ', '\r']).next().unwrap_or_default();
     let key = BASE64_STANDARD.decode(base64)?;
     ensure!(key.len() == KEY, "a key of {} octets", key.len());
-    Ok(key)
+    Ok((tag, key))
 }
 
 /// Behind the eight octets that tell whose it is.
@@ -238,7 +238,7 @@ mod tests {
         let at = "198.51.100.7:4000".parse().unwrap();
         let sdp = description(at, "RTP/SAVP", &crypto);
         assert_eq!(media(&sdp).unwrap(), at);
-        assert_eq!(offered_key(&sdp).unwrap(), [7; KEY]);
+        assert_eq!(offered_key(&sdp).unwrap(), ("2", vec![7; KEY]));
         assert!(offered_key("v=0").is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// A relay's ear for commands.
 #[derive(Debug)]
@@ -95,17 +95,38 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
     out.extend(format!("{}:{text}", text.len()).bytes());
 }
 
-/// The texts of a dictionary, up to its end or its first value that is none: the ones that matter are.
+/// The texts of a dictionary; what else it holds (rtpengine adds counters) is passed over.
 fn entries(mut body: &[u8]) -> Result<Vec<(String, String)>> {
     let mut entries = Vec::new();
-    while body.first().is_some_and(u8::is_ascii_digit) {
+    while !body.starts_with(b"e") {
         let key = read_text(&mut body)?;
-        if !body.first().is_some_and(u8::is_ascii_digit) {
-            bail!("{key} isn't a text");
+        if body.first().is_some_and(u8::is_ascii_digit) {
+            entries.push((key, read_text(&mut body)?));
+        } else {
+            skip(&mut body)?;
         }
-        entries.push((key, read_text(&mut body)?));
     }
     Ok(entries)
+}
+
+/// Passes over a value of any kind.
+fn skip(body: &mut &[u8]) -> Result<()> {
+    let (kind, rest) = body.split_first().context("a value is missing")?;
+    match kind {
+        b'i' => {
+            let end = rest.iter().position(|&octet| octet == b'e');
+            *body = &rest[end.context("a number without its end")? + 1..];
+        }
+        b'l' | b'd' => {
+            *body = rest;
+            while !body.starts_with(b"e") {
+                skip(body)?;
+            }
+            *body = &body[1..];
+        }
+        _ => drop(read_text(body)?),
+    }
+    Ok(())
 }
 
 fn read_text(body: &mut &[u8]) -> Result<String> {
@@ -150,7 +171,17 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_an_error() {
         assert!(entries(b"3:sdp9:v=0").is_err());
-        assert!(entries(b"3:sdpi4e").is_err());
+        assert!(entries(b"3:sdpi4").is_err());
+        assert!(entries(b"3:sdpl").is_err());
         assert_eq!(entries(b"e").unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_text_is_passed_over() {
+        let answer = b"7:createdi17e4:tagsd1:ali3ed1:bi-4eeee6:result2:oke";
+        assert_eq!(
+            entries(answer).unwrap(),
+            [("result".to_owned(), "ok".to_owned())]
+        );
     }
 }

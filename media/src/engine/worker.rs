@@ -72,6 +72,7 @@ pub struct Worker {
     slab: Slab,
     received: Vec<Received>,
     outgoing: Vec<Outgoing>,
+    backlog: Backlog,
     /// Packets relayed since the wake-up.
     relayed: u64,
     peer_outputs: Vec<PeerOutput>,
@@ -98,6 +99,14 @@ struct Entry {
     credentials: Option<Credentials>,
     /// What an offer of ours restarts ICE with, until it is answered.
     restarting: Option<Credentials>,
+}
+
+/// Whether a wake-up left packets behind. Then there is nothing to wait for: more than a wake-up's share has gathered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Backlog {
+    #[default]
+    None,
+    Some,
 }
 
 /// Whether the worker goes on.
@@ -167,6 +176,7 @@ impl Worker {
             slab: Slab::new(SLOTS),
             received: Vec::with_capacity(SLOTS),
             outgoing: Vec::with_capacity(SLOTS),
+            backlog: Backlog::None,
             relayed: 0,
             peer_outputs: Vec::with_capacity(16),
             described: Vec::new(),
@@ -189,7 +199,10 @@ impl Worker {
         let mut done = Instant::now();
         loop {
             let timeout = self.timeout(done);
-            let pause = pace.pause().min(timeout);
+            let pause = match std::mem::take(&mut self.backlog) {
+                Backlog::None => pace.pause().min(timeout),
+                Backlog::Some => Duration::ZERO,
+            };
             if !pause.is_zero() {
                 std::thread::sleep(pause);
             }
@@ -198,6 +211,9 @@ impl Worker {
                 std::thread::sleep(Duration::from_millis(10));
             }
             let now = Instant::now();
+            if ready.len() == BATCH {
+                self.backlog = Backlog::Some;
+            }
             for &key in &ready {
                 match key {
                     WAKE_KEY => self.wake.clear(),
@@ -280,6 +296,9 @@ impl Worker {
             if count < batch {
                 return;
             }
+        }
+        if key == WEBRTC_KEY {
+            self.backlog = Backlog::Some;
         }
     }
 

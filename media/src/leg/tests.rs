@@ -274,7 +274,7 @@ fn who_asks_for_voip_metrics_is_promised_them_and_gets_them() {
             kinds.push(kind);
             // Five of a hundred lost, each far from the next.
             if kind == 207 {
-                assert_eq!(rest[16..20], [12, 0, 0, 13]);
+                assert_eq!(rest[16..20], [12, 0, 0, 12]);
             }
             rest = &rest[4 + 4 * usize::from(u16::from_be_bytes([high, low]))..];
         }

@@ -66,7 +66,7 @@ impl Network {
             .seed
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        ((self.seed >> 32) * u64::from(limit) >> 32) as u32
+        (((self.seed >> 32) * u64::from(limit)) >> 32) as u32
     }
 }
 

@@ -34,7 +34,8 @@ impl Bursts {
     }
 
     fn lose(&mut self) {
-        if self.since >= GMIN {
+        // The beginning is no loss: what came before the first one needn't be much.
+        if self.since >= GMIN || self.lost == 0 {
             match self.lost {
                 // One loss among sixteen received on either side belongs to a gap.
                 0 | 1 => self.c14 += 1,

@@ -102,7 +102,7 @@ mod tests {
         let block = &out[without..without + VoipMetrics::LENGTH];
         let expected = [
             0x80, 207, 0, 10, 0, 0, 0, 5, 7, 0, 0, 8, 0, 0, 0, 9, 13, 0, 200, 3, 0, 140, 0xff,
-            0xff, 0, 81, 0, 0, 127, 127, 127, 16, 77, 127, 39, 35, 0, 0, 0, 0, 0, 0, 0, 0,
+            0xff, 0, 81, 0, 0, 127, 127, 127, 16, 77, 127, 39, 32, 0, 0, 0, 0, 0, 0, 0, 0,
         ];
         assert_eq!(block, expected);
         assert_eq!(read(&out[..length]).collect::<Vec<_>>(), [Item::Bye]);

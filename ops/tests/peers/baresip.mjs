@@ -33,14 +33,14 @@ export class Baresip {
     await stage.write(`${own}/accounts`, `<sip:${number}@${ADDRESS}:${port}>;regint=0;answermode=auto;audio_codecs=${names}${encryption ? `;mediaenc=${encryption}` : ''}\n`);
     await stage.write(`${own}/config`, [
       `sip_listen ${ADDRESS}:${port}`, `rtp_ports ${rtp}-${rtp + RTP_PORTS - 1}`, 'poll_method epoll', `audio_source aufile,${directory}/voice.wav`,
-      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, `module ${codec}.so`, 'module aufile.so', ...(encryption ? ['module srtp.so', 'module sndfile.so', `snd_path ${directory}`] : []), 'module_tmp uuid.so',
+      `audio_player aufile,${directory}/heard.wav`, `audio_alert aufile,${directory}/alert.wav`, `module_path ${MODULES}`, `module ${codec}.so`, 'module aufile.so', 'module sndfile.so', `snd_path ${directory}`, ...(encryption ? ['module srtp.so'] : []), 'module_tmp uuid.so',
       'module_tmp account.so', 'module_app menu.so', 'module_app ctrl_tcp.so', `ctrl_tcp_listen ${ADDRESS}:${control}`, '',
     ].join('\n'));
     await stage.write(`${own}/contacts`, '');
     const capture = await Capture.start(stage, 'baresip', rtp, rtp + RTP_PORTS - 1);
     const process = stage.process('baresip', 'baresip', ['-f', directory, '-s']);
     const baresip = new Baresip(process, capture, port);
-    baresip.recording = { file: path.join(directory, 'heard.wav'), rate, channels };
+    baresip.format = { rate, channels };
     baresip.directory = directory;
     await until('baresip takes orders', () => baresip.#connect(control));
     stage.leaves(() => baresip.control.destroy());
@@ -78,25 +78,17 @@ export class Baresip {
     return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);
   }
 
-  /** What it plays right now: on the wire it may be encrypted, or coded otherwise than in G.711. */
-  async played() {
-    const { file, rate, channels } = this.recording;
-    const octets = await readFile(file).catch(() => Buffer.alloc(0));
+  /** What it decodes right now, as its own recorder tells; on the wire that may be encrypted, or coded otherwise than in G.711. */
+  async decoded() {
+    const { rate, channels } = this.format;
+    const recordings = (await readdir(this.directory)).filter((name) => name.endsWith('-dec.wav')).sort();
+    if (recordings.length === 0) return undefined;
+    const octets = await readFile(path.join(this.directory, recordings.at(-1)));
     const frame = 2 * channels;
     const frames = Math.floor(Math.max(0, octets.length - WAV_HEADER) / frame);
     const first = Math.max(0, frames - rate);
     const samples = Array.from({ length: frames - first }, (_, n) => octets.readInt16LE(WAV_HEADER + (first + n) * frame) / 32768);
     return samples.length < rate / 2 ? undefined : peak(samples, rate);
-  }
-
-  /** What it decodes right now, as its own recorder tells; on the wire that is encrypted. */
-  async decoded() {
-    const recordings = (await readdir(this.directory)).filter((name) => name.endsWith('-dec.wav')).sort();
-    if (recordings.length === 0) return undefined;
-    const octets = await readFile(path.join(this.directory, recordings.at(-1)));
-    const last = octets.subarray(Math.max(WAV_HEADER, octets.length - 2 * TELEPHONE_RATE));
-    const samples = Array.from({ length: Math.floor(last.length / 2) }, (_, n) => last.readInt16LE(2 * n) / 32768);
-    return samples.length < TELEPHONE_RATE / 2 ? undefined : peak(samples, TELEPHONE_RATE);
   }
 
   async #connect(port) {

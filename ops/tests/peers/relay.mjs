@@ -1,6 +1,8 @@
 // Media relays that take calls by the ng protocol, each on one processor with one worker, and the tester on another.
+import dgram from 'node:dgram';
 import path from 'node:path';
 import { run } from '../process.mjs';
+import { until } from '../stage.mjs';
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
 const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target');
@@ -18,7 +20,8 @@ export class Relay {
       '--config-file=none', '--table=-1', `--interface=${ADDRESS}`, `--listen-ng=${ADDRESS}:${control}`, `--port-min=${PORTS[0]}`, `--port-max=${PORTS[1]}`,
       '--num-threads=1', '--foreground', '--log-stderr', '--log-level=4',
     ]);
-    // It says nothing at this level; its first answer shows that it is there.
+    // It says nothing at this level, and its log would cost what is measured.
+    await until('rtpengine answers', () => pong(control));
     return new Relay('rtpengine', process, control);
   }
 
@@ -43,6 +46,21 @@ export class Relay {
     if (code !== 0) throw new Error(`${this.name}, ${calls} calls: ${stderr}`);
     return JSON.parse(stdout);
   }
+}
+
+/** Whether a relay answers a ping within a moment. A cookie that a tester would use again would be answered again. */
+function pong(control) {
+  const socket = dgram.createSocket('udp4');
+  return new Promise((resolve) => {
+    const settle = (answer) => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => settle(false), 200);
+    socket.once('message', () => settle(true)).once('error', () => settle(false));
+    socket.send('pong d7:command4:pinge', control, ADDRESS);
+  });
 }
 
 const TESTER = path.join(TARGET, process.env.BENCH_TESTER ?? 'release/warmline-loadtest');

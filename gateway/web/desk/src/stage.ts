@@ -25,6 +25,7 @@ export function onStage(faces: readonly CallFace[], seen: ReadonlySet<string>): 
   if (open.length) {
     return open.sort((a, b) => Number(b.view.state !== 'wrap-up') - Number(a.view.state !== 'wrap-up'));
   }
-  const last = newestFirst[0];
+  // Of two that ended together in a transfer, the customer's is the one to say something of: it was there first.
+  const [last] = [...faces].sort((a, b) => (b.view.ended_at ?? 0) - (a.view.ended_at ?? 0) || a.view.started_at - b.view.started_at);
   return last && seen.has(last.view.id) ? [last] : [];
 }

@@ -1,5 +1,5 @@
 async function w() {
-  const s = await navigator.mediaDevices.enumerateDevices(), t = (e) => s.filter((i) => i.kind === e).map(({ deviceId: i, label: n }) => ({ id: i, label: n }));
+  const n = await navigator.mediaDevices.enumerateDevices(), t = (e) => n.filter((i) => i.kind === e).map(({ deviceId: i, label: s }) => ({ id: i, label: s }));
   return { microphones: t("audioinput"), speakers: t("audiooutput") };
 }
 async function v() {
@@ -18,12 +18,12 @@ class g {
     for (const i of [...this.#e.get(t) ?? []])
       try {
         i(e);
-      } catch (n) {
-        reportError(n);
+      } catch (s) {
+        reportError(s);
       }
   }
 }
-class C {
+class O {
   #e = new AudioContext();
   #i = setInterval(() => this.#t(), 3e3);
   /** `device` is a loudspeaker's id; empty, the system's choice. */
@@ -43,12 +43,12 @@ class C {
   #t() {
     if (this.#e.state !== "running") return void this.#e.resume();
     for (const [t, e] of [[660, 0], [880, 0.18]]) {
-      const i = this.#e.currentTime + e, n = new OscillatorNode(this.#e, { frequency: t }), o = new GainNode(this.#e, { gain: 0 });
-      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), n.connect(o).connect(this.#e.destination), n.start(i), n.stop(i + 1);
+      const i = this.#e.currentTime + e, s = new OscillatorNode(this.#e, { frequency: t }), o = new GainNode(this.#e, { gain: 0 });
+      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), s.connect(o).connect(this.#e.destination), s.start(i), s.stop(i + 1);
     }
   }
 }
-class x extends g {
+class A extends g {
   #e;
   #i = document.createElement("audio");
   #t = { is: "off" };
@@ -121,7 +121,7 @@ class x extends g {
     this.#r?.resume(), this.#n && this.#g();
   }
   startRinging() {
-    this.#r ??= new C(this.#u);
+    this.#r ??= new O(this.#u);
   }
   stopRinging() {
     this.#r?.stop(), this.#r = void 0;
@@ -148,7 +148,7 @@ class x extends g {
         this.#p(e);
       }, this.#s = e, this.#m = await v(), this.#l({ is: "on" }), this.emit("track", e), e);
     } catch (t) {
-      this.#l({ is: "refused", ..._(t) });
+      this.#l({ is: "refused", ...x(t) });
       return;
     }
   }
@@ -156,7 +156,7 @@ class x extends g {
   async #p(t) {
     if (this.#s !== t) return;
     const e = t.label;
-    this.#h(), this.#l({ is: "refused", reason: "lost", detail: A }), this.#e = { ...this.#e, deviceId: void 0 };
+    this.#h(), this.#l({ is: "refused", reason: "lost", detail: _ }), this.#e = { ...this.#e, deviceId: void 0 };
     const i = await this.openMicrophone();
     i && this.emit("switched", { because: "unplugged", detail: `${e || "The microphone"} was unplugged; ${y(i)} is used now.` });
   }
@@ -185,9 +185,9 @@ class x extends g {
     }
     const e = this.#s;
     if (!e) return;
-    const { microphones: i } = await w(), n = e.getSettings().deviceId;
+    const { microphones: i } = await w(), s = e.getSettings().deviceId;
     if (this.#s !== e) return;
-    if (n && i.every(({ id: h }) => h !== n)) return this.#p(e);
+    if (s && i.every(({ id: h }) => h !== s)) return this.#p(e);
     const o = await v();
     if (this.#e.deviceId !== void 0 || o === this.#m || this.#s !== e) return;
     const r = await this.#y();
@@ -200,12 +200,12 @@ class x extends g {
     this.#n !== t && (this.#n = t, this.emit("locked", t));
   }
 }
-const A = "The microphone was unplugged, or its permission was taken back.", M = { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
-function y(s) {
-  return s.label || "another one";
+const _ = "The microphone was unplugged, or its permission was taken back.", M = { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
+function y(n) {
+  return n.label || "another one";
 }
-function _(s) {
-  switch (s instanceof DOMException ? s.name : "") {
+function x(n) {
+  switch (n instanceof DOMException ? n.name : "") {
     case "NotAllowedError":
       return M;
     case "NotFoundError":
@@ -218,45 +218,45 @@ function _(s) {
   }
 }
 const N = { seq: 0, calls: /* @__PURE__ */ new Map() };
-function L(s, t, e) {
+function L(n, t, e) {
   if (t.ev === "welcome") {
-    const n = new Map(s.calls);
-    for (const [o, { view: r, source: h }] of s.calls)
-      h === "gateway" && r.state !== "closed" && !t.calls.some((l) => l.id === o) && n.set(o, { view: D(r, q, e), source: h });
+    const s = new Map(n.calls);
+    for (const [o, { view: r, source: h }] of n.calls)
+      h === "gateway" && r.state !== "closed" && !t.calls.some((l) => l.id === o) && s.set(o, { view: D(r, q, e), source: h });
     for (const o of t.calls)
-      (o.state !== "closed" || s.calls.get(o.id)?.view.state !== "closed") && (o.state !== "closed" || s.calls.has(o.id)) && n.set(o.id, { view: o, source: "gateway" });
-    return { seq: t.seq ?? (t.resumed ? s.seq : 0), agent: t.agent, calls: n };
+      (o.state !== "closed" || n.calls.get(o.id)?.view.state !== "closed") && (o.state !== "closed" || n.calls.has(o.id)) && s.set(o.id, { view: o, source: "gateway" });
+    return { seq: t.seq ?? (t.resumed ? n.seq : 0), agent: t.agent, calls: s };
   }
-  if (t.seq !== void 0 && t.seq <= s.seq) return s;
-  const i = t.seq ?? s.seq;
+  if (t.seq !== void 0 && t.seq <= n.seq) return n;
+  const i = t.seq ?? n.seq;
   switch (t.ev) {
     case "agent":
-      return { ...s, seq: i, agent: t.agent };
+      return { ...n, seq: i, agent: t.agent };
     case "call":
-      return p({ ...s, seq: i }, t.call, "gateway");
+      return p({ ...n, seq: i }, t.call, "gateway");
     case "quality":
     case "notice":
     case "bye":
-      return { ...s, seq: i };
+      return { ...n, seq: i };
     default:
-      return { ...s, seq: i };
+      return { ...n, seq: i };
   }
 }
-function R(s, t) {
-  return p(s, t, "page");
+function R(n, t) {
+  return p(n, t, "page");
 }
-function P(s, t, e, i) {
-  const n = s.calls.get(t);
-  return !n || n.view.state === "closed" ? s : p(s, D(n.view, e, i), n.source);
+function P(n, t, e, i) {
+  const s = n.calls.get(t);
+  return !s || s.view.state === "closed" ? n : p(n, D(s.view, e, i), s.source);
 }
-function E(s) {
-  return s.state !== "closed" && s.state !== "wrap-up";
+function E(n) {
+  return n.state !== "closed" && n.state !== "wrap-up";
 }
-function p(s, t, e) {
-  return { ...s, calls: new Map(s.calls).set(t.id, { view: t, source: e }) };
+function p(n, t, e) {
+  return { ...n, calls: new Map(n.calls).set(t.id, { view: t, source: e }) };
 }
-function D(s, t, e) {
-  return { ...s, state: "closed", progress: void 0, ended_at: s.ended_at ?? e, ended: s.ended ?? t };
+function D(n, t, e) {
+  return { ...n, state: "closed", progress: void 0, ended_at: n.ended_at ?? e, ended: n.ended ?? t };
 }
 const q = {
   by: "gateway",
@@ -379,20 +379,20 @@ class B extends g {
     this.#t = { ...this.#t, ...t }, this.emit("change", this);
   }
 }
-function S(s) {
-  return s instanceof c && s.isOffline;
+function S(n) {
+  return n instanceof c && n.isOffline;
 }
-function $(s, t) {
+function $(n, t) {
   const e = t.slice(0, 16);
-  for (let n = 5, o = s; n >= 0; n--, o = Math.floor(o / 256)) e[n] = o % 256;
-  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (n) => n.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
+  for (let s = 5, o = n; s >= 0; s--, o = Math.floor(o / 256)) e[s] = o % 256;
+  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (s) => s.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
 }
 const b = [0, 300, 1200, 2700, 4800, 7e3], U = 100;
-function I(s, t) {
-  const e = b[Math.min(s, b.length - 1)] ?? 0;
+function I(n, t) {
+  const e = b[Math.min(n, b.length - 1)] ?? 0;
   return e + t * (e / 4 + U);
 }
-class W {
+class G {
   #e;
   #i = { is: "off" };
   #t;
@@ -433,8 +433,8 @@ class W {
   stops(t = performance.now()) {
     const e = this.#t?.getReceivers()[0]?.getSynchronizationSources() ?? [], i = Math.max(0, ...e.map((o) => o.timestamp));
     i !== this.#c.latest && (this.#c = { latest: i, since: t });
-    const n = i > 0 && t - this.#c.since >= Y;
-    return n && (this.#c.since = 1 / 0), n;
+    const s = i > 0 && t - this.#c.since >= Y;
+    return s && (this.#c.since = 1 / 0), s;
   }
   /** Whether the gateway answers on the leg, as the browser sees it; nothing without a leg. */
   get path() {
@@ -460,9 +460,9 @@ class W {
     const t = new RTCPeerConnection({ iceServers: this.#o, bundlePolicy: "max-bundle" });
     this.#t = t, t.onconnectionstatechange = () => {
       this.#t === t && this.#g(t.connectionState);
-    }, t.ontrack = ({ track: n }) => this.#e.heard(new MediaStream([n]));
+    }, t.ontrack = ({ track: s }) => this.#e.heard(new MediaStream([s]));
     const e = this.#s ? [new MediaStream([this.#s])] : [];
-    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(G()), this.#f({ is: "connecting" }), this.#k(H), this.#m(t, "new leg");
+    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(W()), this.#f({ is: "connecting" }), this.#k(H), this.#m(t, "new leg");
   }
   #a() {
     const t = this.#t;
@@ -516,16 +516,16 @@ class W {
     this.#i = t, this.#e.moved(t);
   }
 }
-function G() {
-  const s = ["audio/PCMA", "audio/PCMU", "audio/telephone-event"];
-  return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((t) => t.clockRate === 8e3 && s.includes(t.mimeType)).sort((t, e) => s.indexOf(t.mimeType) - s.indexOf(e.mimeType));
+function W() {
+  const n = ["PCMA/8000", "PCMU/8000", "opus/48000", "G722/8000", "telephone-event/8000", "telephone-event/48000"], t = ({ mimeType: e, clockRate: i }) => n.indexOf(`${e.slice(6)}/${i}`);
+  return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((e) => t(e) >= 0).sort((e, i) => t(e) - t(i));
 }
 const H = 1e4, z = 5e3, J = 1500, Y = 1e3;
-function F({ connection: s, microphone: t, locked: e, media: i, agent: n }) {
-  return s.is === "off" ? d("Not signed in.") : s.is === "ended" ? d(V[s.because]) : s.is === "waiting" ? d("The connection to the gateway is interrupted.") : t.is === "asking" ? d("Waiting for permission to use the microphone.") : t.is === "refused" ? d(t.detail) : s.is === "connecting" ? d("Connecting to the gateway.") : i.is === "down" ? d(i.detail) : i.is !== "up" ? d("Setting up audio.") : e ? d("The browser holds the sound back until this page is clicked.") : n?.ready ? { ready: !0 } : d(n?.not_ready_because ?? "The gateway is getting ready.");
+function F({ connection: n, microphone: t, locked: e, media: i, agent: s }) {
+  return n.is === "off" ? d("Not signed in.") : n.is === "ended" ? d(V[n.because]) : n.is === "waiting" ? d("The connection to the gateway is interrupted.") : t.is === "asking" ? d("Waiting for permission to use the microphone.") : t.is === "refused" ? d(t.detail) : n.is === "connecting" ? d("Connecting to the gateway.") : i.is === "down" ? d(i.detail) : i.is !== "up" ? d("Setting up audio.") : e ? d("The browser holds the sound back until this page is clicked.") : s?.ready ? { ready: !0 } : d(s?.not_ready_because ?? "The gateway is getting ready.");
 }
-function d(s) {
-  return { ready: !1, because: s };
+function d(n) {
+  return { ready: !1, because: n };
 }
 const V = {
   "signed-out": "Signed out.",
@@ -591,9 +591,9 @@ class K {
       await this.#f("hello", e);
     } catch (e) {
       if (this.#t !== t) return;
-      const { status: i, detail: n } = e instanceof c ? e.problem : { status: 0, detail: void 0 };
+      const { status: i, detail: s } = e instanceof c ? e.problem : { status: 0, detail: void 0 };
       if (i === 401 || i === 403) {
-        this.#v(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: n });
+        this.#v(), this.#l({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: s });
         return;
       }
       (i === 404 || i === 410) && this.#e.sessionUnknown(), this.#w(t);
@@ -604,8 +604,8 @@ class K {
     const i = Q(e);
     if (i) {
       if ("re" in i) {
-        const n = this.#o.get(i.re);
-        this.#o.delete(i.re), i.err ? n?.reject(new c(i.err)) : n?.resolve(i.ok);
+        const s = this.#o.get(i.re);
+        this.#o.delete(i.re), i.err ? s?.reject(new c(i.err)) : s?.resolve(i.ok);
         return;
       }
       i.ev === "welcome" && this.#y(i.heartbeat_ms), i.ev === "bye" && (this.#c = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#w(t);
@@ -626,9 +626,9 @@ class K {
   #f(t, e) {
     const i = this.#t;
     if (i?.readyState !== WebSocket.OPEN) return Promise.reject(c.offline());
-    const n = this.#s++;
+    const s = this.#s++;
     return new Promise((o, r) => {
-      this.#o.set(n, { resolve: o, reject: r }), i.send(JSON.stringify({ id: n, op: t, ...e }));
+      this.#o.set(s, { resolve: o, reject: r }), i.send(JSON.stringify({ id: s, op: t, ...e }));
     });
   }
   #w(t) {
@@ -639,8 +639,8 @@ class K {
       return;
     }
     i && (this.#n = 0);
-    const n = I(this.#n, Math.random());
-    this.#n += 1, this.#u = setTimeout(() => this.#g(), n), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + n });
+    const s = I(this.#n, Math.random());
+    this.#n += 1, this.#u = setTimeout(() => this.#g(), s), this.#l({ is: "waiting", attempt: this.#n, until: Date.now() + s });
   }
   /** Lets go of the socket and of everything that hung on it. */
   #v() {
@@ -655,18 +655,18 @@ class K {
     this.#i = t, this.#e.moved(t);
   }
 }
-function Q(s) {
+function Q(n) {
   try {
-    const t = JSON.parse(String(s));
+    const t = JSON.parse(String(n));
     return typeof t == "object" && t !== null && ("re" in t || "ev" in t) ? t : void 0;
   } catch {
     return;
   }
 }
 const X = 1e4, Z = 1e3, tt = 3e3, et = 600, it = 5e3;
-function st(s, t, e) {
+function st(n, t, e) {
   const i = { at: e, received: 0, lost: 0, sent: 0 };
-  for (const h of s) {
+  for (const h of n) {
     const a = (l) => typeof h[l] == "number" ? h[l] : void 0;
     switch (h.type) {
       case "inbound-rtp":
@@ -683,16 +683,16 @@ function st(s, t, e) {
         break;
     }
   }
-  const n = t && t.received <= i.received ? t : void 0, o = i.received - (n?.received ?? 0), r = Math.max(0, i.lost - (n?.lost ?? 0));
-  return o + r > 0 && (i.lossPct = 100 * r / (o + r)), o === 0 && (i.silentSince = n?.silentSince ?? n?.at ?? e), i;
+  const s = t && t.received <= i.received ? t : void 0, o = i.received - (s?.received ?? 0), r = Math.max(0, i.lost - (s?.lost ?? 0));
+  return o + r > 0 && (i.lossPct = 100 * r / (o + r)), o === 0 && (i.silentSince = s?.silentSince ?? s?.at ?? e), i;
 }
-function T(s) {
-  return s === void 0 ? void 0 : s * 1e3;
+function T(n) {
+  return n === void 0 ? void 0 : n * 1e3;
 }
-function nt(s) {
-  return s === void 0 ? void 0 : Math.max(O, 20 * Math.log10(s || 1e-9));
+function nt(n) {
+  return n === void 0 ? void 0 : Math.max(C, 20 * Math.log10(n || 1e-9));
 }
-const O = -127;
+const C = -127;
 class ot {
   #e = /* @__PURE__ */ new Map();
   #i = /* @__PURE__ */ new Set();
@@ -702,11 +702,11 @@ class ot {
   /** Takes a second in; whether the warnings are others than before. */
   take(t) {
     const e = new Set(this.#i);
-    for (const n of Object.keys(f)) {
-      const o = f[n], r = o.isBad(t) === e.has(n) ? 0 : (this.#e.get(n) ?? 0) + 1;
-      this.#e.set(n, r), !(r < (e.has(n) ? o.clear : o.raise)) && (this.#e.set(n, 0), e.delete(n) || e.add(n));
+    for (const s of Object.keys(f)) {
+      const o = f[s], r = o.isBad(t) === e.has(s) ? 0 : (this.#e.get(s) ?? 0) + 1;
+      this.#e.set(s, r), !(r < (e.has(s) ? o.clear : o.raise)) && (this.#e.set(s, 0), e.delete(s) || e.add(s));
     }
-    const i = e.size !== this.#i.size || [...e].some((n) => !this.#i.has(n));
+    const i = e.size !== this.#i.size || [...e].some((s) => !this.#i.has(s));
     return this.#i = e, i;
   }
   /** The talk is over, or on hold. */
@@ -718,37 +718,37 @@ class ot {
 const f = {
   jitter: {
     detail: "Your network delivers unevenly: the customer’s voice may stutter.",
-    isBad: ({ sample: s }) => (s.jitterMs ?? 0) > 30,
+    isBad: ({ sample: n }) => (n.jitterMs ?? 0) > 30,
     raise: 3,
     clear: 5
   },
   "round-trip": {
     detail: "Your network is slow: the customer hears you late.",
-    isBad: ({ sample: s }) => (s.rttMs ?? 0) > 400,
+    isBad: ({ sample: n }) => (n.rttMs ?? 0) > 400,
     raise: 3,
     clear: 5
   },
   loss: {
     detail: "Your network loses sound.",
-    isBad: ({ sample: s }) => (s.lossPct ?? 0) > 1,
+    isBad: ({ sample: n }) => (n.lossPct ?? 0) > 1,
     raise: 3,
     clear: 5
   },
   quality: {
     detail: "This call is hard to understand.",
-    isBad: ({ mos: s }) => s !== void 0 && s < 3,
+    isBad: ({ mos: n }) => n !== void 0 && n < 3,
     raise: 1,
     clear: 5
   },
   "no-audio": {
     detail: "Nothing has come from the customer’s side for three seconds.",
-    isBad: ({ sample: s }) => s.silentSince !== void 0 && s.at - s.silentSince >= 3e3,
+    isBad: ({ sample: n }) => n.silentSince !== void 0 && n.at - n.silentSince >= 3e3,
     raise: 1,
     clear: 1
   },
   microphone: {
     detail: "Your microphone is silent: it may be muted at the headset.",
-    isBad: ({ sample: s, muted: t }) => !t && s.levelDb !== void 0 && s.levelDb <= O,
+    isBad: ({ sample: n, muted: t }) => !t && n.levelDb !== void 0 && n.levelDb <= C,
     raise: 10,
     clear: 1
   }
@@ -781,34 +781,34 @@ class rt {
   report() {
     const t = this.#s;
     if (!t) return {};
-    const { levelDb: e, rttMs: i, jitterMs: n, lossPct: o, received: r, sent: h } = t;
-    return { level_db: e, rtt_ms: i, jitter_ms: n, loss_pct: o, packets_received: r, packets_sent: h };
+    const { levelDb: e, rttMs: i, jitterMs: s, lossPct: o, received: r, sent: h } = t;
+    return { level_db: e, rtt_ms: i, jitter_ms: s, loss_pct: o, packets_received: r, packets_sent: h };
   }
   async #c() {
     const t = await this.#e.stats();
     if (!t || this.#t === void 0) return;
     const e = this.#e.talk(), i = e?.id === this.#n ? this.#s : void 0;
     this.#n = e?.id;
-    const n = st([...t.values()], i, Date.now());
-    this.#s = n, this.#d(e, n) && this.#e.changed(this.warnings);
+    const s = st([...t.values()], i, Date.now());
+    this.#s = s, this.#d(e, s) && this.#e.changed(this.warnings);
   }
   #d(t, e) {
     if (!t) return this.#i.reset();
-    const i = this.#o?.call === t.id ? this.#o : void 0, n = i && Math.min(i.to_agent.mos, i.to_customer.mos);
-    return this.#i.take({ sample: e, mos: n, muted: t.muted });
+    const i = this.#o?.call === t.id ? this.#o : void 0, s = i && Math.min(i.to_agent.mos, i.to_customer.mos);
+    return this.#i.take({ sample: e, mos: s, muted: t.muted });
   }
 }
 const at = 1e3;
-function ht(s, t) {
+function ht(n, t) {
   const e = navigator.locks;
   if (!e) return () => {
   };
   let i = () => {
   };
-  const n = new AbortController(), o = new Promise((r) => i = r);
-  return e.request(s, { steal: !0 }, () => o).catch(() => e.request(s, { signal: n.signal }, t)).catch(() => {
+  const s = new AbortController(), o = new Promise((r) => i = r);
+  return e.request(n, { steal: !0 }, () => o).catch(() => e.request(n, { signal: s.signal }, t)).catch(() => {
   }), () => {
-    i(), n.abort();
+    i(), s.abort();
   };
 }
 class ut extends g {
@@ -827,7 +827,7 @@ class ut extends g {
   /** What the gateway was told of this side last. */
   #m = "";
   constructor(t) {
-    super(), this.#o = t.token, this.#e = t.storage ?? sessionStorage, this.audio = new x(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => this.#g(e)), this.#t = new W({
+    super(), this.#o = t.token, this.#e = t.storage ?? sessionStorage, this.audio = new A(t.microphone), this.audio.on("microphone", () => this.#S()), this.audio.on("locked", () => this.#S()), this.audio.on("track", (e) => this.#g(e)), this.#t = new G({
       negotiate: async (e, i) => (await this.#h("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
       heard: (e) => this.audio.play(e),
       moved: (e) => {
@@ -839,7 +839,7 @@ class ut extends g {
       report: () => this.#y(),
       sessionUnknown: () => this.#e.removeItem(u),
       event: (e) => this.#l(e),
-      moved: (e) => this.#x(e)
+      moved: (e) => this.#A(e)
     }), this.#a = new rt({
       stats: () => this.#t.stats(),
       talk: () => this.calls.find(({ state: e }) => e === "connected"),
@@ -870,7 +870,7 @@ class ut extends g {
   }
   /** Asks for the microphone and connects, both at once. Resolves when the browser has decided on the microphone. */
   async signIn() {
-    this.#_(), this.#a.open(), this.#i.open(), await this.retryAudio();
+    this.#x(), this.#a.open(), this.#i.open(), await this.retryAudio();
   }
   /** Tries the microphone and the audio connection again, after the reason why they failed is out of the way. */
   async retryAudio() {
@@ -900,10 +900,10 @@ class ut extends g {
   }
   /** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
   dial(t, e = {}) {
-    const i = Date.now(), n = $(i, crypto.getRandomValues(new Uint8Array(16)));
+    const i = Date.now(), s = $(i, crypto.getRandomValues(new Uint8Array(16)));
     return this.#T(
       R(this.#n, {
-        id: n,
+        id: s,
         direction: "outbound",
         state: "ringing-out",
         peer: { number: t },
@@ -913,7 +913,7 @@ class ut extends g {
         muted: !1,
         recording: "off"
       })
-    ), this.#w({ call: n, to: t, ...e }), this.#s.get(n);
+    ), this.#w({ call: s, to: t, ...e }), this.#s.get(s);
   }
   /** Takes a call that is over off the list. */
   forget(t) {
@@ -940,8 +940,8 @@ class ut extends g {
     try {
       return await this.#i.ask(t, e);
     } catch (i) {
-      const { call: n } = e;
-      throw n && t !== "dial" && i instanceof c && i.problem.status === 404 && this.#v(n, i), i;
+      const { call: s } = e;
+      throw s && t !== "dial" && i instanceof c && i.problem.status === 404 && this.#v(s, i), i;
     }
   };
   async #f() {
@@ -962,14 +962,14 @@ class ut extends g {
     }
   }
   #v(t, { message: e, problem: i }) {
-    const n = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
-    this.#T(P(this.#n, t, { by: "gateway", reason: n, detail: o }, Date.now()));
+    const s = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
+    this.#T(P(this.#n, t, { by: "gateway", reason: s, detail: o }, Date.now()));
   }
   #l(t) {
     const e = this.view?.media;
     switch (this.#T(L(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#e.setItem(u, t.session), this.#c = t.ice ?? [], this.#p(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#O();
+        this.#e.setItem(u, t.session), this.#c = t.ice ?? [], this.#p(t.agent.id), this.emit("agent", t.agent), this.#b(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#C();
         return;
       case "agent":
         this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#t.reportedDown(), this.#S();
@@ -990,27 +990,27 @@ class ut extends g {
     const e = this.media.is === "up" || this.media.is === "restarting";
     t === "kept" && e ? this.#t.nudge() : this.audio.track && this.#t.open(this.audio.track, this.#c), this.#S();
   }
-  #O() {
+  #C() {
     for (const t of this.#s.values())
       if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
       else if (t.isEnding || Date.now() - t.view.started_at > lt) this.#v(t.id, c.offline());
       else {
-        const { id: i, peer: n, via: o, context: r } = t.view;
-        this.#w({ call: i, to: n.number, via: o, context: r });
+        const { id: i, peer: s, via: o, context: r } = t.view;
+        this.#w({ call: i, to: s.number, via: o, context: r });
       }
   }
   /** Adopts the next snapshot, and tells the calls that it changes. */
   #T(t) {
     const e = this.#n;
     this.#n = t;
-    const i = [...t.calls.values()].filter(({ view: n }) => e.calls.get(n.id)?.view !== n);
-    for (const { view: n } of i) {
-      const o = this.#s.get(n.id);
-      o ? o.take(n) : this.#C(n);
+    const i = [...t.calls.values()].filter(({ view: s }) => e.calls.get(s.id)?.view !== s);
+    for (const { view: s } of i) {
+      const o = this.#s.get(s.id);
+      o ? o.take(s) : this.#O(s);
     }
     i.length && this.#M();
   }
-  #C(t) {
+  #O(t) {
     const e = new B(t, this.#h);
     this.#s.set(t.id, e), e.on("change", () => {
       this.#M(), this.emit("call", e);
@@ -1021,16 +1021,16 @@ class ut extends g {
     const t = this.calls.filter(({ view: e }) => E(e));
     this.audio.silence(t.some((e) => e.muted)), t.some((e) => e.state === "ringing-in" && !e.isEnding) ? this.audio.startRinging() : this.audio.stopRinging();
   }
-  #x(t) {
+  #A(t) {
     t.is === "ended" && (t.because === "replaced" || t.because === "taken-over" ? this.#e.removeItem(u) : this.#E(), this.#I()), this.emit("connection", t), this.#S();
   }
   #S() {
-    this.#A();
-    const { connection: t, media: e, view: i } = this, { microphone: n, locked: o } = this.audio, r = F({ connection: t, microphone: n, locked: o, media: e, agent: i });
+    this.#_();
+    const { connection: t, media: e, view: i } = this, { microphone: s, locked: o } = this.audio, r = F({ connection: t, microphone: s, locked: o, media: e, agent: i });
     JSON.stringify(r) !== JSON.stringify(this.#d) && (this.#d = r, this.emit("readiness", r));
   }
   /** The gateway hears of a lost microphone at once, not with the next heartbeat. */
-  #A() {
+  #_() {
     const t = JSON.stringify({ ...this.audio.report(), path: this.#t.path });
     t !== this.#m && (this.#m = t, this.connection.is === "open" && this.#i.tell());
   }
@@ -1044,7 +1044,7 @@ class ut extends g {
     for (const t of this.#r.splice(0)) t();
     this.#a.close(), this.#t.close(), this.audio.close();
   }
-  #_() {
+  #x() {
     if (this.#r.length) return;
     const t = (a, l, m) => {
       a.addEventListener(l, m), this.#r.push(() => a.removeEventListener(l, m));
@@ -1052,7 +1052,7 @@ class ut extends g {
       this.#i.nudge(), this.#t.nudge();
     }, i = () => {
       this.#i.networkChanged(), this.#t.networkChanged();
-    }, n = () => this.audio.unlock();
+    }, s = () => this.audio.unlock();
     t(window, "online", i);
     const { connection: o } = navigator;
     o && t(o, "change", i);
@@ -1061,13 +1061,13 @@ class ut extends g {
       this.leave(), a.persisted && addEventListener("pageshow", () => {
         this.signIn();
       }, { once: !0 });
-    }), t(document, "visibilitychange", () => document.visibilityState === "visible" && e()), t(window, "pointerdown", n), t(window, "keydown", n);
+    }), t(document, "visibilitychange", () => document.visibilityState === "visible" && e()), t(window, "pointerdown", s), t(window, "keydown", s);
   }
 }
 const ct = 250, dt = "warmline-js/0.1.0", u = "warmline.session", lt = 15e3;
 export {
   ut as Agent,
-  x as Audio,
+  A as Audio,
   B as Call,
   c as Refusal
 };
