@@ -171,12 +171,19 @@ function named(faces: readonly CallFace[]): CallFace[] {
   });
 }
 
+/** A call that was over for this agent may be given to them again: shown, as if they had never put it away. */
+function comeBack(id: string): void {
+  if (!dismissed.value.has(id)) return;
+  dismissed.value = new Set([...dismissed.value].filter((other) => other !== id));
+}
+
 let recordsAsked = false;
 
 function draw(desk: Agent, changed: Call): void {
   const { view: next } = changed;
   const before = faces.value.find(({ view }) => view.id === next.id)?.view;
   if (next.state !== 'closed') seen.add(next.id);
+  if (changed.isLive) comeBack(next.id);
   if (next.state === 'ringing-in' || next.state === 'connected') askWho(next.peer.number);
   // The list of outcomes is there when the wrap-up begins.
   if (next.state === 'connected' && before?.state !== 'connected' && next.agent) void askForDispositions(next.agent);
