@@ -210,7 +210,7 @@ fn percent_encoded(text: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
                 encoded.push(char::from(byte));
             }
-            // A dot is unreserved, but two of them between slashes are a way up.
+            // A dot is unreserved, but has a meaning between slashes; dots alone aren't asked for at all.
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }

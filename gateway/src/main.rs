@@ -227,8 +227,12 @@ fn decrypt(recording: &Path, identity: &Path, output: Option<PathBuf>) -> anyhow
         .with_context(|| format!("{} can't be used", identity.display()))?;
     let manifest = Manifest::read(recording)
         .with_context(|| format!("{} holds no recording", recording.display()))?;
-    let playable = manifest.audio.file.trim_end_matches(".sealed");
-    let output = output.unwrap_or_else(|| recording.join(playable));
+    // What a manifest says is somebody's word: a name, and never a way elsewhere.
+    let name = Path::new(&manifest.audio.file)
+        .file_name()
+        .and_then(|name| name.to_str()?.strip_suffix(".sealed"))
+        .context("the manifest names no sealed audio")?;
+    let output = output.unwrap_or_else(|| recording.join(name));
     recorder::decrypt(recording, &identities, &output)?;
     println!("{}", output.display());
     Ok(())

@@ -328,6 +328,7 @@ impl Engine {
             return Err(EngineError::Config("no audio codec is enabled".into()));
         }
         dtls::prepare().map_err(EngineError::Dtls)?;
+        socket::raise_descriptor_limit();
         let sink: Arc<dyn Fn(Event) + Send + Sync> = sink.into();
         let count = match config.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

@@ -62,7 +62,9 @@ async fn context(
     caller.reach(Scope::CallsRead)?;
     let number = number.trim();
     let plain = !number.is_empty() && number.len() <= NUMBER_AT_MOST;
-    if !plain || number.chars().any(char::is_control) {
+    // Dots alone, encoded or not, are a way up in a path.
+    let way_up = number.chars().all(|letter| letter == '.');
+    if !plain || way_up || number.chars().any(char::is_control) {
         return Err(Problem::bad_request(format!(
             "\"number\" is a number or an address of 1 to {NUMBER_AT_MOST} characters."
         )));

@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, HeaderName};
 use serde::Deserialize;
@@ -23,6 +23,7 @@ use super::Public;
 use super::auth::{Caller, Scope};
 use super::problem::Problem;
 use super::request::Asked;
+use crate::clock::Moment;
 use crate::events::{Event, Types};
 use crate::store::{Head, Queued, Store};
 
@@ -72,10 +73,14 @@ async fn follow(
         types,
         _place: place,
     };
+    let left = Duration::from_secs(caller.expires)
+        .saturating_sub(Duration::from_millis(Moment::read().epoch_ms));
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((Ok::<_, Infallible>(event), reader))
     });
+    // A token that has expired reads no further; a fresh one goes on behind `Last-Event-ID`.
+    let events = events.take_until(Box::pin(tokio::time::sleep(left)));
     let alive = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     let headers = [(CACHE_CONTROL, "no-store")];
     Ok((headers, Sse::new(events).keep_alive(alive)).into_response())

@@ -29,7 +29,7 @@ pub fn identities(path: &Path) -> io::Result<Vec<Box<dyn age::Identity + Send + 
     file.into_identities().map_err(io::Error::other)
 }
 
-/// Writes the audio of the recording in `directory` to `to`, as a file that players open.
+/// Writes the audio of the recording in `directory` to `to`, as a file that players open; nothing is written over.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub fn decrypt(
     let name = Path::new(&manifest.audio.file);
     let sealed = directory.join(name.file_name().unwrap_or_default());
     let mut input = BufReader::new(File::open(sealed)?);
-    let mut output = BufWriter::new(File::create(to)?);
+    let mut output = BufWriter::new(File::create_new(to)?);
     if let Some(coding) = coding {
         output.write_all(&coding.header(0))?;
     }

@@ -98,10 +98,15 @@ impl Deletion {
     async fn bury_all(&self, now: Moment) -> Result<(), Undeleted> {
         loop {
             let condemned = self.store.condemned(AT_A_TIME).await?;
+            let mut kept = 0;
             for recording in &condemned {
-                self.bury(recording, now).await?;
+                // One that can't be deleted is in nobody's way.
+                if let Err(error) = self.bury(recording, now).await {
+                    tracing::warn!(%error, "a recording is not deleted yet");
+                    kept += 1;
+                }
             }
-            if condemned.len() < AT_A_TIME {
+            if condemned.len() < AT_A_TIME || kept == condemned.len() {
                 return Ok(());
             }
         }

@@ -10,6 +10,7 @@ use super::dialling::Asker;
 use super::draining::{Admission, draining_notice};
 use super::page::Known;
 use super::task::{Age, Owner, Placed, Purpose, Task};
+use super::transfer::Link;
 use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
 use crate::agent::wire::{CallView, EndedBy, EndedView, Event, Frame, Operation};
@@ -387,6 +388,10 @@ impl Task {
             return Err(Problem::not_found("There is no such call."));
         };
         match (placed.desks().as_slice(), &action) {
+            (_, Action::Hangup { .. }) if matches!(placed.link, Link::Through { .. }) => {
+                self.end_through(now, age, "It was ended from outside.");
+                self.view(age)
+            }
             ([agent], _) => {
                 let agent = *agent;
                 self.act_as(now, agent, age, action)

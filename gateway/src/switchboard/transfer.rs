@@ -149,7 +149,9 @@ impl Task {
         mode: TransferMode,
     ) -> Result<(), Problem> {
         // A drain lets calls go on, and this is how one does.
-        if self.admission == Admission::Stopping || self.open.len() >= self.config.limits.calls {
+        if self.admission == Admission::Stopping
+            || self.open.len() + self.through().count() >= self.config.limits.calls
+        {
             return Err(Problem::unavailable(
                 "The gateway takes no more calls, so the other side can't be called.",
             ));
@@ -319,6 +321,12 @@ impl Task {
             tracing::warn!("a transfer was not joined: {OVERLOADED}");
             self.end_through(now, customer, "The audio could not be joined.");
         }
+    }
+
+    /// The sides of talks that go on without an agent.
+    pub(super) fn through(&self) -> impl Iterator<Item = &Placed> {
+        let joined = |placed: &&Placed| matches!(placed.link, Link::Through { .. });
+        self.calls.values().filter(joined)
     }
 
     /// One side of a talk without an agent is gone, and so is the other.

@@ -524,7 +524,10 @@ impl Task {
 
     fn calls_on(&self, index: usize) -> usize {
         let open = self.open.iter().filter_map(|age| self.calls.get(age));
-        open.filter(|placed| placed.route == Route::Trunk(index) && placed.call.is_up())
+        let through = self.through().filter(|placed| !placed.call.is_up());
+        open.filter(|placed| placed.call.is_up())
+            .chain(through)
+            .filter(|placed| placed.route == Route::Trunk(index))
             .count()
     }
 

@@ -222,6 +222,18 @@ fn message(
     header
 }
 
+/// Takes as many descriptors as the system's hard limit gives: the usual soft one is for programs without calls.
+pub fn raise_descriptor_limit() {
+    // SAFETY: an rlimit is two integers, and both calls are given one that outlives them.
+    unsafe {
+        let mut limit: libc::rlimit = mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
 /// Asks for socket buffers that hold a burst of a thousand calls; the kernel may give less.
 pub fn enlarge_buffers(socket: &UdpSocket) {
     for option in [libc::SO_RCVBUF, libc::SO_SNDBUF] {

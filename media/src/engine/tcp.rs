@@ -286,8 +286,8 @@ fn is_passing(error: &io::Error) -> bool {
 const STRANGER: Duration = Duration::from_secs(5);
 /// An office of agents behind one address signs in at nine o'clock.
 const STRANGERS_OF_A_SOURCE: usize = 64;
-/// In all: two megabytes of buffers.
-const STRANGERS: usize = 1_024;
+/// In all: what is left of a usual limit of descriptors is for those who are known.
+const STRANGERS: usize = 256;
 /// One that works, and one each for a page that restarts ICE while the old ones die.
 const OF_ONE_LEG: usize = 4;
 
