@@ -42,7 +42,6 @@ struct Named {
 
 /// A recording's files, which go with it.
 struct Files {
-    directory: PathBuf,
     audio: PathBuf,
     manifest: PathBuf,
 }
@@ -83,15 +82,21 @@ impl Worker<'_> {
         let event: Event = serde_json::from_str(&piece.body).context("the event")?;
         let recording = event.data.recording.id;
         ensure!(is_plain(&recording), "the event names no recording");
-        let files = self.fetch(&recording).await?;
-        let ran = self.command(piece, &recording, &files).await;
-        // The state directory isn't an archive, and what stays is written over.
-        let _ = tokio::fs::remove_dir_all(&files.directory).await;
+        let ran = match self.fetch(&recording).await {
+            Ok(files) => self.command(piece, &recording, &files).await,
+            Err(error) => Err(error),
+        };
+        // The state directory isn't an archive: nothing of somebody's voice stays, whatever came of it.
+        let _ = tokio::fs::remove_dir_all(self.place_of(&recording)).await;
         ran
     }
 
+    fn place_of(&self, recording: &str) -> PathBuf {
+        self.options.state.join("work").join(recording)
+    }
+
     async fn fetch(&self, recording: &str) -> anyhow::Result<Files> {
-        let directory = self.options.state.join("work").join(recording);
+        let directory = self.place_of(recording);
         tokio::fs::create_dir_all(&directory).await?;
         let directory = directory.canonicalize()?;
         let path = format!("/v1/recordings/{recording}");
@@ -101,7 +106,6 @@ impl Worker<'_> {
         let files = Files {
             audio: directory.join(&manifest.audio.file),
             manifest: directory.join("manifest.json"),
-            directory,
         };
         tokio::fs::write(&files.manifest, &text).await?;
         let sha256 = self

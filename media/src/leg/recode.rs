@@ -21,6 +21,8 @@ use crate::transcode::{Place, Transcoder};
 #[derive(Debug, Default)]
 pub struct Recoding {
     transcoder: Option<Box<Transcoder>>,
+    /// Until when the source's codec stays what it is.
+    settled: Option<Instant>,
     encoder: Option<Box<Encoder>>,
     /// Brings prompts to the coders' rate.
     doubler: Doubler,
@@ -63,6 +65,7 @@ impl Recoding {
     /// Nothing needs to be coded anew any more.
     pub fn forget_source(&mut self) {
         self.transcoder = None;
+        self.settled = None;
         self.event = None;
     }
 
@@ -89,7 +92,12 @@ impl Recoding {
         now: Instant,
     ) -> Option<()> {
         if !matches!(&self.transcoder, Some(transcoder) if transcoder.codec() == codec) {
+            // Who takes turns between codecs would have a coder made for every packet.
+            if self.settled.is_some_and(|settled| now < settled) {
+                return None;
+            }
             self.transcoder = Some(Box::new(Transcoder::new(codec, now).ok()?));
+            self.settled = Some(now + SETTLING);
         }
         self.transcoder.as_mut()?.insert(header, payload, now);
         Some(())
@@ -235,6 +243,8 @@ impl Leg {
 const END: u8 = 0x80;
 /// Two updates of an event at their slowest, one of them lost.
 const BETWEEN: Duration = Duration::from_millis(110);
+/// A change of codec is a peer's decision, and rare.
+const SETTLING: Duration = Duration::from_millis(200);
 /// The end is told three times, 20 ms apart at most.
 const REPEATED: Duration = Duration::from_millis(30);
 /// Sequence numbers by which an earlier event may be behind.
