@@ -173,25 +173,29 @@ pub struct Opened {
 }
 
 /// One side of a call.
+///
+/// In the order of its fields: what every packet needs that is received, what either needs, what every packet needs that is
+/// sent, and what packets don't need. With a thousand calls, what doesn't lie together is fetched one by one.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Leg {
     pub kind: LegKind,
-    pub path: Path,
-    pub bridged: Option<LegId>,
     /// A recorder's; what is muted isn't copied.
     pub tap: Option<Box<Tap>>,
     /// Room for what one packet can cause; the owner empties it after each.
     pub notices: Vec<Notice>,
-    security: Security,
+    pub bridged: Option<LegId>,
+    liveness: Liveness,
     ingress: Ingress,
+    security: Security,
+    pub path: Path,
     egress: Egress,
-    sdes: Sdes,
     keypad: Keypad,
     player: Player,
     recoding: Recoding,
+    sdes: Sdes,
     reports: Reports,
     session: Session,
-    liveness: Liveness,
 }
 
 /// Numbers drawn for a new leg.
@@ -215,16 +219,17 @@ enum Security {
 }
 
 #[derive(Debug)]
+#[repr(C)]
 struct Ingress {
-    /// By payload type.
-    encodings: [Option<Encoding>; 128],
-    reception: Reception,
-    digits: Digits,
-    meter: Meter,
-    display: Display,
     mute: Mute,
     heard: Heard,
+    meter: Meter,
     watch: Watch,
+    digits: Digits,
+    reception: Reception,
+    display: Display,
+    /// By payload type.
+    encodings: [Option<Encoding>; 128],
 }
 
 /// Whether RTP came since the leg was made or bridged.

@@ -122,7 +122,7 @@ pub fn receive<'a>(
     first: usize,
     received: &mut Vec<Received>,
 ) -> io::Result<usize> {
-    // Only as many as are used are written: most sockets are a leg's own, and have one datagram.
+    // Only as many as are used are written.
     let mut names = [const { MaybeUninit::uninit() }; BATCH];
     let mut vectors = [const { MaybeUninit::uninit() }; BATCH];
     let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
@@ -166,8 +166,21 @@ pub fn receive<'a>(
     Ok(count)
 }
 
+/// Receives one datagram; its length and who sent it, or `None` when it doesn't fit a slot. For sockets that have one at a
+/// time: the kernel does less for it than for a batch of one.
+pub fn receive_one(socket: &UdpSocket, slot: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+    let room = slot.len().min(Slab::CAPACITY + 1);
+    let (length, from) = socket.recv_from(&mut slot[..room])?;
+    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+    Ok((length <= Slab::CAPACITY).then_some((length, from)))
+}
+
 /// Sends datagrams of one socket, at most [`BATCH`]; returns how many the kernel took.
 pub fn send(socket: &UdpSocket, slab: &Slab, datagrams: &[Outgoing]) -> io::Result<usize> {
+    if let [alone] = datagrams {
+        let octets = slab.read(alone.slot, alone.range.clone());
+        return socket.send_to(octets, alone.to).map(|_| 1);
+    }
     let mut names = [const { MaybeUninit::uninit() }; BATCH];
     let mut vectors = [const { MaybeUninit::uninit() }; BATCH];
     let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
