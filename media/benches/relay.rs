@@ -7,7 +7,8 @@
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use media::bench::{Bridge, PAIRS, Protection, Slot, Timers};
+use media::AudioCodec;
+use media::bench::{Bridge, PAIRS, Recoded, Slot, Timers};
 use rustix::time::{ClockId, clock_gettime};
 
 fn relay(criterion: &mut Criterion) {
@@ -25,6 +26,31 @@ fn relay(criterion: &mut Criterion) {
             spent(&mut bridges, 10 * calls as u64, now);
             group.bench_function(BenchmarkId::new(name, calls), |bencher| {
                 bencher.iter_custom(|packets| spent(&mut bridges, packets, now));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// What a frame of 20 ms costs one way where codecs can't meet: opened, decoded, buffered, coded, sealed.
+fn transcode(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("transcode");
+    group
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    let (opus, g722, pcma) = (AudioCodec::Opus, AudioCodec::G722, AudioCodec::Pcma);
+    for (one, other) in [(opus, pcma), (g722, pcma), (opus, g722)] {
+        for (from, to) in [(one, other), (other, one)] {
+            let mut call = Recoded::new(from, to, Instant::now());
+            group.bench_function(format!("{from}-{to}"), |bencher| {
+                bencher.iter_custom(|frames| {
+                    let begun = processor_time();
+                    for _ in 0..frames {
+                        call.frame();
+                    }
+                    processor_time().saturating_sub(begun)
+                });
             });
         }
     }
@@ -63,6 +89,8 @@ fn spent(bridges: &mut [Bridge], packets: u64, now: Instant) -> Duration {
         }
         let begun = processor_time();
         for (n, slot) in slots.iter_mut().enumerate().take(round) {
+            bridges[turn(n + FAR, calls)].foresee();
+            bridges[turn(n + NEAR, calls)].foresee_rest();
             bridges[turn(n, calls)].relay(slot, now);
         }
         spent += processor_time().saturating_sub(begun);
@@ -82,10 +110,13 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// How many packets ahead a worker looks.
+const FAR: usize = 6;
+const NEAR: usize = 3;
 /// Packets at least between two looks at the clock.
 const ROUND: usize = 64;
 /// A prime that divides no number of calls here.
 const STRIDE: usize = 389;
 
-criterion_group!(benches, relay, deadlines);
+criterion_group!(benches, relay, transcode, deadlines);
 criterion_main!(benches);

@@ -5,6 +5,8 @@ mod hmac;
 pub mod keys;
 pub mod replay;
 
+use std::ptr;
+
 use crate::rtp::{Header, Ssrc};
 use cipher::{Cipher, RTCP_CLEAR};
 use keys::KeyingMaterial;
@@ -52,6 +54,13 @@ impl Receiver {
                 windows: ReplayWindows::default(),
             }),
         }
+    }
+
+    /// What a packet needs, for `fetch` to ask for.
+    #[inline]
+    pub fn foresee(&self, fetch: impl Fn(*const u8, usize)) {
+        fetch(ptr::from_ref(&self.rtp_windows).cast(), 1);
+        self.rtp.foresee(fetch);
     }
 
     /// Opens an SRTP packet in place; returns its length without the tag.
@@ -108,6 +117,12 @@ impl Sender {
             rtcp: Box::new(Cipher::rtcp(keys.profile(), keys.ours())),
             rtcp_index: 0,
         }
+    }
+
+    /// What a packet needs, for `fetch` to ask for.
+    #[inline]
+    pub fn foresee(&self, fetch: impl Fn(*const u8, usize)) {
+        self.rtp.foresee(fetch);
     }
 
     /// Seals the RTP packet of `length` octets, with a fixed header, at the start of `slot`;

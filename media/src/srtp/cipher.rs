@@ -1,5 +1,8 @@
 //! The transforms, all of them in place: AES-CM with HMAC-SHA1 (RFC 3711 §4) and AES-GCM (RFC 7714).
 
+use std::mem::offset_of;
+use std::ptr;
+
 use aes::Aes128Enc;
 use ctr::CtrCore;
 use ctr::cipher::generic_array::GenericArray;
@@ -49,6 +52,8 @@ pub const EXPANSION: usize = GCM_TAG + SRTCP_INDEX;
 /// RTCP's header and sender SSRC, which SRTCP leaves in the clear (RFC 3711 §3.4).
 pub const RTCP_CLEAR: usize = 8;
 
+/// Of AES-128: a block before the first of ten rounds, and one after each.
+const ROUND_KEYS: usize = 11 * 16;
 const GCM_TAG: usize = 16;
 const HMAC_TAG: usize = 10;
 const SHORT_HMAC_TAG: usize = 4;
@@ -127,6 +132,18 @@ impl Cipher {
             key: LessSafeKey::new(key),
             salt,
         })
+    }
+
+    /// What of the keys a packet needs, for `fetch` to ask for: where, and how many octets.
+    #[inline]
+    pub fn foresee(&self, fetch: impl Fn(*const u8, usize)) {
+        match self {
+            Self::CounterMode(keys) => {
+                let octets = offset_of!(CounterMode, aes) + ROUND_KEYS;
+                fetch(ptr::from_ref(keys).cast(), octets);
+            }
+            Self::Gcm(keys) => fetch(ptr::from_ref(keys).cast(), size_of::<Gcm>()),
+        }
     }
 
     /// Verifies and decrypts an SRTP packet; returns its length without the tag.
