@@ -78,23 +78,21 @@ fn deadlines(criterion: &mut Criterion) {
 
 /// What relaying so many packets takes, in rounds in which the calls take turns. Writing them isn't counted.
 fn spent(bridges: &mut [Bridge], packets: u64, now: Instant) -> Duration {
-    let calls = bridges.len();
-    let mut slots = vec![Slot::new(); calls.max(ROUND)];
+    let (calls, packets) = (bridges.len(), packets as usize);
+    let mut slots = vec![Slot::new(); ROUND];
     let mut spent = Duration::ZERO;
-    let mut left = packets as usize;
-    while left > 0 {
-        let round = left.min(slots.len());
-        for (n, slot) in slots.iter_mut().enumerate().take(round) {
+    for first in (0..packets).step_by(ROUND) {
+        let round = first..packets.min(first + ROUND);
+        for (n, slot) in round.clone().zip(&mut slots) {
             bridges[turn(n, calls)].packet(slot);
         }
         let begun = processor_time();
-        for (n, slot) in slots.iter_mut().enumerate().take(round) {
+        for (n, slot) in round.zip(&mut slots) {
             bridges[turn(n + FAR, calls)].foresee();
             bridges[turn(n + NEAR, calls)].foresee_rest();
             bridges[turn(n, calls)].relay(slot, now);
         }
         spent += processor_time().saturating_sub(begun);
-        left -= round;
     }
     spent
 }
@@ -113,7 +111,7 @@ fn processor_time() -> Duration {
 /// How many packets ahead a worker looks.
 const FAR: usize = 6;
 const NEAR: usize = 3;
-/// Packets at least between two looks at the clock.
+/// Packets between two looks at the clock: a worker's batch.
 const ROUND: usize = 64;
 /// A prime that divides no number of calls here.
 const STRIDE: usize = 389;

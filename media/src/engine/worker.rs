@@ -7,6 +7,7 @@
 mod command;
 mod control;
 mod due;
+mod foresight;
 mod receive;
 mod recoded;
 mod send;
@@ -70,6 +71,8 @@ pub struct Worker {
     early: Early,
     slab: Slab,
     received: Vec<Received>,
+    /// Who was behind their addresses when they came.
+    peers: Vec<Option<LegId>>,
     outgoing: Vec<Outgoing>,
     backlog: Backlog,
     /// Packets relayed since the wake-up.
@@ -174,6 +177,7 @@ impl Worker {
             early: Early::default(),
             slab: Slab::new(SLOTS),
             received: Vec::with_capacity(SLOTS),
+            peers: Vec::with_capacity(SLOTS),
             outgoing: Vec::with_capacity(SLOTS),
             backlog: Backlog::None,
             relayed: 0,
@@ -213,7 +217,8 @@ impl Worker {
             if ready.len() == BATCH {
                 self.backlog = Backlog::Some;
             }
-            for &key in &ready {
+            for (n, &key) in ready.iter().enumerate() {
+                self.foresee_ready(&ready, n);
                 match key {
                     WAKE_KEY => self.wake.clear(),
                     LISTENER_KEY => self.accept(now),
@@ -302,7 +307,8 @@ impl std::fmt::Debug for Worker {
 /// Whose socket a datagram came in at.
 #[derive(Debug, Clone, Copy)]
 enum Owner {
-    WebRtc,
+    /// Everybody's: who is behind its source address.
+    WebRtc(Option<LegId>),
     Plain(LegId, PlainSocket),
 }
 
@@ -312,17 +318,16 @@ fn source<'a>(
     plain: &FxHashMap<SocketKey, (LegId, PlainSocket)>,
     leases: &'a FxHashMap<LegId, PortLease>,
     key: SocketKey,
-) -> Option<(&'a UdpSocket, Owner)> {
+) -> Option<&'a UdpSocket> {
     if key == WEBRTC_KEY {
-        return Some((webrtc, Owner::WebRtc));
+        return Some(webrtc);
     }
     let &(leg, which) = plain.get(&key)?;
     let lease = leases.get(&leg)?;
-    let socket = match which {
+    Some(match which {
         PlainSocket::Rtp => &lease.rtp,
         PlainSocket::Rtcp => &lease.rtcp,
-    };
-    Some((socket, Owner::Plain(leg, which)))
+    })
 }
 
 /// The UDP port, and the same number for TCP where it is wanted.

@@ -40,10 +40,7 @@ impl Worker {
                 // Nothing there, or an ICMP error of an earlier send.
                 Err(_) => return,
             };
-            for n in 0..self.received.len() {
-                let received = self.received[n];
-                self.demultiplex(received, Owner::WebRtc, now);
-            }
+            self.relay_batch(now);
             if count < BATCH {
                 return;
             }
@@ -51,15 +48,39 @@ impl Worker {
         self.backlog = Backlog::Some;
     }
 
+    /// What came by the shared socket: first whose it is, then each in its turn.
+    fn relay_batch(&mut self, now: Instant) {
+        let (routes, received) = (&self.routes, &self.received);
+        self.peers.clear();
+        self.peers
+            .extend(received.iter().map(|received| routes.leg_at(received.from)));
+        let known = self.routes.changes();
+        for n in 0..self.received.len() {
+            self.foresee_peer(n);
+            let received = self.received[n];
+            // A check before it in the batch may have said otherwise.
+            let peer = if self.routes.changes() == known {
+                self.peers[n]
+            } else {
+                self.routes.leg_at(received.from)
+            };
+            self.demultiplex(received, Owner::WebRtc(peer), now);
+        }
+    }
+
     /// Takes a datagram of a leg's own socket: its peer sends one each 20 ms, and epoll tells of more.
     pub(super) fn read_own(&mut self, key: SocketKey, now: Instant) {
         let slot = self.free_slot();
-        let Some((socket, owner)) = source(&self.webrtc, &self.plain, &self.leases, key) else {
+        let Some(socket) = source(&self.webrtc, &self.plain, &self.leases, key) else {
+            return;
+        };
+        let Some(&(leg, which)) = self.plain.get(&key) else {
             return;
         };
         // Otherwise nothing is there, or an ICMP error of an earlier send.
         if let Ok(Some((length, from))) = socket::receive_one(socket, self.slab.slot(slot)) {
-            self.demultiplex(Received { slot, length, from }, owner, now);
+            let received = Received { slot, length, from };
+            self.demultiplex(received, Owner::Plain(leg, which), now);
         }
     }
 
@@ -67,8 +88,8 @@ impl Worker {
         let datagram = self.slab.read(received.slot, 0..received.length);
         let protocol = Protocol::of(datagram);
         let leg = match (owner, protocol) {
-            (Owner::WebRtc, Protocol::Stun) => self.routes.leg_of_stun(datagram, received.from),
-            (Owner::WebRtc, _) => self.routes.leg_at(received.from),
+            (Owner::WebRtc(peer), Protocol::Stun) => self.routes.leg_named(datagram).or(peer),
+            (Owner::WebRtc(peer), _) => peer,
             (Owner::Plain(leg, _), _) => Some(leg),
         };
         let Some(leg) = leg else {
@@ -81,9 +102,9 @@ impl Worker {
             return;
         };
         match (owner, protocol) {
-            (Owner::WebRtc, Protocol::Stun) => self.control(leg, Via::Udp, received, now),
-            (Owner::WebRtc, Protocol::Dtls) => self.queue_handshake(leg, Via::Udp, received),
-            (Owner::WebRtc | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
+            (Owner::WebRtc(_), Protocol::Stun) => self.control(leg, Via::Udp, received, now),
+            (Owner::WebRtc(_), Protocol::Dtls) => self.queue_handshake(leg, Via::Udp, received),
+            (Owner::WebRtc(_) | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
                 self.guard(leg, now, |worker| worker.relay(leg, received, now));
             }
             (_, Protocol::Rtcp) => self.guard(leg, now, |worker| worker.report(leg, received, now)),

@@ -23,7 +23,7 @@ impl Worker {
                 .count();
             let socket = source(&self.webrtc, &self.plain, &self.leases, first.socket);
             let sent = match socket {
-                Some((socket, _)) => socket::send(socket, &self.slab, &rest[..run]),
+                Some(socket) => socket::send(socket, &self.slab, &rest[..run]),
                 None => {
                     let packet = self.slab.read(first.slot, first.range.clone());
                     self.tcp.send(first.socket, packet).map(|()| 1)
