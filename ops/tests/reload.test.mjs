@@ -1,15 +1,12 @@
 // The page is reloaded in the midst of a talk, again and again: the call goes on, and both hear each other soon; music where the wait is long enough to tell.
 import assert from 'node:assert/strict';
 import os from 'node:os';
-import { Desk } from './peers/desk.mjs';
-import { Gateway } from './peers/gateway.mjs';
-import { Sipp } from './peers/sipp.mjs';
+import { talk } from './peers/carrier.mjs';
+import { CUSTOMER_HZ } from './peers/floor.mjs';
 import { likeness, longestGap, neverSilent, prompt, toneAgain } from './prompts.mjs';
 import { hears, staged, until } from './stage.mjs';
 
-const CALLED = '+919000000001';
 const AGENT_HZ = 1700;
-const CUSTOMER_HZ = 1000;
 // Short pauses only, so that the first tone tells when the agent is heard.
 const BRISK = { tone: 0.21, period: 0.25 };
 // A nightly run says 200.
@@ -20,28 +17,7 @@ const SILENT_AT_MOST_MS = os.loadavg()[0] > os.cpus().length ? 1000 : 250;
 const EACH_MS = 15_000;
 
 staged(`${RELOADS} reloads in one talk: no BYE, and both hear each other again soon`, async (stage) => {
-  const port = await stage.ports.take(1);
-  const gateway = await Gateway.start(stage, `
-[[trunk]]
-name = "carrier"
-listen = "udp:127.0.0.1:${port}"
-allow = ["127.0.0.0/8"]
-
-[[agent]]
-id = "agent7"
-name = "Asha"
-
-[[route]]
-trunk = "carrier"
-called = "${CALLED}"
-agent = "agent7"
-`);
-  const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ, spoken: BRISK, script: FIRST_PACKET });
-  const customer = await Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz: CUSTOMER_HZ });
-  await desk.card('ringing-in');
-  await desk.click('answer');
-  const call = await desk.card('connected');
-  await hears('the customer', AGENT_HZ, () => customer.heard());
+  const { gateway, desk, customer, call } = await talk(stage, { hz: AGENT_HZ, open: { spoken: BRISK, script: FIRST_PACKET } });
 
   const took = [];
   const music = [];
