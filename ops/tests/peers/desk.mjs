@@ -207,6 +207,7 @@ export class Desk {
     return this.page.evaluate(async () => {
       const sum = { packets: 0, bytes: 0 };
       for (const peer of globalThis.stagePeers) {
+        if (peer.connectionState === 'closed') continue;
         for (const report of (await peer.getStats()).values()) {
           if (report.type !== 'inbound-rtp') continue;
           sum.packets += report.packetsReceived;
