@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { Cable } from './peers/cable.mjs';
 import { talk as begin } from './peers/carrier.mjs';
+import { Desk } from './peers/desk.mjs';
 import { CUSTOMER_HZ } from './peers/floor.mjs';
 import { hearsPrompt, longestGap, neverSilent, toneAgain } from './prompts.mjs';
 import { hears, staged, until } from './stage.mjs';
@@ -39,6 +40,17 @@ staged('a second tab takes the talk over, the first says so and may take it back
   await customer.hangUp();
   await customer.done();
   await neverSilent(gateway);
+});
+
+staged('the desk is opened in another browser: the talk goes there, and the first says where it went', async (stage) => {
+  const { gateway, address, desk: first, customer, call } = await talk(stage);
+  const second = await Desk.at(stage, address, { hz: 2300, spoken: BRISK });
+  await first.part('banner').getByText('in another browser').waitFor();
+  assert.deepEqual(await first.page.evaluate('warmline.agent.connection'), { is: 'ended', because: 'taken-over' });
+  assert.equal(await second.card('connected'), call);
+  await hears('the customer', 2300, () => customer.heard());
+  await hears('the agent', CUSTOMER_HZ, () => second.heard());
+  await gateway.settledLegs(2);
 });
 
 staged('a tab crashes in a talk and is opened again: music, then the agent, in the same call', async (stage) => {
