@@ -9,6 +9,7 @@ mod api;
 pub mod codecs;
 mod desk;
 mod dialling;
+mod digits;
 mod doctoring;
 mod draining;
 mod hearing;
@@ -27,6 +28,7 @@ mod sample;
 mod standing;
 mod task;
 mod telling;
+mod through;
 mod transfer;
 mod trunks;
 

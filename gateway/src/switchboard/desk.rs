@@ -469,9 +469,7 @@ impl Task {
                 let Some(customer) = customer else {
                     return Err(wrong("digits need somebody to hear them."));
                 };
-                self.engine.digits(customer, tones).map_err(|media::Full| {
-                    Problem::unavailable(format!("The digits were not sent: {OVERLOADED}."))
-                })?;
+                self.dial_digits(now, age, customer, tones)?;
                 return self.view(age);
             }
             Action::Record { on } => return self.ask_to_record(now, age, on),

@@ -26,6 +26,7 @@ use crate::agent::wire::{ByeCode, CallView, Event};
 use crate::call::CallId;
 use crate::call::doctor::Doctor;
 use crate::call::expectation::Expectations;
+use crate::call::keypad::Keypad;
 use crate::call::platform::Platform;
 use crate::call::ringing::Ringing;
 use crate::call::state::{self, Call};
@@ -177,6 +178,10 @@ pub(super) struct Placed {
     pub link: Link,
     /// It rings at another agent's desk, too, who is to get it.
     pub offer: Option<Offer>,
+    /// Of a side of a talk without an agent: how long it has sent nothing, by the last report.
+    pub quiet: Duration,
+    /// What is dialled by INFO.
+    pub keypad: Keypad,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -246,6 +251,7 @@ impl Placed {
         call.chain(turn)
             .chain(answer)
             .chain(self.offer.map(|offer| offer.until))
+            .chain(self.keypad.poll_timeout())
             .chain(dooms.map(|doom| doom.at))
             .min()
     }
@@ -473,6 +479,7 @@ impl Task {
         self.offer_due(now, age);
         self.turn(now, age);
         self.treat(now, age);
+        self.send_digits(now, age);
         if let Some(end) = doom {
             self.feed(now, age, end);
         }
@@ -573,6 +580,8 @@ impl Task {
             recorded: Recorded::default(),
             link: Link::None,
             offer: None,
+            quiet: Duration::ZERO,
+            keypad: Keypad::default(),
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
@@ -653,7 +662,8 @@ impl Task {
                 for agent in &desks {
                     self.freed |= self.at_desk[*agent].remove(&age);
                 }
-                self.call_deadlines.set(age, None);
+                // A talk may go on without its agent, and have digits to be sent.
+                self.call_deadlines.set(age, placed.keypad.poll_timeout());
             } else {
                 self.call_deadlines.set(age, placed.poll_timeout());
             }

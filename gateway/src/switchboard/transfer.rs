@@ -1,5 +1,7 @@
 //! Transfers by ourselves: the target is called over a trunk, and customer and target are joined without an agent.
 
+use std::time::{Duration, Instant};
+
 use media::Full;
 
 use super::acts::OVERLOADED;
@@ -31,6 +33,7 @@ pub(super) enum Link {
     /// No agent is in it any more: it is heard by that call's other end.
     Through {
         other: Age,
+        since: Instant,
     },
 }
 
@@ -302,7 +305,11 @@ impl Task {
             let Some(placed) = self.calls.get_mut(&age) else {
                 continue;
             };
-            placed.link = Link::Through { other: through };
+            placed.link = Link::Through {
+                other: through,
+                since: now.instant,
+            };
+            placed.quiet = Duration::ZERO;
             placed.bridged = None;
             placed.played_from = None;
             placed.silent_since = None;
@@ -321,44 +328,6 @@ impl Task {
             tracing::warn!("a transfer was not joined: {OVERLOADED}");
             self.end_through(now, customer, "The audio could not be joined.");
         }
-    }
-
-    /// The sides of talks that go on without an agent.
-    pub(super) fn through(&self) -> impl Iterator<Item = &Placed> {
-        let joined = |placed: &&Placed| matches!(placed.link, Link::Through { .. });
-        self.calls.values().filter(joined)
-    }
-
-    /// One side of a talk without an agent is gone, and so is the other.
-    pub(super) fn end_through(&mut self, now: Moment, age: Age, why: &str) {
-        let Some(Link::Through { other }) = self.calls.get(&age).map(|placed| placed.link) else {
-            return;
-        };
-        for side in [age, other] {
-            let Some(placed) = self.calls.get_mut(&side) else {
-                continue;
-            };
-            placed.link = Link::None;
-            placed.without_customer = None;
-            placed.call.tell(now, why);
-            self.touched.insert(side);
-            let (dialog, leg) = (placed.dialog, placed.leg.take());
-            if let Some(dialog) = dialog {
-                self.endpoint.hang_up(now.instant, dialog, None);
-            }
-            if let Some(leg) = leg {
-                self.close_leg(leg);
-            }
-        }
-    }
-
-    /// What is up without an agent, each talk by one of its sides.
-    pub(super) fn talks_through(&self) -> Vec<Age> {
-        let first = |(age, placed): (&Age, &Placed)| match placed.link {
-            Link::Through { other } if *age < other => Some(*age),
-            Link::Through { .. } | Link::None | Link::Customer { .. } | Link::Target { .. } => None,
-        };
-        self.calls.iter().filter_map(first).collect()
     }
 }
 

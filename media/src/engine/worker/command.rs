@@ -210,7 +210,7 @@ impl Worker {
                 Some(entry) => entry.leg.set_mute(mute),
                 None => self.fail(leg, Failure::UnknownLeg),
             },
-            Command::Digits { leg, tones } => self.press(leg, &tones, now),
+            Command::Digits { leg, tones } => self.press(leg, tones, now),
             Command::Play {
                 leg,
                 prompt,
@@ -441,9 +441,9 @@ impl Worker {
         }
     }
 
-    fn press(&mut self, leg: LegId, tones: &Tones, now: Instant) {
+    fn press(&mut self, leg: LegId, tones: Tones, now: Instant) {
         let pressed = match self.legs.get_mut(&leg) {
-            Some(entry) => entry.leg.press(tones),
+            Some(entry) => entry.leg.press(&tones),
             None => Err(Failure::UnknownLeg),
         };
         match pressed {
@@ -451,6 +451,7 @@ impl Worker {
                 self.send_events(leg, now);
                 self.arm(leg);
             }
+            Err(Failure::NoTelephoneEvent) => self.emit(Event::Undialled { leg, tones }),
             Err(failure) => self.fail(leg, failure),
         }
     }
