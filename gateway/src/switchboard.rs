@@ -7,6 +7,7 @@ mod agenda;
 mod announcing;
 mod api;
 pub mod codecs;
+mod consulting;
 mod desk;
 mod dialling;
 mod digits;
@@ -31,6 +32,8 @@ mod telling;
 mod through;
 mod transfer;
 mod trunks;
+
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -57,11 +60,23 @@ pub struct Switchboard {
 /// Everything that the switchboard's task hears.
 #[derive(Debug)]
 pub enum Input {
-    Transport(transport::Event),
+    Transport {
+        event: transport::Event,
+        /// When it was read; it may have waited since.
+        at: Instant,
+    },
     Ozonetel(ozonetel::Event),
     Media(media::Event),
     Desk(Desk),
     Api(Api),
+}
+
+impl Input {
+    /// What a socket has just brought.
+    pub fn arrived(event: transport::Event) -> Self {
+        let at = Instant::now();
+        Self::Transport { event, at }
+    }
 }
 
 /// What the agents' sockets say.

@@ -389,6 +389,16 @@ impl Engine {
         self.send(leg, Command::AgentOffer { leg, request, sdp })
     }
 
+    /// Makes a leg for a description that is to come: what takes time is done by then. Nothing is reported; a leg that is
+    /// asked to answer an offer of another kind, or couldn't be made, is made anew. To be closed like any other.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn prepare(&self, leg: LegId, kind: PeerKind) -> Result<(), Full> {
+        self.send(leg, Command::Prepare { leg, kind })
+    }
+
     /// Takes a SIP peer's offer: with DTLS a leg with full ICE is made, else a plain one on a
     /// port of its own. A later one on the same leg is a re-offer: same port, same keys, the
     /// direction mirrored.

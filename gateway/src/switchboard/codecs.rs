@@ -10,7 +10,7 @@ impl Task {
     /// nothing of G.711 is understood, too.
     pub(super) fn customer_codecs(&self, route: Route) -> CodecPolicy {
         let own = match route {
-            Route::Line(_) => None,
+            Route::Line(_) | Route::Desk => None,
             Route::Trunk(trunk) => self.trunks[trunk].config.codecs.as_deref(),
         };
         match own.or(self.config.media.codecs.as_deref()) {

@@ -35,7 +35,7 @@ impl Task {
     fn digits_by(&self, age: Age) -> DigitsBy {
         match self.calls.get(&age).map(|placed| placed.route) {
             Some(Route::Trunk(trunk)) => self.trunks[trunk].config.digits,
-            Some(Route::Line(_)) | None => DigitsBy::Rtp,
+            Some(Route::Line(_) | Route::Desk) | None => DigitsBy::Rtp,
         }
     }
 

@@ -179,6 +179,7 @@ impl Task {
             microphone: Microphone::default(),
         };
         let old = self.agents[agent].media.current.replace(warm);
+        self.move_guest(agent, leg);
         self.join(agent);
         self.reprieve(
             now,

@@ -12,6 +12,7 @@ use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
+use super::consulting::Guest;
 use super::draining::Admission;
 use super::ledger::Mark;
 use super::offering::Offer;
@@ -85,6 +86,8 @@ pub struct Task {
     pub(super) at_desk: Vec<BTreeSet<Age>>,
     /// Those of them that ring, or did a moment ago.
     pub(super) ringing: BTreeSet<Age>,
+    /// Agents whom another one asks, and the call by which that happens.
+    pub(super) guests: HashMap<usize, Age>,
     /// An agent may have room for a call who had none.
     pub(super) freed: bool,
     call_deadlines: Agenda<Age>,
@@ -108,6 +111,8 @@ pub struct Task {
     /// Legs whose closing found the engine's ring full.
     pub(super) unclosed: Vec<LegId>,
     next_age: u64,
+    /// When the message was read that came last.
+    pub(super) arrived: Instant,
     /// Numbers of trunks' peers, never reused.
     pub(super) last_peer: u32,
     last_request: u64,
@@ -163,7 +168,7 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
-    /// When the INVITE came that the dial was for.
+    /// When the INVITE was read that the dial was for.
     pub invited: Option<Instant>,
     /// What the platform says of it.
     pub platform: Platform,
@@ -180,6 +185,8 @@ pub(super) struct Placed {
     pub offer: Option<Offer>,
     /// Of a side of a talk without an agent: how long it has sent nothing, by the last report.
     pub quiet: Duration,
+    /// The other agent, where that is whom the call is with.
+    pub guest: Option<Guest>,
     /// What is dialled by INFO.
     pub keypad: Keypad,
 }
@@ -252,6 +259,7 @@ impl Placed {
             .chain(answer)
             .chain(self.offer.map(|offer| offer.until))
             .chain(self.keypad.poll_timeout())
+            .chain(self.guest.as_ref().and_then(Guest::poll_timeout))
             .chain(dooms.map(|doom| doom.at))
             .min()
     }
@@ -293,6 +301,8 @@ pub(super) enum Route {
     Line(LineId),
     /// The trunk's place in the list, and the peer that the call came from.
     Trunk(usize),
+    /// No SIP: to another agent's desk.
+    Desk,
 }
 
 /// Whose media leg it is.
@@ -356,6 +366,7 @@ impl Task {
             open: BTreeSet::new(),
             at_desk,
             ringing: BTreeSet::new(),
+            guests: HashMap::new(),
             freed: false,
             call_deadlines: Agenda::new(),
             session_deadlines: Agenda::new(),
@@ -371,6 +382,7 @@ impl Task {
             pending: VecDeque::new(),
             unclosed: Vec::new(),
             next_age: 0,
+            arrived: now.instant,
             last_peer: 0,
             last_request: 0,
             sampled: now.instant,
@@ -422,7 +434,10 @@ impl Task {
 
     fn handle(&mut self, now: Moment, input: Input) {
         match input {
-            Input::Transport(event) => self.handle_transport(now, event),
+            Input::Transport { event, at } => {
+                self.arrived = at;
+                self.handle_transport(now, event);
+            }
             Input::Ozonetel(event) => self.handle_provider(now, event),
             Input::Media(event) => self.handle_media(now, event),
             Input::Desk(desk) => self.handle_desk(now, desk),
@@ -480,6 +495,7 @@ impl Task {
         self.turn(now, age);
         self.treat(now, age);
         self.send_digits(now, age);
+        self.guest_due(now, age);
         if let Some(end) = doom {
             self.feed(now, age, end);
         }
@@ -510,7 +526,10 @@ impl Task {
                 self.send(transmit);
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
-            } else if self.watch_transfers(now) || self.watch_offers(now) {
+            } else if self.watch_transfers(now)
+                || self.watch_offers(now)
+                || self.watch_guests(now)
+            {
                 // The calls have got further inputs.
             } else {
                 self.publish(now);
@@ -581,6 +600,7 @@ impl Task {
             link: Link::None,
             offer: None,
             quiet: Duration::ZERO,
+            guest: None,
             keypad: Keypad::default(),
         };
         for agent in placed.desks() {
@@ -767,7 +787,7 @@ impl Task {
             }
             let now = Moment::read();
             match input {
-                Some(input @ Input::Transport(_)) => self.handle(now, input),
+                Some(input @ Input::Transport { .. }) => self.handle(now, input),
                 Some(_) => {}
                 None => self.handle_timeout(now),
             }

@@ -56,7 +56,7 @@ impl Task {
         let Some(placed) = self.calls.get(&age) else {
             return Err(Problem::not_found("There is no such call."));
         };
-        let (agent, customer) = (placed.agent, placed.call.id.clone());
+        let agent = placed.agent;
         if !placed.call.is_connected() {
             return Err(Problem::conflict("Only a talk can be transferred."));
         }
@@ -78,12 +78,10 @@ impl Task {
             via: self.trunks[target.trunk].config.name.clone(),
             context,
         };
-        let id = made.id.clone();
         self.feed(now, age, Input::Hold(true));
         let mut actions = Vec::new();
         let windows = self.windows(RING);
-        let mut call = Call::dial_trunk(made, Manner::PLAIN, now, windows, &mut actions);
-        call.linked = Some(customer.clone());
+        let call = Call::dial_trunk(made, Manner::PLAIN, now, windows, &mut actions);
         let entry = Entry {
             agent,
             desks: Desks::One,
@@ -93,13 +91,30 @@ impl Task {
             prompts: self.prompts.clone(),
         };
         let target = self.place(now, entry, call, actions);
-        self.link(target, Link::Target { customer: age });
+        self.begin_transfer(now, age, target, mode);
+        self.view(age)
+    }
+
+    /// Ties a customer's call to the call with whom it may be given to.
+    pub(super) fn begin_transfer(
+        &mut self,
+        now: Moment,
+        age: Age,
+        target: Age,
+        mode: TransferMode,
+    ) {
+        let id = |age: Age| self.calls.get(&age).map(|placed| placed.call.id.clone());
+        let (customer_id, target_id) = (id(age), id(target));
+        if let Some(placed) = self.calls.get_mut(&target) {
+            placed.link = Link::Target { customer: age };
+            placed.call.linked = customer_id;
+        }
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.link = Link::Customer {
                 target,
                 transfer: Transfer::new(mode),
             };
-            placed.call.linked = Some(id);
+            placed.call.linked = target_id;
             let told = match mode {
                 TransferMode::Blind => "The agent gives the call to somebody else, who is called.",
                 TransferMode::Consult => "The agent asks somebody else before giving the call on.",
@@ -107,7 +122,6 @@ impl Task {
             placed.call.tell(now, told);
         }
         self.touched.extend([age, target]);
-        self.view(age)
     }
 
     /// A number goes out by the call's own trunk, a SIP URI by the trunk that it names.
@@ -159,6 +173,16 @@ impl Task {
                 "The gateway takes no more calls, so the other side can't be called.",
             ));
         }
+        self.may_ask(agent, age, mode)?;
+        let obstacle = self.trunks[trunk].obstacle();
+        match obstacle.or_else(|| self.trunk_full(trunk)) {
+            Some(words) => Err(Problem::new("line-down", "There is no way out", 503, words)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the agent can turn to somebody else.
+    pub(super) fn may_ask(&self, agent: usize, age: Age, mode: TransferMode) -> Result<(), Problem> {
         // Another call's talk would be cut into, or mistaken for the target's.
         if self.live_calls(agent).any(|(other, _)| other != age) {
             return Err(Problem::conflict(
@@ -170,11 +194,7 @@ impl Task {
                 Problem::new("agent-not-ready", "The agent is not ready", 409, because)
             })?;
         }
-        let obstacle = self.trunks[trunk].obstacle();
-        match obstacle.or_else(|| self.trunk_full(trunk)) {
-            Some(words) => Err(Problem::new("line-down", "There is no way out", 503, words)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The agent has asked; customer and target go on alone. Either of the two calls may be named.
@@ -183,6 +203,9 @@ impl Task {
             Some(Link::Target { customer }) => customer,
             Some(Link::Customer { .. } | Link::Through { .. } | Link::None) | None => age,
         };
+        if let Some(Link::Customer { target, .. }) = self.calls.get(&customer).map(|placed| placed.link) {
+            self.may_hand_over(target)?;
+        }
         let Some(placed) = self.calls.get_mut(&customer) else {
             return Err(Problem::not_found("There is no such call."));
         };
@@ -255,6 +278,9 @@ impl Task {
         };
         self.unlink(customer, target);
         match effect {
+            Effect::Join if self.guest_at(target).is_some() => {
+                self.hand_over(now, customer, target);
+            }
             Effect::Join => self.join_through(now, customer, target),
             Effect::Return => self.give_back(now, customer, target),
             Effect::CallOff => self.feed(now, target, Input::HangUp),

@@ -236,10 +236,8 @@ impl Worker {
     }
 
     fn timeout(&self, now: Instant) -> Duration {
-        if !self.handshakes.is_empty() {
-            return Duration::ZERO;
-        }
-        [self.deadlines.next(), self.tcp.deadline()]
+        let handshake = self.handshakes.due();
+        [self.deadlines.next(), self.tcp.deadline(), handshake]
             .into_iter()
             .flatten()
             .min()
@@ -321,7 +319,7 @@ impl Worker {
         };
         match (owner, protocol) {
             (Owner::WebRtc, Protocol::Stun) => self.control(leg, Via::Udp, received, now),
-            (Owner::WebRtc, Protocol::Dtls) => self.queue_handshake(leg, Via::Udp, received),
+            (Owner::WebRtc, Protocol::Dtls) => self.queue_handshake(leg, Via::Udp, received, now),
             (Owner::WebRtc | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
                 self.guard(leg, now, |worker| worker.relay(leg, received, now));
             }
@@ -440,9 +438,12 @@ impl Worker {
         self.settle(leg, step, now);
     }
 
-    fn queue_handshake(&mut self, leg: LegId, via: Via, received: Received) {
+    fn queue_handshake(&mut self, leg: LegId, via: Via, received: Received, now: Instant) {
         let datagram = self.slab.read(received.slot, 0..received.length);
-        if let Err(Full) = self.handshakes.push(leg, via, received.from, datagram) {
+        let pushed = self
+            .handshakes
+            .push(leg, via, received.from, datagram, now);
+        if let Err(Full) = pushed {
             self.counters.discarded(Discard::TooBusy);
         }
     }
@@ -455,7 +456,8 @@ impl Worker {
             via,
             from,
             datagram,
-        }) = self.handshakes.pop()
+            ..
+        }) = self.handshakes.pop(now)
         else {
             return;
         };

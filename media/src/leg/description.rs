@@ -106,6 +106,11 @@ impl Session {
 }
 
 impl Leg {
+    /// Whether anything of it was told to its peer.
+    pub fn is_described(&self) -> bool {
+        self.session.described.is_some()
+    }
+
     /// Answers a browser's offer.
     ///
     /// # Errors

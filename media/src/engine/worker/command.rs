@@ -30,6 +30,10 @@ pub enum Command {
         request: RequestId,
         sdp: String,
     },
+    Prepare {
+        leg: LegId,
+        kind: PeerKind,
+    },
     Answer {
         leg: LegId,
         request: RequestId,
@@ -114,6 +118,7 @@ impl Command {
     fn leg(&self) -> Option<LegId> {
         match *self {
             Self::AgentOffer { leg, .. }
+            | Self::Prepare { leg, .. }
             | Self::Answer { leg, .. }
             | Self::Offer { leg, .. }
             | Self::ReOffer { leg, .. }
@@ -171,6 +176,7 @@ impl Worker {
                     worker.agent_offer(leg, &sdp, now)
                 });
             }
+            Command::Prepare { leg, kind } => self.prepare(leg, kind, now),
             Command::Answer {
                 leg,
                 request,
@@ -253,6 +259,7 @@ impl Worker {
     ) {
         let step = catch_unwind(AssertUnwindSafe(|| step(self)));
         let panicked = step.is_err();
+        self.handshakes.give_way(now);
         // The description goes first: its consequences are told after it.
         self.emit(Event::Description {
             leg,
@@ -291,6 +298,26 @@ impl Worker {
         Ok(answer)
     }
 
+    /// A leg that can't be made now may be when it is described.
+    fn prepare(&mut self, leg: LegId, kind: PeerKind, now: Instant) {
+        if !self.legs.contains_key(&leg) {
+            let _ = self.make(leg, kind, now);
+        }
+    }
+
+    /// Forgets what was made for an offer of another kind than came.
+    fn unprepare(&mut self, leg: LegId, kind: PeerKind, now: Instant) {
+        let fits = self.legs.get(&leg).is_none_or(|entry| {
+            let webrtc = matches!(entry.leg.path, Path::WebRtc(_));
+            entry.leg.is_described() || webrtc == (kind == PeerKind::WebRtc)
+        });
+        if !fits {
+            let policy = self.policies.remove(&leg);
+            self.discard(leg, now);
+            self.policies.extend(policy.map(|policy| (leg, policy)));
+        }
+    }
+
     fn answer(&mut self, leg: LegId, offer: &str, now: Instant) -> Result<String, SdpError> {
         let offer: Description = offer.parse()?;
         let kind = match offer.audio()?.protocol.security() {
@@ -298,6 +325,7 @@ impl Worker {
             Security::Sdes => PeerKind::Sdes,
             Security::Dtls => PeerKind::WebRtc,
         };
+        self.unprepare(leg, kind, now);
         let known = self.legs.contains_key(&leg);
         if !known {
             self.make(leg, kind, now)?;

@@ -101,7 +101,7 @@ impl Worker {
                 return Err(Over);
             }
             (Standing::Of(leg), Protocol::Stun) => self.control(leg, Via::Tcp, received, now),
-            (Standing::Of(leg), Protocol::Dtls) => self.queue_handshake(leg, Via::Tcp, received),
+            (Standing::Of(leg), Protocol::Dtls) => self.queue_handshake(leg, Via::Tcp, received, now),
             (Standing::Of(leg), Protocol::Rtp) => {
                 self.guard(leg, now, |worker| worker.relay(leg, received, now));
                 self.follow(leg, key, received.from);
