@@ -168,6 +168,77 @@ staged('blind, to another agent: it rings there, and moves with the answer; the 
   await gateway.settled({ legs: 2, within: 30_000 });
 });
 
+/** Meera is asked, and talks to Asha while the customer waits. */
+async function consulted(stage, { gateway, desk, customer, call, act }) {
+  const meera = await Desk.open(stage, gateway, { agent: 'agent8', hz: MEERA_HZ });
+  const { id: asked } = await call();
+  const { linked } = await act('transfer', { to: 'agent:agent8', mode: 'consult' });
+  assert.equal(await meera.card('ringing-in'), linked);
+  const shown = await gateway.api(desk.token, `/v1/calls/${linked}`);
+  assert.deepEqual([shown.peer, shown.linked, shown.state], [{ number: 'agent:agent8', name: 'Meera' }, asked, 'ringing-out']);
+  await hearsPrompt('the customer', 'hold', customer, PATIENT);
+  await meera.click('answer');
+  await meera.card('connected');
+  await hears('Meera', AGENT_HZ, () => meera.heard(), PATIENT);
+  await hears('Asha', MEERA_HZ, () => desk.heard(), PATIENT);
+  assert.equal((await call()).state, 'held');
+  return { meera, linked };
+}
+
+staged('consult, to another agent: the two talk while the customer waits; complete moves the customer to the other desk', async (stage) => {
+  const place = await begin(stage, answers());
+  const { gateway, desk, customer, act } = place;
+  const { meera, linked } = await consulted(stage, place);
+  customer.capture.forget();
+  await hearsPrompt('the customer', 'hold', customer, PATIENT);
+  const { id } = await act('complete');
+  await hears('the customer', MEERA_HZ, () => customer.heard(), PATIENT);
+  await hears('Meera', CUSTOMER_HZ, () => meera.heard(), PATIENT);
+  await until('Asha hears neither', async () => [await desk.heard()].every((heard) => !isTone(heard, MEERA_HZ) && !isTone(heard, CUSTOMER_HZ)), PATIENT);
+  assert.equal((await gateway.api(meera.token, `/v1/calls/${id}`)).agent, 'agent8');
+  assert.equal((await gateway.api(desk.token, `/v1/calls/${linked}`)).ended.reason, 'transferred');
+  await customer.hangUp();
+  await customer.done();
+  await meera.card('wrap-up');
+  await gateway.settled({ legs: 2, within: 30_000 });
+});
+
+staged('a consulted agent who hangs up gives the customer back; one who declines does, too', async (stage) => {
+  const place = await begin(stage, answers());
+  const { gateway, desk, customer, call, act, told } = place;
+  const { meera } = await consulted(stage, place);
+  await meera.click('end');
+  await told(/The transfer did not come about: Meera hung up/);
+  customer.capture.forget();
+  await hears('the customer', AGENT_HZ, () => customer.heard(), PATIENT);
+  await hears('Asha', CUSTOMER_HZ, () => desk.heard(), PATIENT);
+  await meera.card('closed');
+  await act('transfer', { to: 'agent:agent8', mode: 'consult' });
+  await meera.card('ringing-in');
+  await meera.click('decline');
+  await told(/The transfer did not come about: Meera declined/);
+  assert.equal((await call()).state, 'connected');
+  await customer.hangUp();
+  await customer.done();
+  await gateway.settled({ legs: 2, within: 30_000 });
+});
+
+staged('a consulted agent whose page is loaded anew talks on; the customer who hangs up leaves the two talking', async (stage) => {
+  const place = await begin(stage, answers());
+  const { gateway, desk, customer, call } = place;
+  const { meera, linked } = await consulted(stage, place);
+  await meera.reload();
+  assert.equal(await meera.card('connected'), linked);
+  await hears('Asha', MEERA_HZ, () => desk.heard(), PATIENT);
+  await customer.hangUp();
+  await customer.done();
+  await until('the customer\'s call is over', async () => (await call()).ended?.reason === 'hangup', PATIENT);
+  await hears('Meera', AGENT_HZ, () => meera.heard(), PATIENT);
+  await gateway.api(desk.token, `/v1/calls/${linked}/hangup`, { method: 'POST' });
+  await meera.card('closed');
+  await gateway.settled({ legs: 2, within: 30_000 });
+});
+
 staged('another agent who declines gives the customer back; one who isn\'t there isn\'t asked', async (stage) => {
   const { gateway, desk, customer, call, act, told } = await begin(stage, answers());
   await assert.rejects(act('transfer', { to: 'agent:agent8', mode: 'blind' }), /409.*Meera can't take a call now/);
