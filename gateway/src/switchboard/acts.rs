@@ -103,13 +103,7 @@ impl Task {
     }
 
     /// Opens the expectation before the command leaves: the INVITE may be faster than the reply.
-    fn dial(
-        &mut self,
-        age: Age,
-        agent: usize,
-        expected: Expectation,
-        by: DialBy,
-    ) -> Option<Input> {
+    fn dial(&mut self, age: Age, agent: usize, expected: Expectation, by: DialBy) -> Option<Input> {
         let token = self.agents[agent].token.as_ref();
         let country = self
             .config

@@ -12,9 +12,7 @@ use super::invites::RING;
 use super::offering::RING_AT_ANOTHER;
 use super::task::{Age, Desks, Entry, Route, Task, WhenAsked};
 use crate::agent::readiness;
-use crate::agent::wire::{
-    CallState, CallView, Direction, EndedBy, Event, Peer, TransferMode,
-};
+use crate::agent::wire::{CallState, CallView, Direction, EndedBy, Event, Peer, TransferMode};
 use crate::call::CallId;
 use crate::call::state::{Call, DESK, Input, Made, WrapUp};
 use crate::call::termination::{Reason, Termination};
@@ -266,7 +264,12 @@ impl Task {
     pub(super) fn may_hand_over(&self, target: Age) -> Result<(), Problem> {
         match self.guest_at(target) {
             Some(guest) => readiness::can_talk(&self.agents[guest.agent]).map_err(|because| {
-                Problem::new("agent-not-ready", "The other agent is not ready", 409, because)
+                Problem::new(
+                    "agent-not-ready",
+                    "The other agent is not ready",
+                    409,
+                    because,
+                )
             }),
             None => Ok(()),
         }

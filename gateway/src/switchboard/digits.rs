@@ -81,10 +81,8 @@ impl Task {
                 Writing::Relay => DigitFormat::Relay,
                 Writing::Plain => DigitFormat::Plain,
             };
-            let sent = Digit::new(symbol, DURATION).map(|digit| {
-                self.endpoint
-                    .send_digit(now.instant, dialog, digit, format)
-            });
+            let sent = Digit::new(symbol, DURATION)
+                .map(|digit| self.endpoint.send_digit(now.instant, dialog, digit, format));
             match sent {
                 Some(Ok(())) => return,
                 // The line's connection is gone, or the call about to end.

@@ -17,7 +17,7 @@ use crate::call::CallId;
 use crate::call::auto_answer;
 use crate::call::expectation::{Evidence, Expectation, Fate};
 use crate::call::ringing::Ringing;
-use crate::call::state::{Answered, Call, Input, DESK, Made, Manner, OZONETEL, Spoken, Windows};
+use crate::call::state::{Answered, Call, DESK, Input, Made, Manner, OZONETEL, Spoken, Windows};
 use crate::clock::Moment;
 use crate::config::{self, AutoAnswer, AutoAnswerHeaders, Srtp};
 

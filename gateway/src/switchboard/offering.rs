@@ -52,7 +52,9 @@ impl Task {
                 ));
             }
             Route::Desk => {
-                return Err(Problem::conflict("A talk with another agent can't be given on."));
+                return Err(Problem::conflict(
+                    "A talk with another agent can't be given on.",
+                ));
             }
         }
         if !placed.call.is_connected() {

@@ -17,6 +17,7 @@ use super::draining::Admission;
 use super::ledger::Mark;
 use super::offering::Offer;
 use super::quality::Report;
+use super::queues::Queues;
 use super::recording::Recorded;
 use super::telling::Telling;
 use super::transfer::Link;
@@ -399,8 +400,7 @@ impl Task {
     /// Runs until `stop`; then ends the calls, says good-bye on every line and socket, and returns.
     pub async fn run(
         mut self,
-        mut inputs: mpsc::Receiver<Input>,
-        mut arrivals: mpsc::Receiver<Input>,
+        mut queues: Queues,
         mut media: mpsc::Receiver<media::Event>,
         mut stop: oneshot::Receiver<()>,
     ) {
@@ -415,7 +415,7 @@ impl Task {
                 biased;
                 _ = &mut stop => break,
                 Some(event) = media.recv() => Some(Input::Media(event)),
-                Some(input) = either(&mut inputs, &mut arrivals) => Some(input),
+                Some(input) = queues.next() => Some(input),
                 () = tokio::time::sleep_until(deadline) => None,
             };
             let now = Moment::read();
@@ -429,7 +429,7 @@ impl Task {
                 self.settle(now);
             }
         }
-        self.shut_down(&mut inputs, &mut arrivals).await;
+        self.shut_down(&mut queues).await;
     }
 
     fn handle(&mut self, now: Moment, input: Input) {
@@ -526,9 +526,7 @@ impl Task {
                 self.send(transmit);
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
-            } else if self.watch_transfers(now)
-                || self.watch_offers(now)
-                || self.watch_guests(now)
+            } else if self.watch_transfers(now) || self.watch_offers(now) || self.watch_guests(now)
             {
                 // The calls have got further inputs.
             } else {
@@ -744,11 +742,7 @@ impl Task {
     }
 
     /// Ends everything politely, within a bound.
-    async fn shut_down(
-        mut self,
-        inputs: &mut mpsc::Receiver<Input>,
-        arrivals: &mut mpsc::Receiver<Input>,
-    ) {
+    async fn shut_down(mut self, queues: &mut Queues) {
         let now = Moment::read();
         let live: Vec<Age> = self
             .calls
@@ -779,7 +773,7 @@ impl Task {
         while self.endpoint.counts().client_transactions > 0 {
             let deadline = tokio::time::Instant::from_std(self.poll_timeout()).min(over);
             let input = tokio::select! {
-                Some(input) = either(inputs, arrivals) => Some(input),
+                Some(input) = queues.next() => Some(input),
                 () = tokio::time::sleep_until(deadline) => None,
             };
             if tokio::time::Instant::now() >= over {
@@ -804,18 +798,6 @@ impl Task {
         }
         let lived = Moment::read().instant - self.started.instant;
         tracing::info!(lived_s = lived.as_secs(), "stopped");
-    }
-}
-
-/// Takes turns by chance: what trunks' connections bring can't keep the rest waiting, however much they bring.
-async fn either(
-    inputs: &mut mpsc::Receiver<Input>,
-    arrivals: &mut mpsc::Receiver<Input>,
-) -> Option<Input> {
-    tokio::select! {
-        Some(input) = inputs.recv() => Some(input),
-        Some(input) = arrivals.recv() => Some(input),
-        else => None,
     }
 }
 

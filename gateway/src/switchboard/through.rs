@@ -17,7 +17,8 @@ impl Task {
 
     /// One side of a talk without an agent is gone, and so is the other.
     pub(super) fn end_through(&mut self, now: Moment, age: Age, why: &str) {
-        let Some(Link::Through { other, .. }) = self.calls.get(&age).map(|placed| placed.link) else {
+        let Some(Link::Through { other, .. }) = self.calls.get(&age).map(|placed| placed.link)
+        else {
             return;
         };
         for side in [age, other] {
@@ -77,7 +78,9 @@ fn deserted(here: Duration, there: Duration) -> Option<String> {
     }
     (longer >= ONE_QUIET).then(|| {
         let minutes = longer.as_secs() / 60;
-        format!("One side has sent no audio for {minutes} minutes; the talk without an agent was ended.")
+        format!(
+            "One side has sent no audio for {minutes} minutes; the talk without an agent was ended."
+        )
     })
 }
 
@@ -103,8 +106,16 @@ mod tests {
             (1_800, 0, true),
             (0, 1_799, false),
         ] {
-            assert_eq!(deserted(s(here), s(there)).is_some(), over, "{here} {there}");
-            assert_eq!(deserted(s(there), s(here)).is_some(), over, "{there} {here}");
+            assert_eq!(
+                deserted(s(here), s(there)).is_some(),
+                over,
+                "{here} {there}"
+            );
+            assert_eq!(
+                deserted(s(there), s(here)).is_some(),
+                over,
+                "{there} {here}"
+            );
         }
         let told = deserted(s(61), s(75)).expect("deserted");
         assert!(told.contains("for 61 s"), "{told}");

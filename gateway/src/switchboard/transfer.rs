@@ -182,7 +182,12 @@ impl Task {
     }
 
     /// Whether the agent can turn to somebody else.
-    pub(super) fn may_ask(&self, agent: usize, age: Age, mode: TransferMode) -> Result<(), Problem> {
+    pub(super) fn may_ask(
+        &self,
+        agent: usize,
+        age: Age,
+        mode: TransferMode,
+    ) -> Result<(), Problem> {
         // Another call's talk would be cut into, or mistaken for the target's.
         if self.live_calls(agent).any(|(other, _)| other != age) {
             return Err(Problem::conflict(
@@ -203,7 +208,9 @@ impl Task {
             Some(Link::Target { customer }) => customer,
             Some(Link::Customer { .. } | Link::Through { .. } | Link::None) | None => age,
         };
-        if let Some(Link::Customer { target, .. }) = self.calls.get(&customer).map(|placed| placed.link) {
+        if let Some(Link::Customer { target, .. }) =
+            self.calls.get(&customer).map(|placed| placed.link)
+        {
             self.may_hand_over(target)?;
         }
         let Some(placed) = self.calls.get_mut(&customer) else {

@@ -323,7 +323,9 @@ const OF_ONE_LEG: usize = 4;
 
 fn is_exhaustion(error: &io::Error) -> bool {
     let codes = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+    error
+        .raw_os_error()
+        .is_some_and(|code| codes.contains(&code))
 }
 
 /// Without it the listener would be asked again at once, and for ever.
@@ -409,7 +411,10 @@ mod tests {
         assert_eq!(tcp.deadline(), Some(now + REST));
         assert!(tcp.rested(now + REST / 2).is_none());
         assert!(tcp.rested(now + REST).is_some());
-        assert_eq!((tcp.deadline(), tcp.rested(now + REST).is_some()), (None, false));
+        assert_eq!(
+            (tcp.deadline(), tcp.rested(now + REST).is_some()),
+            (None, false)
+        );
         for code in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS] {
             assert!(is_exhaustion(&io::Error::from_raw_os_error(code)));
         }

@@ -440,9 +440,7 @@ impl Worker {
 
     fn queue_handshake(&mut self, leg: LegId, via: Via, received: Received, now: Instant) {
         let datagram = self.slab.read(received.slot, 0..received.length);
-        let pushed = self
-            .handshakes
-            .push(leg, via, received.from, datagram, now);
+        let pushed = self.handshakes.push(leg, via, received.from, datagram, now);
         if let Err(Full) = pushed {
             self.counters.discarded(Discard::TooBusy);
         }

@@ -77,7 +77,12 @@ impl Call {
         }
     }
 
-    pub(super) fn handle_applied(&mut self, now: Moment, result: Result<(), String>, out: &mut Vec<Action>) {
+    pub(super) fn handle_applied(
+        &mut self,
+        now: Moment,
+        result: Result<(), String>,
+        out: &mut Vec<Action>,
+    ) {
         if let Err(words) = result {
             let ended = Termination::new(
                 EndedBy::Gateway,

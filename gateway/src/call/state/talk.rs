@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, Announcement, Before, Call, DESK, EarlyMedia, Hold, Made, Manner, Presence, Spoken, State,
-    Transfer, Windows,
+    Action, Announcement, Before, Call, DESK, EarlyMedia, Hold, Made, Manner, Presence, Spoken,
+    State, Transfer, Windows,
 };
 use crate::agent::wire::{Direction, EndedBy, Progress};
 use crate::call::termination::{Reason, Termination};
@@ -13,13 +13,23 @@ use crate::clock::Moment;
 impl Call {
     /// An agent asks another one before a customer is given on: both are here, and their legs are warm.
     pub fn ask_colleague(made: Made, now: Moment, windows: Windows) -> Self {
-        let told = format!("It rings at {}'s desk.", made.peer.name.as_deref().unwrap_or(&made.peer.number));
+        let told = format!(
+            "It rings at {}'s desk.",
+            made.peer.name.as_deref().unwrap_or(&made.peer.number)
+        );
         let state = State::Inviting {
             progress: Progress::Alerting,
             early: EarlyMedia::None,
             until: now.instant + windows.ring,
         };
-        let mut call = Self::new(made, Direction::Outbound, state, now, windows, Manner::PLAIN);
+        let mut call = Self::new(
+            made,
+            Direction::Outbound,
+            state,
+            now,
+            windows,
+            Manner::PLAIN,
+        );
         call.tell(now, told);
         call
     }

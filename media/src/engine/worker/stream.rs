@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
-use super::{BATCHES_PER_SOCKET, Entry, LISTENER_KEY, Owner, PlainSocket, WEBRTC_KEY, Worker, source};
+use super::{
+    BATCHES_PER_SOCKET, Entry, LISTENER_KEY, Owner, PlainSocket, WEBRTC_KEY, Worker, source,
+};
 use crate::engine::LegId;
 use crate::engine::demux::Protocol;
 use crate::engine::ports::PortLease;
@@ -101,7 +103,9 @@ impl Worker {
                 return Err(Over);
             }
             (Standing::Of(leg), Protocol::Stun) => self.control(leg, Via::Tcp, received, now),
-            (Standing::Of(leg), Protocol::Dtls) => self.queue_handshake(leg, Via::Tcp, received, now),
+            (Standing::Of(leg), Protocol::Dtls) => {
+                self.queue_handshake(leg, Via::Tcp, received, now)
+            }
             (Standing::Of(leg), Protocol::Rtp) => {
                 self.guard(leg, now, |worker| worker.relay(leg, received, now));
                 self.follow(leg, key, received.from);
