@@ -1,6 +1,7 @@
 // A call over a trunk is given to somebody else: at once or after a word with them, by number or by a trunk's SIP URI; and given back where that fails.
 import assert from 'node:assert/strict';
 import { Ladder, sdp } from './ladder.mjs';
+import { Agents } from './peers/agents.mjs';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Sipp } from './peers/sipp.mjs';
@@ -20,11 +21,7 @@ const post = (body) => ({ method: 'POST', body: JSON.stringify(body), headers: {
 const rings = () => Ladder.answers().invited().respondToInvite(180).reached('rings');
 const answers = ({ when = 'soon' } = {}) => (when === 'told' ? rings().waits() : rings().pauses(300)).respondToInvite(200, sdp()).requested('ACK').plays().reached('talk');
 
-/** A customer who called in and talks to the agent, and somebody else at the end of the trunk. */
-async function begin(stage, target) {
-  const port = await stage.ports.take(1);
-  const ports = await Sipp.ports(stage);
-  const gateway = await Gateway.start(stage, `
+const floor = (port, ports) => `
 [limits]
 wrap_up = "1s"
 
@@ -47,7 +44,13 @@ name = "Meera"
 trunk = "carrier"
 called = "${CALLED}"
 agent = "agent7"
-`);
+`;
+
+/** A customer who called in and talks to the agent, and somebody else at the end of the trunk. */
+async function begin(stage, target) {
+  const port = await stage.ports.take(1);
+  const ports = await Sipp.ports(stage);
+  const gateway = await Gateway.start(stage, floor(port, ports));
   const colleague = await Sipp.plays(stage, target, { ports, hz: TARGET_HZ });
   const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
   const customer = await Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz: CUSTOMER_HZ });
@@ -267,4 +270,25 @@ staged('whom no trunk leads to can\'t be transferred to, and the talk goes on', 
   await hears('the agent', CUSTOMER_HZ, () => desk.heard(), PATIENT);
   await customer.hangUp();
   await customer.done();
+});
+
+staged('two who went on without the agent and both fell silent are hung up on after a minute', async (stage) => {
+  const LATER = { within: 120_000 };
+  const port = await stage.ports.take(1);
+  const ports = await Sipp.ports(stage);
+  const gateway = await Gateway.start(stage, floor(port, ports));
+  const { tokens } = await Agents.signIn(stage, gateway, ['agent7']);
+  const api = (path, options) => gateway.api(tokens.get('agent7'), path, options);
+  const colleague = await Sipp.plays(stage, rings().respondToInvite(200, sdp()).requested('ACK').requested('BYE', LATER).respond(200), { ports, hz: TARGET_HZ });
+  const customer = await Sipp.plays(stage, Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().requested('BYE', LATER).respond(200), { target: `127.0.0.1:${port}`, called: CALLED, hz: CUSTOMER_HZ });
+  const rang = async (state) => (await api('/v1/calls')).calls.find((call) => call.state === state);
+  const { id } = await until('it rings', () => rang('ringing-in'), PATIENT);
+  await api(`/v1/calls/${id}/answer`, { method: 'POST' });
+  await until('they talk', () => rang('connected'), PATIENT);
+  await api(`/v1/calls/${id}/transfer`, post({ to: COLLEAGUE, mode: 'blind' }));
+  await until('the agent is out of it', async () => (await api(`/v1/calls/${id}`)).ended?.reason === 'transferred', PATIENT);
+  for (const side of [customer, colleague]) assert.equal((await side.process.exit(LATER)).code, 0);
+  const { story } = await api(`/v1/calls/${id}/explain`);
+  assert.match(story.at(-1).what, /^Neither side has sent audio for \d+ s; the talk without an agent was ended\.$/);
+  await gateway.settled({ legs: 1, within: 30_000 });
 });

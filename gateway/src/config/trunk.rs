@@ -38,6 +38,8 @@ pub struct Trunk {
     pub srtp: Srtp,
     /// By what digits go out.
     pub digits: DigitsBy,
+    /// Whether our offers ask for comfort noise.
+    pub comfort_noise: bool,
     /// Calls at a time, both ways.
     pub calls: Option<usize>,
     /// New calls a second that the trunk may bring.
@@ -118,6 +120,7 @@ impl Trunk {
         "tls_ca",
         "srtp",
         "digits",
+        "comfort_noise",
         "calls",
         "calls_per_second",
         "codecs",
@@ -154,6 +157,7 @@ impl Trunk {
             tls_ca: table.path_of("tls_ca")?,
             srtp: table.or("srtp", Srtp::Answer)?,
             digits: table.or("digits", DigitsBy::Rtp)?,
+            comfort_noise: table.or("comfort_noise", false)?,
             calls: table.optional("calls")?,
             calls_per_second: table.optional("calls_per_second")?,
             codecs: media::codecs(&table)?,

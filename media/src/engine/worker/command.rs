@@ -350,6 +350,7 @@ impl Worker {
             self.make(leg, kind, now)?;
         }
         self.negotiate(leg, |leg, local, policy| {
+            leg.set_comfort(policy.comfort);
             let offer = leg.offer(&local, &policy.offered);
             Ok((offer.to_string(), Restart::None, local))
         })
@@ -372,6 +373,7 @@ impl Worker {
         entry.restarting = Some(fresh.clone());
         self.negotiate(leg, |leg, mut local, policy| {
             local.credentials = Some(fresh);
+            leg.set_comfort(policy.comfort);
             let offer = leg.offer(&local, &policy.offered);
             Ok((offer.to_string(), Restart::None, local))
         })
