@@ -95,8 +95,9 @@ pub async fn serve(
 ) {
     let shutdown = shutdown.shared();
     let (public_routes, operations_routes) = routers(state);
-    let public = listener::serve(public, public_routes, shutdown.clone());
-    let operations = listener::serve(operations, operations_routes, shutdown.clone());
+    let stopping = shutdown.clone();
+    let public = listener::serve(public, public_routes, listener::places(), stopping.clone());
+    let operations = listener::serve(operations, operations_routes, listener::places(), stopping);
     let too_late = async {
         shutdown.await;
         tokio::time::sleep(SHUTDOWN_GRACE).await;
