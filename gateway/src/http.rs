@@ -41,6 +41,7 @@ mod calls;
 mod context;
 mod cursor;
 mod dial_rate;
+mod docs;
 mod events;
 #[cfg(test)]
 pub(crate) mod fake_switchboard;
@@ -126,6 +127,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(socket::routes())
         .merge(assets::routes())
         .merge(openapi::routes())
+        .merge(docs::routes())
         .route("/v1/version", get(version))
         .layer(DefaultBodyLimit::max(request::BODY_LIMIT))
         .layer(RequestBodyTimeoutLayer::new(BODY_STALLS_FOR))
