@@ -10,6 +10,7 @@ use super::media::Media;
 use super::ozonetel::Ozonetel;
 use super::ports;
 use super::route::Route;
+use super::status::Status;
 use super::table::{Located, unknown};
 use super::trunk::Trunk;
 
@@ -49,6 +50,11 @@ pub(super) fn check(
         line(agent, ozonetel, faults);
     }
     ports::check(http, media, trunks, faults);
+}
+
+/// Each status has a name of its own.
+pub(super) fn check_statuses(statuses: &[Located<Status>], faults: &mut Faults) {
+    once("name", statuses, |status| Some(&status.name), faults);
 }
 
 /// The agents' way through the provider, in `dial_via` and in the API.

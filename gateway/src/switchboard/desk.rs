@@ -9,16 +9,17 @@ use super::acts::OVERLOADED;
 use super::dialling::Asker;
 use super::draining::{Admission, draining_notice};
 use super::page::Known;
-use super::task::{Age, Owner, Placed, Purpose, Task};
+use super::task::{Age, Owner, Placed, Purpose, Route, Task};
 use super::transfer::Link;
 use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
 use crate::agent::wire::{CallView, EndedBy, EndedView, Event, Frame, Operation};
-use crate::agent::{AVAILABLE, ConnectionId, readiness, turn, wire};
+use crate::agent::{ConnectionId, readiness, turn, wire};
 use crate::call::CallId;
 use crate::call::state::{Answered, Input, Spoken};
 use crate::call::termination::Reason;
 use crate::clock::Moment;
+use crate::config::{BUILT_IN_STATUSES, Status};
 use crate::http::problem::Problem;
 use crate::metrics::Reconnect;
 use crate::store::Disposition;
@@ -32,12 +33,14 @@ impl Task {
                 token_expires,
                 session,
                 seq,
+                device,
                 frames,
             } => {
                 let arrival = Arrival {
                     connection,
                     frames,
                     token_expires,
+                    device,
                 };
                 let known = match (session.as_deref(), seq) {
                     (None, _) => Known::Nothing,
@@ -123,7 +126,7 @@ impl Task {
             session => {
                 if let Some(older) = session {
                     come_back = Some(Reconnect::Elsewhere);
-                    older.say_bye(wire::ByeCode::Replaced, false);
+                    older.say_replaced(&arrival);
                 }
                 *session = Some(Session::new(now, arrival));
                 // The leg is the older page's; this one brings its own.
@@ -153,6 +156,7 @@ impl Task {
             ice: turn::servers(&self.config.media.turn, id, now),
             agent: self.agents[agent].view(),
             calls,
+            statuses: self.config.statuses.iter().map(chosen).collect(),
         };
         self.tell_agent(now, agent, welcome);
         if self.admission != Admission::Open {
@@ -187,6 +191,7 @@ impl Task {
             "the agent did not come back"
         );
         self.lose_offer(now, agent);
+        self.lose_guest(now, agent);
         for age in self.asking_for(agent) {
             self.leave_lost(now, age, agent);
         }
@@ -336,10 +341,12 @@ impl Task {
         name: String,
         reason: Option<String>,
     ) -> Result<serde_json::Value, Problem> {
-        if !STATUSES.contains(&name.as_str()) {
+        let own = self.config.statuses.iter().map(|own| own.name.as_str());
+        let known: Vec<&str> = BUILT_IN_STATUSES.into_iter().chain(own).collect();
+        if !known.contains(&name.as_str()) {
             return Err(Problem::bad_request(format!(
                 "There is no status {name:?}; there are {}.",
-                STATUSES.join(", ")
+                known.join(", ")
             )));
         }
         self.check_reason(agent, reason.as_deref())?;
@@ -365,6 +372,9 @@ impl Task {
         let age = self.ages.get(call).copied();
         if let Some(age) = age.filter(|age| self.offered_to(agent) == Some(*age)) {
             return self.act_on_offer(now, agent, age, &action);
+        }
+        if let Some(age) = age.filter(|age| self.guests.get(&agent) == Some(age)) {
+            return self.act_as_guest(now, agent, age, &action);
         }
         let own = age.filter(|age| {
             let placed = self.calls.get(age);
@@ -469,10 +479,11 @@ impl Task {
                 let Some(customer) = customer else {
                     return Err(wrong("digits need somebody to hear them."));
                 };
-                self.engine.digits(customer, tones).map_err(|media::Full| {
-                    Problem::unavailable(format!("The digits were not sent: {OVERLOADED}."))
-                })?;
+                self.dial_digits(now, age, customer, tones)?;
                 return self.view(age);
+            }
+            Action::Record { .. } if placed.route == Route::Desk => {
+                return Err(wrong("a talk between agents isn't recorded."));
             }
             Action::Record { on } => return self.ask_to_record(now, age, on),
             Action::Dispose(disposition) => return self.dispose(now, age, disposition),
@@ -569,8 +580,12 @@ pub(super) fn not_built(what: &str) -> Problem {
     Problem::not_available(format!("{what} is not available in this version."))
 }
 
-/// The statuses that an agent may choose.
-const STATUSES: &[&str] = &[AVAILABLE, "break", "offline"];
+fn chosen(status: &Status) -> wire::StatusChoice {
+    wire::StatusChoice {
+        name: status.name.clone(),
+        label: status.label.clone(),
+    }
+}
 
 /// How often the browser shows that it lives: often enough that a frozen tab is known of within ten seconds.
 const HEARTBEAT_MS: u64 = 3_000;

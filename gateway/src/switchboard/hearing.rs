@@ -16,10 +16,24 @@ impl Task {
             Some(Owner::Agent(agent)) if self.agents[agent].media.leg() == Some(leg) => {
                 self.handle_agent_audio(now, agent, received);
             }
-            Some(Owner::Customer(age)) => self.handle_customer_audio(now, age, received),
+            Some(Owner::Customer(age)) => {
+                self.handle_customer_audio(now, age, received);
+                self.listen_through(now, age, received);
+            }
             // A leg that is coming, or one that is about to go.
             Some(Owner::Agent(_)) | None => {}
         }
+    }
+
+    /// A browser sends all the time, so nothing means that the way from it is cut. The page may take seconds to see that,
+    /// and can look for another way at once, as long as its socket works.
+    pub(super) fn tell_unheard(&mut self, now: Moment, agent: usize) {
+        let notice = wire::Event::Notice {
+            kind: NoticeKind::Unheard,
+            in_ms: None,
+            detail: None,
+        };
+        self.tell_agent(now, agent, notice);
     }
 
     /// A level is the first news of a microphone that is back; the agent doesn't wait for the next report.
