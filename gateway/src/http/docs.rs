@@ -137,25 +137,28 @@ impl Operation<'_> {
             let _ = write!(html, "<h3>Body, {}</h3>", escaped(kind));
             shape(html, &body["schema"]);
         }
-        html.push_str("<h3>Answers</h3><dl>");
-        for (status, answer) in entries(&self.what["responses"]) {
-            let _ = write!(html, "<dt>{}<dd>", escaped(status));
-            self.write_answer(html, answer);
-        }
-        html.push_str("</dl></section>");
+        self.write_answers(html);
+        html.push_str("</section>");
     }
 
-    fn write_answer(&self, html: &mut String, answer: &Value) {
+    fn write_answers(&self, html: &mut String) {
         // All that are shared are refusals.
-        if answer["$ref"].is_string() {
-            html.push_str("<a href=\"#Problem\">Problem</a>");
-            return;
+        let (refusals, answers): (Vec<_>, Vec<_>) = entries(&self.what["responses"])
+            .partition(|(_status, answer)| answer["$ref"].is_string());
+        html.push_str("<h3>Answers</h3><dl>");
+        for (status, answer) in answers {
+            let (status, what) = (escaped(status), text(&answer["description"]));
+            let _ = write!(html, "<dt>{status}<dd>{what} ");
+            for (_, content) in entries(&answer["content"]) {
+                shape(html, &content["schema"]);
+            }
         }
-        html.push_str(&text(&answer["description"]));
-        html.push(' ');
-        for (_, content) in entries(&answer["content"]) {
-            shape(html, &content["schema"]);
+        if !refusals.is_empty() {
+            let statuses: Vec<_> = refusals.iter().map(|(status, _)| escaped(status)).collect();
+            let statuses = statuses.join(", ");
+            let _ = write!(html, "<dt>{statuses}<dd><a href=\"#Problem\">Problem</a>");
         }
+        html.push_str("</dl>");
     }
 }
 
