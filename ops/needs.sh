@@ -3,7 +3,7 @@
 BUILD_PACKAGES=(build-essential pkg-config libopus-dev libssl-dev)
 # Peers that the tests talk to, and what listens to them.
 TEST_PACKAGES=(sip-tester kamailio kamailio-websocket-modules kamailio-tls-modules kamailio-outbound-modules kamailio-utils-modules
-  kamailio-extra-modules rtpengine-daemon baresip-core chromium coturn iproute2 iptables wireshark-common openssl ca-certificates ffmpeg sox age)
+  kamailio-extra-modules rtpengine-daemon baresip-core chromium firefox-esr pulseaudio coturn iproute2 iptables wireshark-common openssl ca-certificates ffmpeg sox age)
 # What Vite and the tests need: import.meta.dirname, require(esm).
 NODE_MINIMUM=20.19.0
 

@@ -11,11 +11,13 @@ mod limits;
 mod meaning;
 mod media;
 mod ozonetel;
+mod ports;
 mod prompts;
 mod recording;
 mod route;
 mod scalar;
 mod secret;
+mod status;
 mod store;
 mod table;
 mod trunk;
@@ -41,6 +43,7 @@ pub use self::prompts::{Prompts, Saying};
 pub use self::recording::{Format, Mode, Recipient, Recording};
 pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
+pub use self::status::{BUILT_IN as BUILT_IN_STATUSES, Status};
 pub use self::store::Store;
 pub use self::trunk::{Carrier, Certificate, DigitsBy, Listen, Srtp, Trunk, TrunkPeer};
 pub use self::turn::Turn;
@@ -60,6 +63,8 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     pub agents: Vec<Agent>,
     pub routes: Vec<Route>,
+    /// Besides those that are always there.
+    pub statuses: Vec<Status>,
     pub crm: Crm,
     pub limits: Limits,
     pub store: Store,
@@ -137,6 +142,7 @@ impl Config {
         let trunks = root.each("trunk", Trunk::KEYS, Trunk::read, &mut faults);
         let agents = root.each("agent", Agent::KEYS, Agent::read, &mut faults);
         let routes = root.each("route", Route::KEYS, Route::read, &mut faults);
+        let statuses = root.each("status", Status::KEYS, Status::read, &mut faults);
 
         match (
             http, auth, media, prompts, crm, limits, store, recording, events, ozonetel,
@@ -162,6 +168,7 @@ impl Config {
                     &routes,
                     &mut faults,
                 );
+                meaning::check_statuses(&statuses, &mut faults);
                 if !faults.is_empty() {
                     return Err(ConfigError::of(origin, faults.into_vec()));
                 }
@@ -174,6 +181,7 @@ impl Config {
                     trunks: trunks.into_iter().map(|t| t.value).collect(),
                     agents: agents.into_iter().map(|a| a.value).collect(),
                     routes: routes.into_iter().map(|r| r.value).collect(),
+                    statuses: statuses.into_iter().map(|s| s.value).collect(),
                     crm,
                     limits,
                     store,
@@ -196,6 +204,7 @@ const SECTIONS: &[&str] = &[
     "trunk",
     "agent",
     "route",
+    "status",
     "crm",
     "limits",
     "store",

@@ -93,6 +93,7 @@ pub enum Desk {
         token_expires: u64,
         session: Option<String>,
         seq: Option<u64>,
+        device: Option<String>,
         frames: mpsc::Sender<Frame>,
     },
     /// The reply goes out as a frame. `hello` and `auth` never come this way.

@@ -3,50 +3,17 @@ import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import WebSocket from 'ws';
-import { Desk } from './peers/desk.mjs';
-import { binary, Gateway } from './peers/gateway.mjs';
-import { Sipp } from './peers/sipp.mjs';
+import { answer, bothHear, CALLED, customerCalls, talk } from './peers/carrier.mjs';
+import { AGENT_HZ } from './peers/floor.mjs';
+import { binary } from './peers/gateway.mjs';
 import { run } from './process.mjs';
-import { hears, staged } from './stage.mjs';
+import { staged } from './stage.mjs';
 
-const CALLED = '+919000000001';
-const AGENT_HZ = 700;
-const CUSTOMER_HZ = 1000;
-
-const sections = (port) => `
-[[trunk]]
-name = "carrier"
-listen = "udp:127.0.0.1:${port}"
-allow = ["127.0.0.0/8"]
-
-[[agent]]
-id = "agent7"
-name = "Asha"
-
+const ANOTHER = `
 [[agent]]
 id = "agent8"
 name = "Ravi"
-
-[[route]]
-trunk = "carrier"
-called = "${CALLED}"
-agent = "agent7"
 `;
-
-async function call(stage, desk, port) {
-  const customer = await Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz: CUSTOMER_HZ });
-  await desk.card('ringing-in');
-  await desk.click('answer');
-  await desk.card('connected');
-  await bothHear(desk, customer);
-  return customer;
-}
-
-async function bothHear(desk, customer) {
-  customer.capture.forget();
-  await hears('the customer', AGENT_HZ, () => customer.heard());
-  await hears('the agent', CUSTOMER_HZ, () => desk.heard());
-}
 
 const INVITE = [
   `INVITE sip:${CALLED}@127.0.0.1 SIP/2.0`, 'Via: SIP/2.0/UDP 127.0.0.1:5999;branch=z9hG4bKbad;rport', 'From: <sip:x@example.com>;tag=1', `To: <sip:${CALLED}@127.0.0.1>`,
@@ -114,10 +81,7 @@ const WITHOUT_AUDIO = {
 };
 
 staged('garbage on UDP and a browser without audio get a clear error; the call beside them goes on', async (stage) => {
-  const port = await stage.ports.take(1);
-  const gateway = await Gateway.start(stage, sections(port));
-  const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
-  const customer = await call(stage, desk, port);
+  const { port, gateway, desk, customer } = await talk(stage, { hz: AGENT_HZ, more: ANOTHER });
 
   const replies = await throwAt(port);
   assert.ok(replies.some((reply) => reply.startsWith('SIP/2.0 200 ') && reply.includes('z9hG4bKgood')), 'the well-formed request is answered');
@@ -130,13 +94,15 @@ staged('garbage on UDP and a browser without audio get a clear error; the call b
     assert.ok(err.status >= 400 && err.status < 500, `${what}: the browser is at fault, not ${err.status}`);
   }
 
-  await bothHear(desk, customer);
+  await bothHear(desk, customer, { agentHz: AGENT_HZ });
   await customer.hangUp();
   await customer.done();
   await desk.card('wrap-up');
   await desk.click('done');
   await desk.cardGone();
-  await call(stage, desk, port);
+  const next = await customerCalls(stage, port);
+  await answer(desk);
+  await bothHear(desk, next, { agentHz: AGENT_HZ });
 });
 
 staged('a configuration with an unknown key is refused with the key and its line', async (stage) => {

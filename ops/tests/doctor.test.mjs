@@ -1,35 +1,19 @@
 // One-way audio: a customer of whom nothing comes any more is listened for elsewhere, described anew, and told of, in this order; silence that is right
 // is left alone.
 import assert from 'node:assert/strict';
+import { AGENT, CALLED, answer, carrier } from './peers/carrier.mjs';
 import { Desk } from './peers/desk.mjs';
 import { AGENT_HZ, CUSTOMER_HZ } from './peers/floor.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Phone } from './peers/phone.mjs';
 import { hears, staged, until } from './stage.mjs';
 
-const CALLED = '+919000000001';
 const MOVED_HZ = 1300;
-
-const trunk = (port) => `
-[[trunk]]
-name = "carrier"
-listen = "udp:127.0.0.1:${port}"
-allow = ["127.0.0.0/8"]
-
-[[agent]]
-id = "agent7"
-name = "Asha"
-
-[[route]]
-trunk = "carrier"
-called = "${CALLED}"
-agent = "agent7"
-`;
 
 async function begin(stage) {
   const port = await stage.ports.take(1);
-  const gateway = await Gateway.start(stage, trunk(port));
-  const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
+  const gateway = await Gateway.start(stage, carrier(port));
+  const desk = await Desk.open(stage, gateway, { agent: AGENT, hz: AGENT_HZ });
   const answered = desk.card('ringing-in', { within: 30_000 }).then(() => desk.click('answer'));
   const phone = await Phone.calls(stage, { port, called: CALLED, hz: CUSTOMER_HZ });
   await answered;

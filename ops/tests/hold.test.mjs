@@ -1,46 +1,12 @@
 // Hold and resume, a second call meanwhile, and an agent who goes away in the midst of a talk: music, never silence.
 import assert from 'node:assert/strict';
-import { Desk } from './peers/desk.mjs';
-import { Gateway } from './peers/gateway.mjs';
-import { Sipp } from './peers/sipp.mjs';
+import { customerCalls, talk } from './peers/carrier.mjs';
+import { AGENT_HZ, CUSTOMER_HZ } from './peers/floor.mjs';
 import { hearsPrompt, longestGap, neverSilent } from './prompts.mjs';
 import { isTone } from './audio.mjs';
 import { hears, staged, until } from './stage.mjs';
 
-const CALLED = '+919000000001';
-const AGENT_HZ = 700;
-const CUSTOMER_HZ = 1000;
-
-async function begin(stage, { grace = '30s' } = {}) {
-  const port = await stage.ports.take(1);
-  const gateway = await Gateway.start(stage, `
-[limits]
-grace = "${grace}"
-calls_per_agent = 2
-
-[[trunk]]
-name = "carrier"
-listen = "udp:127.0.0.1:${port}"
-allow = ["127.0.0.0/8"]
-
-[[agent]]
-id = "agent7"
-name = "Asha"
-
-[[route]]
-trunk = "carrier"
-called = "${CALLED}"
-agent = "agent7"
-`);
-  const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
-  const calls = (hz) => Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz });
-  const customer = await calls(CUSTOMER_HZ);
-  await desk.card('ringing-in');
-  await desk.click('answer');
-  await desk.card('connected');
-  await hears('the customer', AGENT_HZ, () => customer.heard());
-  return { gateway, desk, customer, calls };
-}
+const begin = (stage, { grace = '30s' } = {}) => talk(stage, { hz: AGENT_HZ, more: `[limits]\ngrace = "${grace}"\ncalls_per_agent = 2\n` });
 
 staged('on hold the customer hears music and not the agent, the agent nothing; resumed, both talk on', async (stage) => {
   const { gateway, desk, customer } = await begin(stage);
@@ -63,8 +29,8 @@ staged('on hold the customer hears music and not the agent, the agent nothing; r
 });
 
 staged('a second call is answered: the first waits with music, and is taken up again', async (stage) => {
-  const { gateway, desk, customer: first, calls } = await begin(stage);
-  const second = await calls(1300);
+  const { gateway, desk, customer: first, port } = await begin(stage);
+  const second = await customerCalls(stage, port, 1300);
   await desk.part('answer').click();
   await desk.part('card', '[data-state="held"]').waitFor();
   await hearsPrompt('the first', 'hold', first);

@@ -1,49 +1,18 @@
 // Who has the desk: the newest page. A crashed tab, a second tab, a socket that is cut: the call stays, and nobody is left behind.
 import assert from 'node:assert/strict';
 import { Cable } from './peers/cable.mjs';
+import { talk as begin } from './peers/carrier.mjs';
 import { Desk } from './peers/desk.mjs';
-import { Gateway } from './peers/gateway.mjs';
-import { Sipp } from './peers/sipp.mjs';
+import { CUSTOMER_HZ } from './peers/floor.mjs';
 import { hearsPrompt, longestGap, neverSilent, toneAgain } from './prompts.mjs';
 import { hears, staged, until } from './stage.mjs';
 
-const CALLED = '+919000000001';
 const AGENT_HZ = 1700;
-const CUSTOMER_HZ = 1000;
 const BRISK = { tone: 0.21, period: 0.25 };
 const PACKETS_IN_6_S = 300 - 50; // of 20 ms each, less what the capture still holds back
 
 /** A talk at the desk; `by` is where the page finds the gateway. */
-async function talk(stage, { grace = '30s', by = (gateway) => gateway.url } = {}) {
-  const port = await stage.ports.take(1);
-  const gateway = await Gateway.start(stage, `
-[limits]
-grace = "${grace}"
-
-[[trunk]]
-name = "carrier"
-listen = "udp:127.0.0.1:${port}"
-allow = ["127.0.0.0/8"]
-
-[[agent]]
-id = "agent7"
-name = "Asha"
-
-[[route]]
-trunk = "carrier"
-called = "${CALLED}"
-agent = "agent7"
-`);
-  const address = `${await by(gateway)}/desk#token=${await gateway.token('agent7')}`;
-  const desk = await Desk.at(stage, address, { hz: AGENT_HZ, spoken: BRISK });
-  const customer = await Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz: CUSTOMER_HZ });
-  await desk.card('ringing-in');
-  await desk.click('answer');
-  const call = await desk.card('connected');
-  await hears('the customer', AGENT_HZ, () => customer.heard());
-  await hears('the agent', CUSTOMER_HZ, () => desk.heard());
-  return { gateway, address, desk, customer, call };
-}
+const talk = (stage, { grace = '30s', by } = {}) => begin(stage, { hz: AGENT_HZ, by, more: `[limits]\ngrace = "${grace}"\n`, open: { spoken: BRISK } });
 
 /** A renderer that dies says no goodbye; the promise of the navigation dies with it. */
 const crash = (desk) => desk.page.goto('chrome://crash').catch(() => undefined);
@@ -71,6 +40,17 @@ staged('a second tab takes the talk over, the first says so and may take it back
   await customer.hangUp();
   await customer.done();
   await neverSilent(gateway);
+});
+
+staged('the desk is opened in another browser: the talk goes there, and the first says where it went', async (stage) => {
+  const { gateway, address, desk: first, customer, call } = await talk(stage);
+  const second = await Desk.at(stage, address, { hz: 2300, spoken: BRISK });
+  await first.part('banner').getByText('in another browser').waitFor();
+  assert.deepEqual(await first.page.evaluate('warmline.agent.connection'), { is: 'ended', because: 'taken-over' });
+  assert.equal(await second.card('connected'), call);
+  await hears('the customer', 2300, () => customer.heard());
+  await hears('the agent', CUSTOMER_HZ, () => second.heard());
+  await gateway.settledLegs(2);
 });
 
 staged('a tab crashes in a talk and is opened again: music, then the agent, in the same call', async (stage) => {

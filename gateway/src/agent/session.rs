@@ -33,6 +33,7 @@ struct Attached {
     frames: mpsc::Sender<Frame>,
     token: TokenLife,
     page: Page,
+    device: Option<String>,
 }
 
 /// How the connection's token stands.
@@ -59,6 +60,8 @@ pub struct Arrival {
     pub frames: mpsc::Sender<Frame>,
     /// Epoch seconds.
     pub token_expires: u64,
+    /// The browser that it is in, by its own word.
+    pub device: Option<String>,
 }
 
 /// What a session's deadline brought.
@@ -84,8 +87,21 @@ impl Session {
 
     /// Takes a newer connection; the older one is told and let go.
     pub fn attach(&mut self, now: Moment, arrival: Arrival) {
-        self.say_bye(ByeCode::Replaced, false);
+        self.say_replaced(&arrival);
         self.link = Link::Attached(Attached::new(now, arrival));
+    }
+
+    /// Another page takes the place of the present one, which is told by whom.
+    pub fn say_replaced(&mut self, by: &Arrival) {
+        let Link::Attached(present) = &self.link else {
+            return;
+        };
+        let elsewhere = present.device.is_some() && by.device.is_some();
+        let code = match elsewhere && present.device != by.device {
+            true => ByeCode::TakenOver,
+            false => ByeCode::Replaced,
+        };
+        self.say_bye(code, false);
     }
 
     /// The newest connection, if one is there.
@@ -258,6 +274,7 @@ impl Attached {
             frames: arrival.frames,
             token: TokenLife::of(now, arrival.token_expires),
             page: Page::default(),
+            device: arrival.device,
         }
     }
 }
@@ -301,6 +318,7 @@ mod tests {
             connection: ConnectionId(number),
             frames,
             token_expires: now.epoch_ms / 1000 + left,
+            device: None,
         };
         (arrival, received)
     }
@@ -335,6 +353,35 @@ mod tests {
             "the old connection is let go"
         );
         assert_eq!(session.connection(), Some(ConnectionId(2)));
+    }
+
+    #[test]
+    fn a_page_hears_whether_another_tab_or_another_device_took_its_place() {
+        let now = Moment::read();
+        let named = |name: &str| Some(name.to_owned());
+        for (present, next, expected) in [
+            (named("laptop"), named("laptop"), ByeCode::Replaced),
+            (named("laptop"), named("phone"), ByeCode::TakenOver),
+            (named("laptop"), None, ByeCode::Replaced),
+            (None, named("phone"), ByeCode::Replaced),
+            (None, None, ByeCode::Replaced),
+        ] {
+            let (mut first, mut received) = arrival(now, 1, 3600);
+            let (mut second, _kept) = arrival(now, 2, 3600);
+            (first.device, second.device) = (present, next);
+            Session::new(now, first).say_replaced(&second);
+            let Ok(Frame::Event { event, .. }) = received.try_recv() else {
+                panic!("a bye is due");
+            };
+            let reconnect = false;
+            assert_eq!(
+                event,
+                Event::Bye {
+                    code: expected,
+                    reconnect
+                }
+            );
+        }
     }
 
     #[test]

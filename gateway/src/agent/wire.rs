@@ -70,6 +70,9 @@ pub enum Operation {
         session: Option<String>,
         #[serde(default)]
         seq: Option<u64>,
+        /// The browser's name for itself, the same in all its tabs.
+        #[serde(default)]
+        device: Option<String>,
     },
     /// A fresh token on a living session.
     Auth {
@@ -227,6 +230,10 @@ pub enum Event {
         ice: Vec<IceServer>,
         agent: AgentView,
         calls: Vec<CallView>,
+        /// Of the operator's own, besides those that are always there.
+        #[cfg_attr(test, ts(optional, as = "Option<_>"))]
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        statuses: Vec<StatusChoice>,
     },
     Agent {
         agent: AgentView,
@@ -251,6 +258,15 @@ pub enum Event {
         code: ByeCode,
         reconnect: bool,
     },
+}
+
+/// A status that an agent may choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct StatusChoice {
+    pub name: String,
+    /// For people.
+    pub label: String,
 }
 
 /// WebRTC's `RTCIceServer`.
@@ -304,16 +320,20 @@ pub enum NoticeKind {
     NoAudio,
     /// A call could not ring at the agent, and why.
     Missed,
+    /// Nothing comes from the page's microphone any more: the way from it is to be looked for anew.
+    Unheard,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum ByeCode {
+    /// By another page of the same browser, or of one that doesn't say which it is.
     Replaced,
     Expired,
     Forbidden,
     Shutdown,
+    /// By a page on another device.
     TakenOver,
 }
 

@@ -144,6 +144,22 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 2: media.public_ip: is told to the peers",
         ),
         (
+            "[[status]]\nname = \"break\"",
+            "line 2: status[1].name: \"break\" is there without being named",
+        ),
+        (
+            "[[status]]\nname = \"Lunch break\"",
+            "line 2: status[1].name: must be a word of small letters",
+        ),
+        (
+            "[[status]]\nname = \"lunch\"\nlabel = \" \"",
+            "line 3: status[1].label: must not be empty",
+        ),
+        (
+            "[[status]]\nname = \"lunch\"\n[[status]]\nname = \"lunch\"",
+            "line 3: status[2].name: \"lunch\" is already status[1]'s",
+        ),
+        (
             "[limits]\ngrace = \"30\"",
             "line 2: limits.grace: must be a duration such as",
         ),

@@ -163,6 +163,7 @@ async fn greet(socket: &mut WebSocket, public: &Public) -> Result<Opened, End> {
         sdk,
         session,
         seq,
+        device,
     } = request.operation
     else {
         let problem = Problem::bad_request("The first frame must be a \"hello\".");
@@ -196,6 +197,7 @@ async fn greet(socket: &mut WebSocket, public: &Public) -> Result<Opened, End> {
         token_expires: caller.expires,
         session,
         seq,
+        device,
         frames,
     };
     public

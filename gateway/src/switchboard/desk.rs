@@ -14,11 +14,12 @@ use super::transfer::Link;
 use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
 use crate::agent::wire::{CallView, EndedBy, EndedView, Event, Frame, Operation};
-use crate::agent::{AVAILABLE, ConnectionId, readiness, turn, wire};
+use crate::agent::{ConnectionId, readiness, turn, wire};
 use crate::call::CallId;
 use crate::call::state::{Answered, Input, Spoken};
 use crate::call::termination::Reason;
 use crate::clock::Moment;
+use crate::config::{BUILT_IN_STATUSES, Status};
 use crate::http::problem::Problem;
 use crate::metrics::Reconnect;
 use crate::store::Disposition;
@@ -32,12 +33,14 @@ impl Task {
                 token_expires,
                 session,
                 seq,
+                device,
                 frames,
             } => {
                 let arrival = Arrival {
                     connection,
                     frames,
                     token_expires,
+                    device,
                 };
                 let known = match (session.as_deref(), seq) {
                     (None, _) => Known::Nothing,
@@ -123,7 +126,7 @@ impl Task {
             session => {
                 if let Some(older) = session {
                     come_back = Some(Reconnect::Elsewhere);
-                    older.say_bye(wire::ByeCode::Replaced, false);
+                    older.say_replaced(&arrival);
                 }
                 *session = Some(Session::new(now, arrival));
                 // The leg is the older page's; this one brings its own.
@@ -153,6 +156,7 @@ impl Task {
             ice: turn::servers(&self.config.media.turn, id, now),
             agent: self.agents[agent].view(),
             calls,
+            statuses: self.config.statuses.iter().map(chosen).collect(),
         };
         self.tell_agent(now, agent, welcome);
         if self.admission != Admission::Open {
@@ -337,10 +341,12 @@ impl Task {
         name: String,
         reason: Option<String>,
     ) -> Result<serde_json::Value, Problem> {
-        if !STATUSES.contains(&name.as_str()) {
+        let own = self.config.statuses.iter().map(|own| own.name.as_str());
+        let known: Vec<&str> = BUILT_IN_STATUSES.into_iter().chain(own).collect();
+        if !known.contains(&name.as_str()) {
             return Err(Problem::bad_request(format!(
                 "There is no status {name:?}; there are {}.",
-                STATUSES.join(", ")
+                known.join(", ")
             )));
         }
         self.check_reason(agent, reason.as_deref())?;
@@ -574,8 +580,12 @@ pub(super) fn not_built(what: &str) -> Problem {
     Problem::not_available(format!("{what} is not available in this version."))
 }
 
-/// The statuses that an agent may choose.
-const STATUSES: &[&str] = &[AVAILABLE, "break", "offline"];
+fn chosen(status: &Status) -> wire::StatusChoice {
+    wire::StatusChoice {
+        name: status.name.clone(),
+        label: status.label.clone(),
+    }
+}
 
 /// How often the browser shows that it lives: often enough that a frozen tab is known of within ten seconds.
 const HEARTBEAT_MS: u64 = 3_000;

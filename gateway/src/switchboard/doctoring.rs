@@ -15,6 +15,7 @@ impl Task {
         match self.legs.get(&leg).copied() {
             Some(Owner::Agent(agent)) if self.agents[agent].media.leg() == Some(leg) => {
                 self.doubt(now, agent, silent);
+                self.tell_unheard(now, agent);
             }
             Some(Owner::Customer(age)) => {
                 let Some(placed) = self.calls.get_mut(&age) else {

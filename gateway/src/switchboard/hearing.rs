@@ -25,6 +25,17 @@ impl Task {
         }
     }
 
+    /// A browser sends all the time, so nothing means that the way from it is cut. The page may take seconds to see that,
+    /// and can look for another way at once, as long as its socket works.
+    pub(super) fn tell_unheard(&mut self, now: Moment, agent: usize) {
+        let notice = wire::Event::Notice {
+            kind: NoticeKind::Unheard,
+            in_ms: None,
+            detail: None,
+        };
+        self.tell_agent(now, agent, notice);
+    }
+
     /// A level is the first news of a microphone that is back; the agent doesn't wait for the next report.
     pub(super) fn handle_level(&mut self, now: Moment, leg: LegId, level: Level) {
         let Some(Owner::Agent(agent)) = self.legs.get(&leg).copied() else {

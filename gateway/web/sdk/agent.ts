@@ -18,7 +18,7 @@ import { MediaLeg, type MediaState } from './media';
 import { readiness, type Readiness } from './readiness';
 import { dialled, EMPTY, isLive, reduce, refused, type Snapshot } from './snapshot';
 import { Socket, type Connection } from './socket';
-import { Refusal, type AgentView, type Ask, type CallQuality, type CallView, type Notice, type PageReport, type Requests, type WireEvent } from './protocol';
+import { Refusal, type AgentView, type Ask, type CallQuality, type CallView, type Notice, type PageReport, type Requests, type StatusChoice, type WireEvent } from './protocol';
 import { Ear } from './ear';
 import { holdPlace } from './tabs';
 import type { Warning } from './warnings';
@@ -30,7 +30,7 @@ export type { MediaState } from './media';
 export type { Readiness } from './readiness';
 export type { Connection, EndedBecause } from './socket';
 export { Refusal } from './protocol';
-export type { AgentView, CallQuality, CallState, CallView, Ended, Notice, Problem, Progress, Quality } from './protocol';
+export type { AgentView, CallQuality, CallState, CallView, Ended, Notice, Problem, Progress, Quality, StatusChoice } from './protocol';
 export type { Trouble, Warning } from './warnings';
 
 export interface AgentOptions {
@@ -80,6 +80,7 @@ export class Agent extends Emitter<AgentEvents> {
   #token: AgentOptions['token'];
   #snapshot: Snapshot = EMPTY;
   #ice: RTCIceServer[] = [];
+  #statuses: StatusChoice[] = [];
   #readiness: Readiness = { ready: false, because: 'Not signed in.' };
   #letGo: Array<() => void> = [];
   #place?: () => void;
@@ -125,6 +126,11 @@ export class Agent extends Emitter<AgentEvents> {
   /** The gateway's snapshot of the agent, once welcomed. */
   get view(): AgentView | undefined {
     return this.#snapshot.agent;
+  }
+
+  /** Statuses of the operator's own, besides `available`, `break` and `offline`. */
+  get statuses(): readonly StatusChoice[] {
+    return this.#statuses;
   }
 
   get media(): MediaState {
@@ -185,7 +191,7 @@ export class Agent extends Emitter<AgentEvents> {
     await this.#ask('auth', { token });
   }
 
-  /** Says how the agent stands: `available`, `break`, `offline`, or whatever else the gateway knows. */
+  /** Says how the agent stands: `available`, `break`, `offline`, or one of `statuses`. */
   async setStatus(name: string, reason?: string): Promise<void> {
     await this.#ask('status', { name, reason });
   }
@@ -257,6 +263,7 @@ export class Agent extends Emitter<AgentEvents> {
       sdk: SDK,
       session: this.#storage.getItem(SESSION) ?? undefined,
       seq: this.#snapshot.seq || undefined,
+      device: device(),
     };
   }
 
@@ -284,6 +291,7 @@ export class Agent extends Emitter<AgentEvents> {
       case 'welcome':
         this.#storage.setItem(SESSION, event.session);
         this.#ice = event.ice ?? [];
+        this.#statuses = event.statuses ?? [];
         this.#holdPlace(event.agent.id);
         this.emit('agent', event.agent);
         this.#warmUp(event.resumed && event.agent.media === 'up' ? 'kept' : 'gone');
@@ -299,6 +307,8 @@ export class Agent extends Emitter<AgentEvents> {
         this.emit('quality', event);
         return;
       case 'notice':
+        // The browser may take seconds to see that nothing of its own arrives.
+        if (event.kind === 'unheard') return this.#media.reportedUnheard();
         if (event.kind === 'token-expiring') void this.#refreshToken();
         this.emit('notice', event);
         return;
@@ -443,10 +453,21 @@ export class Agent extends Emitter<AgentEvents> {
 }
 
 /** Between two looks at whether audio still comes. */
-const LISTEN_MS = 250;
+const LISTEN_MS = 100;
 
 /** Says which SDK a session speaks, for the gateway's log. */
 const SDK = 'warmline-js/0.1.0';
+
+/** This browser's name, the same in all its tabs; none where nothing may be kept. */
+function device(): string | undefined {
+  try {
+    return (localStorage[DEVICE] ??= crypto.randomUUID());
+  } catch {
+    return undefined;
+  }
+}
+
+const DEVICE = 'warmline.device';
 
 /** Where the session's id is kept over a reload. */
 const SESSION = 'warmline.session';

@@ -29,6 +29,8 @@ export class MediaLeg {
   /** The newest packet's time as the browser tells it, and since when there was no newer one. */
   #heard = { latest: 0, since: 0 };
   #negotiating = false;
+  /** When ICE was restarted last, as `performance.now` tells it. */
+  #restarted = -Infinity;
   #timer?: ReturnType<typeof setTimeout>;
 
   constructor(ends: MediaEnds) {
@@ -53,6 +55,18 @@ export class MediaLeg {
     await this.#pc?.getTransceivers()[0]?.sender.replaceTrack(track);
   }
 
+  /**
+   * The gateway says that nothing of ours arrives any more. A restart harms nothing, but Chromium holds on to a dead path for three seconds and a half,
+   * whatever better one it has found; a new leg holds on to nothing.
+   */
+  reportedUnheard(now = performance.now()): void {
+    const [pc, { latest }] = [this.#pc, this.#heard];
+    // In the midst of a restart another one would only begin again.
+    if (now - this.#restarted < RESTART_MS) return;
+    this.networkChanged();
+    setTimeout(() => pc && this.#pc === pc && this.#heard.latest === latest && this.#build(), HOPE_MS);
+  }
+
   /** The gateway says that the leg is down. Chromium may believe in a leg long after the other end has closed it. */
   reportedDown(): void {
     if (this.#state.is === 'up') this.#rebuildSoon('The gateway lost the audio connection.');
@@ -71,7 +85,7 @@ export class MediaLeg {
     if (alive && !this.#negotiating) this.#restart();
   }
 
-  /** Whether audio came until a second ago and doesn't any more; told once for each stop. No browser says so by itself for five seconds. */
+  /** Whether audio came until lately and doesn't any more; told once for each stop. No browser says so by itself for five seconds. */
   stops(now = performance.now()): boolean {
     const sources = this.#pc?.getReceivers()[0]?.getSynchronizationSources() ?? [];
     const latest = Math.max(0, ...sources.map((source) => source.timestamp));
@@ -125,6 +139,7 @@ export class MediaLeg {
     if (!pc) return;
     this.#move({ is: 'restarting' });
     this.#giveUpAfter(RESTART_MS);
+    this.#restarted = performance.now();
     pc.restartIce();
     void this.#negotiate(pc, 'ICE restart');
   }
@@ -213,5 +228,8 @@ function telephoneCodecs(): RTCRtpCodec[] {
 /** ICE and DTLS on a bad network; 60–85 ms on a good one. */
 const CONNECT_MS = 10_000;
 const RESTART_MS = 5_000;
+/** For a restart to bring audio back, where it can. */
+const HOPE_MS = 500;
 const HEAL_MS = 1_500;
-const STOPPED_MS = 1_000;
+/** Longer than what networks hold back and deliver late. */
+const STOPPED_MS = 500;

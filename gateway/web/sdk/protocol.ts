@@ -10,12 +10,13 @@ import type {
   PageReport,
   Progress,
   Quality,
+  StatusChoice,
   WireCallView,
   WireProblem,
 } from './wire';
 
 export { SUBPROTOCOL } from './wire';
-export type { AgentView, ByeCode, CallState, PageReport, Progress, Quality };
+export type { AgentView, ByeCode, CallState, PageReport, Progress, Quality, StatusChoice };
 
 /** Why a call ended: `detail` is a sentence for people, `reason` a word for programs. */
 export type Ended = EndedView;

@@ -2,17 +2,25 @@
 export class Ringer {
   readonly #context = new AudioContext();
   readonly #timer = setInterval(() => this.#strike(), 3_000);
+  #out?: MediaStreamAudioDestinationNode;
+  #element?: HTMLAudioElement;
 
   /** `device` is a loudspeaker's id; empty, the system's choice. */
   constructor(device: string) {
-    if (device) void this.use(device);
+    if (device) this.use(device).catch(() => undefined);
     this.#strike();
   }
 
   /** Rings on that loudspeaker, where the browser can choose. */
   async use(device: string): Promise<void> {
     const context = this.#context as AudioContext & { setSinkId?(id: string): Promise<void> };
-    await context.setSinkId?.(device);
+    if (context.setSinkId) return context.setSinkId(device);
+    // Firefox chooses for elements only.
+    const out = (this.#out ??= context.createMediaStreamDestination());
+    const element = (this.#element ??= document.createElement('audio'));
+    await element.setSinkId?.(device);
+    element.srcObject = out.stream;
+    await element.play();
   }
 
   resume(): void {
@@ -32,7 +40,7 @@ export class Ringer {
       const loudness = new GainNode(this.#context, { gain: 0 });
       loudness.gain.linearRampToValueAtTime(0.15, start + 0.02);
       loudness.gain.exponentialRampToValueAtTime(0.001, start + 0.9);
-      tone.connect(loudness).connect(this.#context.destination);
+      tone.connect(loudness).connect(this.#out ?? this.#context.destination);
       tone.start(start);
       tone.stop(start + 1);
     }

@@ -48,6 +48,8 @@ export class Socket {
   #bye?: Bye;
   #heardAt = 0;
   #openedAt = 0;
+  /** Of the latest life sign. */
+  #roundTripMs = 0;
   #retry?: ReturnType<typeof setTimeout>;
   #deadline?: ReturnType<typeof setTimeout>;
   #heartbeat?: ReturnType<typeof setInterval>;
@@ -81,13 +83,17 @@ export class Socket {
 
   /** The network is another: what was open is most likely dead, and a new connection costs less than waiting for the old one. */
   networkChanged(): void {
-    this.nudge();
-    if (this.#connection.is === 'open') this.#probe(CHANGED_MS);
+    if (this.#connection.is === 'open') this.#probe(Math.min(LEAST_PATIENCE_MS + 2 * this.#roundTripMs, NUDGE_MS));
+    else this.nudge();
   }
 
   /** Tells the gateway at once how things stand on this side. */
   tell(): void {
-    this.#send('stats', { quality: this.#ends.report() }).catch(() => undefined);
+    const askedAt = Date.now();
+    this.#send('stats', { quality: this.#ends.report() }).then(
+      () => (this.#roundTripMs = Date.now() - askedAt),
+      () => undefined,
+    );
   }
 
   readonly ask: Ask = (op, keys) => {
@@ -236,8 +242,8 @@ const SHORTEST_HEARTBEAT_MS = 1_000;
 /** How long a socket may stay silent once there is a reason to doubt it. */
 const NUDGE_MS = 3_000;
 
-/** The same once the network is another one: a round trip, with room for a bad one. */
-const CHANGED_MS = 600;
+/** The same once audio has stopped or the network is another one, with two round trips of this socket on top. */
+const LEAST_PATIENCE_MS = 300;
 
 /** A connection that lasted this long was a good one. */
 const STABLE_MS = 5_000;

@@ -8,7 +8,11 @@ export const SUBPROTOCOL = 'warmline.agent.v1';
 /**
  * What a browser asks for; the frame around it carries `id`.
  */
-export type Operation = { "op": "hello", token: string, sdk: string, session?: string, seq?: number, } | { "op": "auth", token: string, } | { "op": "media", sdp: string, restart?: boolean, } | { "op": "status", name: string, reason?: string, } | { "op": "dial" } & Dial | { "op": "answer", call: CallId, } | { "op": "reject", call: CallId, reason?: string, } | { "op": "hangup", call: CallId, reason?: string, } | { "op": "hold", call: CallId, on: boolean, } | { "op": "mute", call: CallId, on: boolean, } | { "op": "digits", call: CallId, tones: string, } | { "op": "transfer", call: CallId, to: string, mode: TransferMode, } | { "op": "complete", call: CallId, } | { "op": "record", call: CallId, on: boolean, } | { "op": "dispose", call: CallId, code: string, notes?: string, callback_at?: number, } | { "op": "stats", call?: CallId, quality: PageReport, } | { "op": "ping" };
+export type Operation = { "op": "hello", token: string, sdk: string, session?: string, seq?: number, 
+/**
+ * The browser's name for itself, the same in all its tabs.
+ */
+device?: string, } | { "op": "auth", token: string, } | { "op": "media", sdp: string, restart?: boolean, } | { "op": "status", name: string, reason?: string, } | { "op": "dial" } & Dial | { "op": "answer", call: CallId, } | { "op": "reject", call: CallId, reason?: string, } | { "op": "hangup", call: CallId, reason?: string, } | { "op": "hold", call: CallId, on: boolean, } | { "op": "mute", call: CallId, on: boolean, } | { "op": "digits", call: CallId, tones: string, } | { "op": "transfer", call: CallId, to: string, mode: TransferMode, } | { "op": "complete", call: CallId, } | { "op": "record", call: CallId, on: boolean, } | { "op": "dispose", call: CallId, code: string, notes?: string, callback_at?: number, } | { "op": "stats", call?: CallId, quality: PageReport, } | { "op": "ping" };
 
 /**
  * A call that an agent, or a back end in the agent's name, asks for.
@@ -82,7 +86,11 @@ export type Frame = { re: number, ok: unknown, } | { re: number, err: WireProble
 /**
  * Rises by one with each event of a session.
  */
-seq: number, } & ({ "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<WireCallView>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: WireCallView, } | { "ev": "quality", call: CallId, to_customer: Quality, to_agent: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, });
+seq: number, } & ({ "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<WireCallView>, 
+/**
+ * Of the operator's own, besides those that are always there.
+ */
+statuses?: Array<StatusChoice>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: WireCallView, } | { "ev": "quality", call: CallId, to_customer: Quality, to_agent: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, });
 
 /**
  * One refusal. `kind` is the last part of its `type`, a bounded word.
@@ -96,7 +104,20 @@ detail: string, retryable: boolean, request_id?: string, sip?: SipStatus, };
 /**
  * Something that happened, as a whole snapshot.
  */
-export type Event = { "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<WireCallView>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: WireCallView, } | { "ev": "quality", call: CallId, to_customer: Quality, to_agent: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, };
+export type Event = { "ev": "welcome", session: string, resumed: boolean, heartbeat_ms: number, grace_ms: number, ice: Array<IceServer>, agent: AgentView, calls: Array<WireCallView>, 
+/**
+ * Of the operator's own, besides those that are always there.
+ */
+statuses?: Array<StatusChoice>, } | { "ev": "agent", agent: AgentView, } | { "ev": "call", call: WireCallView, } | { "ev": "quality", call: CallId, to_customer: Quality, to_agent: Quality, } | { "ev": "notice", kind: NoticeKind, in_ms?: number, detail?: string, } | { "ev": "bye", code: ByeCode, reconnect: boolean, };
+
+/**
+ * A status that an agent may choose.
+ */
+export type StatusChoice = { name: string, 
+/**
+ * For people.
+ */
+label: string, };
 
 /**
  * WebRTC's `RTCIceServer`.
@@ -121,7 +142,7 @@ rtt_ms: number, jitter_ms: number, loss_pct: number, };
  */
 export type Grade = "good" | "fair" | "poor" | "bad";
 
-export type NoticeKind = "token-expiring" | "draining" | "line-down" | "line-up" | "platform" | "digits" | "no-audio" | "missed";
+export type NoticeKind = "token-expiring" | "draining" | "line-down" | "line-up" | "platform" | "digits" | "no-audio" | "missed" | "unheard";
 
 export type ByeCode = "replaced" | "expired" | "forbidden" | "shutdown" | "taken-over";
 

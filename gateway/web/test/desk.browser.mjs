@@ -341,6 +341,8 @@ test('newest tab wins: this one says so, and can take the desk back', async () =
   assert.equal(await light().getAttribute('data-ready'), 'false');
   await page.getByRole('button', { name: 'Use this tab' }).click();
   await page.waitForSelector('[data-testid=ready-light][data-ready=true]');
+  gateway.send({ ev: 'bye', code: 'taken-over', reconnect: false });
+  await page.getByTestId('banner').getByText('on another device').waitFor();
 });
 
 test('a token that is refused leads to the sign-in page with the sentence', async () => {
@@ -441,6 +443,14 @@ test('the status menu asks the gateway, and closes with its keys', async () => {
   await page.keyboard.press('Enter');
   await page.keyboard.press('Escape');
   assert.equal(await page.getByRole('menu').count(), 0);
+});
+
+test('a status of the operator’s own is chosen by its label', async () => {
+  await signIn();
+  await page.getByTestId('status').click();
+  await page.getByRole('menuitemradio', { name: /^Lunch/ }).click();
+  assert.equal((await gateway.asked('status')).name, 'lunch');
+  await page.getByTestId('status').getByText('Lunch').waitFor();
 });
 
 test('who a number is, is asked at the click, once, while the dial waits, and the name stands on the card', async () => {

@@ -160,6 +160,7 @@ export class MockGateway {
             ice: [],
             agent: this.agent,
             calls: [...this.#calls.values()].filter(({ state }) => state !== 'closed'),
+            statuses: [{ name: 'lunch', label: 'Lunch' }],
           }),
         );
         return;

@@ -1,5 +1,6 @@
-// An agent's desk in Chromium, with a WAV as the microphone. The page is worked by its roles and test ids and heard by its own AudioContext.
+// An agent's desk in a browser: Chromium with a WAV as the microphone, or Firefox. The page is worked by its roles and test ids and heard by its own AudioContext.
 import { heardIn, launch } from './browser.mjs';
+import { launchFirefox } from './firefox.mjs';
 
 const EAR_SETTLES_MS = 600; // the browser's jitter buffer and the measurement's own window
 const SILENCE_DB = -60;
@@ -15,6 +16,11 @@ export class Desk {
   static async within(stage, network, gateway, { agent, hz, ready }) {
     const browser = await launch(stage, hz, undefined, { network, trusts: gateway.url });
     return Desk.#in(stage, browser, `${gateway.url}/desk#token=${await gateway.token(agent)}`, ready);
+  }
+
+  /** The same in Firefox, whose microphone hums without a pause. */
+  static async firefox(stage, gateway, { agent, hz }) {
+    return Desk.#in(stage, await launchFirefox(stage, hz), `${gateway.url}/desk#token=${await gateway.token(agent)}`);
   }
 
   /** Several agents' desks in one browser, all with the same voice; each is a person of its own to the gateway. */
@@ -201,6 +207,7 @@ export class Desk {
     return this.page.evaluate(async () => {
       const sum = { packets: 0, bytes: 0 };
       for (const peer of globalThis.stagePeers) {
+        if (peer.connectionState === 'closed') continue;
         for (const report of (await peer.getStats()).values()) {
           if (report.type !== 'inbound-rtp') continue;
           sum.packets += report.packetsReceived;

@@ -51,6 +51,14 @@ export class Network {
     for (const chain of ['INPUT', 'OUTPUT']) await ip(...this.inside('iptables', '-A', chain, '-p', 'udp', '-j', 'DROP'));
   }
 
+  /** For so many milliseconds nothing at all gets through, in either direction. */
+  async blackout(ms) {
+    const rules = [['INPUT', '-i'], ['OUTPUT', '-o']].map(([chain, way]) => [chain, way, this.theirs, '-j', 'DROP']);
+    for (const rule of rules) await ip(...this.inside('iptables', '-I', ...rule));
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    for (const rule of rules) await ip(...this.inside('iptables', '-D', ...rule));
+  }
+
   /** It has another address: what it had open goes nowhere any more. The old one is gone for `away` ms before the new one is there. */
   async move({ away = 300 } = {}) {
     const old = this.address;

@@ -37,6 +37,7 @@ fn types() -> String {
         declared::<Frame>(config),
         declared::<Problem>(config),
         declared::<Event>(config),
+        declared::<StatusChoice>(config),
         declared::<IceServer>(config),
         declared::<Quality>(config),
         declared::<Grade>(config),

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
+import type { Connection } from '../../sdk/agent';
 import { Line } from './icon';
-import { agent, isVacant } from './model';
+import { agent, connection, isVacant } from './model';
 
 /** The whole page of a tab whose desk went to another tab or device. */
 export function Elsewhere() {
@@ -14,7 +15,7 @@ export function Elsewhere() {
         <p class="word">
           {isVacant.value
             ? 'This desk was opened in another tab, and that tab is closed now.'
-            : 'This desk was opened in another tab or on another device. Calls are there now, and this page hears nothing.'}
+            : `This desk was opened ${where(connection.value)}. Calls are there now, and this page hears nothing.`}
         </p>
         <button ref={back} type="button" class="button primary" onClick={() => void agent.value?.signIn()}>
           Use this tab
@@ -22,4 +23,9 @@ export function Elsewhere() {
       </section>
     </main>
   );
+}
+
+function where(connection: Connection): string {
+  const isAway = connection.is === 'ended' && connection.because === 'taken-over';
+  return isAway ? 'in another browser or on another device' : 'in another tab';
 }

@@ -4,11 +4,18 @@ import { Refusal } from '../../sdk/agent';
 import { Icon } from './icon';
 import { agent, connection, readiness, view } from './model';
 
-const STATUSES = [
+const STILL_DIALS = 'No calls come; you can still dial';
+const BUILT_IN = [
   ['available', 'Available', 'Calls may come'],
-  ['break', 'Break', 'No calls come; you can still dial'],
+  ['break', 'Break', STILL_DIALS],
   ['offline', 'Offline', 'No calls come'],
 ] as const;
+
+/** What there is to choose from: with the operator's own before the last. */
+function statuses(): (readonly [name: string, title: string, meaning: string])[] {
+  const own = agent.value?.statuses ?? [];
+  return [...BUILT_IN.slice(0, -1), ...own.map(({ name, label }) => [name, label, STILL_DIALS] as const), ...BUILT_IN.slice(-1)];
+}
 
 /** How the agent stands, and whether a call would be heard: the light says both, the menu changes the first. */
 export function StatusMenu() {
@@ -74,7 +81,7 @@ export function StatusMenu() {
         </button>
         {isOpen.value && (
           <div ref={menu} class="menu" role="menu" aria-label="Status" tabIndex={-1} onKeyDown={onKeys}>
-            {STATUSES.map(([name, title, meaning]) => (
+            {statuses().map(([name, title, meaning]) => (
               <button
                 key={name}
                 type="button"
@@ -101,7 +108,7 @@ export function StatusMenu() {
 
 function label(status: string | undefined): string {
   if (!status) return 'Status';
-  return STATUSES.find(([name]) => name === status)?.[1] ?? status;
+  return statuses().find(([name]) => name === status)?.[1] ?? status;
 }
 
 /** The reason follows a colon here; a name or an abbreviation at its start keeps its capital. */

@@ -81,6 +81,10 @@ type Event$1 = {
 	ice: Array<IceServer>;
 	agent: AgentView;
 	calls: Array<WireCallView>;
+	/**
+	 * Of the operator's own, besides those that are always there.
+	 */
+	statuses?: Array<StatusChoice>;
 } | {
 	"ev": "agent";
 	agent: AgentView;
@@ -101,6 +105,16 @@ type Event$1 = {
 	"ev": "bye";
 	code: ByeCode;
 	reconnect: boolean;
+};
+/**
+ * A status that an agent may choose.
+ */
+export type StatusChoice = {
+	name: string;
+	/**
+	 * For people.
+	 */
+	label: string;
 };
 /**
  * WebRTC's `RTCIceServer`.
@@ -130,7 +144,7 @@ export type Quality = {
  * What a score means to people (ITU-T G.107 annex B).
  */
 export type Grade = "good" | "fair" | "poor" | "bad";
-export type NoticeKind = "token-expiring" | "draining" | "line-down" | "line-up" | "platform" | "digits" | "no-audio" | "missed";
+export type NoticeKind = "token-expiring" | "draining" | "line-down" | "line-up" | "platform" | "digits" | "no-audio" | "missed" | "unheard";
 export type ByeCode = "replaced" | "expired" | "forbidden" | "shutdown" | "taken-over";
 /**
  * An agent, as the desk and the API show it.
@@ -427,6 +441,8 @@ export declare class Agent extends Emitter<AgentEvents> {
 	get connection(): Connection;
 	/** The gateway's snapshot of the agent, once welcomed. */
 	get view(): AgentView | undefined;
+	/** Statuses of the operator's own, besides `available`, `break` and `offline`. */
+	get statuses(): readonly StatusChoice[];
 	get media(): MediaState;
 	/** Whether a call would be heard, and if not, why in words. */
 	get readiness(): Readiness;
@@ -444,7 +460,7 @@ export declare class Agent extends Emitter<AgentEvents> {
 	leave(): void;
 	/** Sends a fresh token on the living session, and uses it from now on. */
 	renewToken(token: string): Promise<void>;
-	/** Says how the agent stands: `available`, `break`, `offline`, or whatever else the gateway knows. */
+	/** Says how the agent stands: `available`, `break`, `offline`, or one of `statuses`. */
 	setStatus(name: string, reason?: string): Promise<void>;
 	/** Dials. The call is there at once, in `ringing-out`; why it failed, if it does, is in its `ended`. */
 	dial(to: string, options?: DialOptions): Call;
