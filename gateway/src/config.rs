@@ -11,6 +11,7 @@ mod limits;
 mod meaning;
 mod media;
 mod ozonetel;
+mod ports;
 mod prompts;
 mod recording;
 mod route;

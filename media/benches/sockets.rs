@@ -1,6 +1,9 @@
-//! `cargo bench -p media --bench sockets`: three ways for one thread to take datagrams from sockets and send each on.
+//! `cargo bench -p media --bench sockets`: ways for one thread to take datagrams from sockets and send each on.
 //!
-//! - `own, epoll`: a socket for each leg, as plain legs have it: epoll, `recvmmsg` and `sendmmsg` of one datagram.
+//! - `own, mmsg`: a socket for each leg, as plain legs have it: epoll, `recvmmsg` and `sendmmsg` of one datagram.
+//! - `own, single`: the same by `recvfrom` and `sendto`, as a worker does it.
+//! - `own, connected`: the same by `recv` and `send` of connected sockets, which know their way and hear nobody else.
+//! - `own, edge`: as single, told of by epoll once for what came.
 //! - `own, io_uring`: the same sockets by multishot receives into a ring of registered buffers, and sends in one submission.
 //! - `shared, mmsg`: one socket for all legs, as WebRTC legs have it: `recvmmsg` and `sendmmsg` of 64.
 //! - `shared, io_uring`: the same by one multishot receive.
@@ -22,40 +25,56 @@ use rustix::time::{ClockId, clock_gettime};
 
 fn main() {
     let sink = bind();
+    sink.set_nonblocking(true).unwrap();
     println!(
         "{DATAGRAMS} datagrams a round, {ROUNDS} rounds; ns of processor time for taking and sending on one:"
     );
-    for (name, sockets) in [("own", DATAGRAMS), ("shared", 1)] {
-        let sockets: Vec<UdpSocket> = (0..sockets).map(|_| bind()).collect();
-        let mut systems: Vec<(&str, Box<dyn Way>)> = vec![if sockets.len() == 1 {
-            ("mmsg", Box::new(Batches::new()))
-        } else {
-            ("epoll", Box::new(Epoll::new(&sockets)))
-        }];
-        match Ring::new(&sockets) {
-            Ok(ring) => systems.push(("io_uring", Box::new(ring))),
-            Err(error) => println!("{name}, io_uring: not allowed here: {error}"),
-        }
-        for (system, mut way) in systems {
-            let spent = (0..ROUNDS).map(|_| round(&sockets, &sink, way.as_mut()));
-            let mut spent: Vec<Duration> = spent.collect();
-            spent.sort_unstable();
-            let each = |spent: Duration| spent.as_nanos() / DATAGRAMS as u128;
-            let (least, median) = (each(spent[0]), each(spent[ROUNDS / 2]));
-            println!("{name}, {system}: {least} (median {median})");
-        }
+    for (name, calls) in CALLS {
+        measure(&format!("own, {name}"), DATAGRAMS, &sink, |sockets| {
+            Ok(Box::new(Epoll::new(sockets, calls)))
+        });
     }
+    let ring = |sockets: &[UdpSocket]| -> std::io::Result<Box<dyn Way>> {
+        Ok(Box::new(Ring::new(sockets)?))
+    };
+    measure("own, io_uring", DATAGRAMS, &sink, ring);
+    measure("shared, mmsg", 1, &sink, |_| Ok(Box::new(Batches::new())));
+    measure("shared, io_uring", 1, &sink, ring);
+}
+
+fn measure(
+    name: &str,
+    sockets: usize,
+    sink: &UdpSocket,
+    way: impl Fn(&[UdpSocket]) -> std::io::Result<Box<dyn Way>>,
+) {
+    let sockets: Vec<UdpSocket> = (0..sockets).map(|_| bind()).collect();
+    let mut way = match way(&sockets) {
+        Ok(way) => way,
+        Err(error) => return println!("{name}: not allowed here: {error}"),
+    };
+    way.begin(&sockets, address(sink));
+    let spent = (0..ROUNDS).map(|_| round(&sockets, sink, way.as_mut()));
+    let mut spent: Vec<Duration> = spent.collect();
+    spent.sort_unstable();
+    let each = |spent: Duration| spent.as_nanos() / DATAGRAMS as u128;
+    let (least, median) = (each(spent[0]), each(spent[ROUNDS / 2]));
+    println!("{name}: {least} (median {median})");
 }
 
 /// A way of taking what came, and sending it on.
 trait Way {
     /// Takes up to `left` datagrams and sends them to `sink`; how many.
     fn turn(&mut self, sockets: &[UdpSocket], sink: SocketAddrV4, left: usize) -> usize;
+
+    /// Whom the sockets are to hear alone.
+    fn begin(&mut self, _sockets: &[UdpSocket], _peer: SocketAddrV4) {}
 }
 
 /// What taking and sending on a round's datagrams takes, in batches as a worker meets them.
 fn round(sockets: &[UdpSocket], sink: &UdpSocket, way: &mut dyn Way) -> Duration {
-    let (from, to) = (bind(), address(sink));
+    // One peer sends and receives, or connected sockets wouldn't hear it.
+    let (from, to) = (sink, address(sink));
     let mut spent = Duration::ZERO;
     for batch in 0..DATAGRAMS / BATCH {
         for n in 0..BATCH {
@@ -69,7 +88,6 @@ fn round(sockets: &[UdpSocket], sink: &UdpSocket, way: &mut dyn Way) -> Duration
         }
         spent += processor_time() - begun;
         let mut datagram = [0; 2_048];
-        sink.set_nonblocking(true).unwrap();
         while sink.recv(&mut datagram).is_ok() {}
     }
     spent
@@ -77,15 +95,37 @@ fn round(sockets: &[UdpSocket], sink: &UdpSocket, way: &mut dyn Way) -> Duration
 
 struct Epoll {
     epoll: i32,
+    calls: Calls,
 }
 
+/// By which calls a socket of its own is read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Calls {
+    Batched,
+    Single,
+    Connected,
+    Edge,
+}
+
+const CALLS: [(&str, Calls); 4] = [
+    ("mmsg", Calls::Batched),
+    ("single", Calls::Single),
+    ("connected", Calls::Connected),
+    ("edge", Calls::Edge),
+];
+
 impl Epoll {
-    fn new(sockets: &[UdpSocket]) -> Self {
+    fn new(sockets: &[UdpSocket], calls: Calls) -> Self {
         // SAFETY: no pointers.
         let epoll = unsafe { libc::epoll_create1(0) };
+        let edge = if calls == Calls::Edge {
+            libc::EPOLLET
+        } else {
+            0
+        };
         for (n, socket) in sockets.iter().enumerate() {
             let mut event = libc::epoll_event {
-                events: libc::EPOLLIN as u32,
+                events: (libc::EPOLLIN | edge) as u32,
                 u64: n as u64,
             };
             // SAFETY: `event` outlives the call.
@@ -94,7 +134,25 @@ impl Epoll {
             };
             assert_eq!(added, 0);
         }
-        Self { epoll }
+        Self { epoll, calls }
+    }
+
+    fn pass(&self, socket: &UdpSocket, sink: SocketAddrV4) {
+        let mut slots = [[0u8; 2_048]; 1];
+        match self.calls {
+            Calls::Batched => {
+                assert_eq!(receive::<1>(socket.as_raw_fd(), &mut slots), 1);
+                send::<1>(socket.as_raw_fd(), &mut slots, sink);
+            }
+            Calls::Single | Calls::Edge => {
+                let (length, _) = socket.recv_from(&mut slots[0]).unwrap();
+                socket.send_to(&slots[0][..length], sink).unwrap();
+            }
+            Calls::Connected => {
+                let length = socket.recv(&mut slots[0]).unwrap();
+                socket.send(&slots[0][..length]).unwrap();
+            }
+        }
     }
 }
 
@@ -104,13 +162,18 @@ impl Way for Epoll {
         // SAFETY: there is room for as many events as are named.
         let count =
             unsafe { libc::epoll_wait(self.epoll, events.as_mut_ptr(), BATCH as i32, 1_000) };
-        let mut slots = [[0u8; 2_048]; 1];
         for event in &events[..count as usize] {
-            let fd = sockets[event.u64 as usize].as_raw_fd();
-            assert_eq!(receive::<1>(fd, &mut slots), 1);
-            send::<1>(fd, &mut slots, sink);
+            self.pass(&sockets[event.u64 as usize], sink);
         }
         count as usize
+    }
+
+    fn begin(&mut self, sockets: &[UdpSocket], peer: SocketAddrV4) {
+        if self.calls == Calls::Connected {
+            for socket in sockets {
+                socket.connect(peer).unwrap();
+            }
+        }
     }
 }
 

@@ -3,13 +3,15 @@
 //! A bridge here is what a worker has of a call: two legs, each in a box of its own, with keys as a handshake would have
 //! exported them.
 
+mod recoded;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use crate::bridge;
 use crate::codec::AudioCodec;
-use crate::engine::SocketKey;
 pub use crate::engine::Timers;
+use crate::engine::{SocketKey, prefetch};
 use crate::leg::description::Local;
 use crate::leg::path::{Path, Plain, Setup, SourceLock, WebRtc};
 use crate::leg::{Drawn, Leg, LegKind};
@@ -19,6 +21,7 @@ use crate::sdp::crypto::MasterKey;
 use crate::srtp::Sender;
 use crate::srtp::cipher::EXPANSION;
 use crate::srtp::keys::{DtlsRole, KeyingMaterial, Profile};
+pub use recoded::Recoded;
 
 /// How a leg's packets are protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +80,8 @@ impl Bridge {
     /// A call in its talk: both legs described, keyed and with a known peer.
     pub fn new(from: Protection, to: Protection, now: Instant) -> Self {
         let sender = from.keys(DtlsRole::Client).map(|keys| Sender::new(&keys));
-        let [from, to] = [from, to].map(|protection| Box::new(leg(protection, now)));
+        let [from, to] =
+            [from, to].map(|protection| Box::new(leg(protection, AudioCodec::Pcma, now)));
         Self {
             from,
             to,
@@ -108,6 +112,19 @@ impl Bridge {
         };
     }
 
+    /// Asks for what relaying needs, as a worker does for a packet some places further on.
+    #[inline]
+    pub fn foresee(&self) {
+        self.from.foresee(prefetch);
+    }
+
+    /// The same for the rest, once that has come.
+    #[inline]
+    pub fn foresee_rest(&self) {
+        self.from.foresee_open(prefetch);
+        self.to.foresee_seal(prefetch);
+    }
+
     /// Relays it as a worker does; the length of what would be sent.
     ///
     /// # Panics
@@ -135,7 +152,7 @@ impl Protection {
     }
 }
 
-fn leg(protection: Protection, now: Instant) -> Leg {
+fn leg(protection: Protection, codec: AudioCodec, now: Instant) -> Leg {
     let credentials = Credentials {
         ufrag: "ours".into(),
         password: "abcdefghijklmnopqrstuvwx".into(),
@@ -171,8 +188,8 @@ fn leg(protection: Protection, now: Instant) -> Leg {
         credentials: Some(credentials),
     };
     let mut leg = Leg::new(path, drawn, now);
-    let offer = offer(protection).parse().expect("an offer");
-    leg.answer(&offer, &local, &[AudioCodec::Pcma], now)
+    let offer = offer(protection, codec).parse().expect("an offer");
+    leg.answer(&offer, &local, &[codec], now)
         .expect("an answer");
     if let Some(keys) = protection.keys(DtlsRole::Server) {
         leg.set_keys(&keys, now);
@@ -181,16 +198,17 @@ fn leg(protection: Protection, now: Instant) -> Leg {
     leg
 }
 
-fn offer(protection: Protection) -> String {
+fn offer(protection: Protection, codec: AudioCodec) -> String {
     let protocol = match protection {
         Protection::Clear => "RTP/AVP",
         Protection::Gcm | Protection::CounterMode => "UDP/TLS/RTP/SAVPF",
     };
+    let (format, clock) = (recoded::payload_type(codec), codec.clock().hertz());
     let digest = ["AB"; 32].join(":");
     format!(
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-         m=audio 40002 {protocol} 8 101\r\na=rtpmap:101 telephone-event/8000\r\n\
-         a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=rtcp-mux\r\n\
+         m=audio 40002 {protocol} {format} 101\r\na=rtpmap:101 telephone-event/{clock}\r\n\
+         a=rtpmap:111 opus/48000/2\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=rtcp-mux\r\n\
          a=fingerprint:sha-256 {digest}\r\na=setup:actpass\r\na=sendrecv\r\n"
     )
 }

@@ -38,8 +38,8 @@ pub use counters::{Traffic, WorkerCounters};
 #[cfg(any(test, fuzzing))]
 pub(crate) use demux::Protocol;
 pub use relay_times::Delays;
-pub(crate) use socket::SocketKey;
 use socket::Wake;
+pub(crate) use socket::{SocketKey, prefetch};
 pub use timers::Timers;
 use worker::{Command, Worker};
 

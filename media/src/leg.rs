@@ -6,7 +6,10 @@
 mod comfort;
 pub mod description;
 mod digits;
+mod discard;
+mod foresight;
 pub mod keypad;
+mod liveness;
 pub mod meter;
 pub mod path;
 mod player;
@@ -29,11 +32,13 @@ use crate::sdp::Encoding;
 use crate::sdp::crypto::{MasterKey, Suite};
 use crate::sdp::negotiate::Agreed;
 use crate::srtp::keys::KeyingMaterial;
-use crate::srtp::{Receiver, Refused, Sender};
+use crate::srtp::{Receiver, Sender};
 use crate::tap::Tap;
 use description::Session;
 use digits::Digits;
+pub use discard::Discard;
 use keypad::Keypad;
+use liveness::{Life, Liveness};
 use meter::{Display, Level, Meter, Passed};
 use path::Path;
 use player::Player;
@@ -55,98 +60,6 @@ pub enum LegKind {
 
 impl LegKind {
     pub const COUNT: usize = 3;
-}
-
-/// Why a packet isn't relayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Discard {
-    Malformed,
-    UnknownSource,
-    NoKeys,
-    Forged,
-    Replayed,
-    UnknownPayloadType,
-    NotBridged,
-    Muted,
-    OnHold,
-    NoDestination,
-    NotNegotiated,
-    Stale,
-    DuringDigit,
-    DuringPrompt,
-    SendFailed,
-    /// More handshakes or connections wait than can be kept; the peer repeats itself.
-    TooBusy,
-    /// A handshake, or what isn't ICE at all on a new connection, from where no check was answered.
-    Unchecked,
-    /// The port's last call, whose sender hasn't stopped.
-    Former,
-    /// It waits to be coded anew: not lost, so not counted among those that are.
-    Recoded,
-}
-
-impl Discard {
-    /// Those that are losses.
-    pub const ALL: [Self; 18] = [
-        Self::Malformed,
-        Self::UnknownSource,
-        Self::NoKeys,
-        Self::Forged,
-        Self::Replayed,
-        Self::UnknownPayloadType,
-        Self::NotBridged,
-        Self::Muted,
-        Self::OnHold,
-        Self::NoDestination,
-        Self::NotNegotiated,
-        Self::Stale,
-        Self::DuringDigit,
-        Self::DuringPrompt,
-        Self::SendFailed,
-        Self::TooBusy,
-        Self::Unchecked,
-        Self::Former,
-    ];
-
-    /// The metric's label.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::UnknownSource => "unknown_source",
-            Self::NoKeys => "no_keys",
-            Self::Forged => "forged",
-            Self::Replayed => "replayed",
-            Self::UnknownPayloadType => "unknown_payload_type",
-            Self::NotBridged => "not_bridged",
-            Self::Muted => "muted",
-            Self::OnHold => "on_hold",
-            Self::NoDestination => "no_destination",
-            Self::NotNegotiated => "not_negotiated",
-            Self::Stale => "stale",
-            Self::DuringDigit => "during_digit",
-            Self::DuringPrompt => "during_prompt",
-            Self::SendFailed => "send_failed",
-            Self::TooBusy => "too_busy",
-            Self::Unchecked => "unchecked",
-            Self::Former => "former",
-            Self::Recoded => "recoded",
-        }
-    }
-}
-
-impl From<Refused> for Discard {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Replayed => Self::Replayed,
-            Refused::Forged => Self::Forged,
-        }
-    }
-}
-
-impl From<rtp::Malformed> for Discard {
-    fn from(_: rtp::Malformed) -> Self {
-        Self::Malformed
-    }
 }
 
 /// What the leg's owner is to tell.
@@ -173,25 +86,29 @@ pub struct Opened {
 }
 
 /// One side of a call.
+///
+/// In the order of its fields: what every packet needs that is received, what either needs, what every packet needs that is
+/// sent, and what packets don't need. With a thousand calls, what doesn't lie together is fetched one by one.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Leg {
     pub kind: LegKind,
-    pub path: Path,
-    pub bridged: Option<LegId>,
     /// A recorder's; what is muted isn't copied.
     pub tap: Option<Box<Tap>>,
     /// Room for what one packet can cause; the owner empties it after each.
     pub notices: Vec<Notice>,
-    security: Security,
+    pub bridged: Option<LegId>,
+    liveness: Liveness,
     ingress: Ingress,
+    security: Security,
+    pub path: Path,
     egress: Egress,
-    sdes: Sdes,
     keypad: Keypad,
     player: Player,
     recoding: Recoding,
+    sdes: Sdes,
     reports: Reports,
     session: Session,
-    liveness: Liveness,
 }
 
 /// Numbers drawn for a new leg.
@@ -207,24 +124,27 @@ pub struct Drawn {
     pub report_phase: u8,
 }
 
+/// The keys lie in the leg: a pointer to them would have to come before they do.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a leg lives in a box of its own")]
 enum Security {
     Clear,
     AwaitingKeys,
-    Keyed(Box<(Receiver, Sender)>),
+    Keyed(Receiver, Sender),
 }
 
 #[derive(Debug)]
+#[repr(C)]
 struct Ingress {
-    /// By payload type.
-    encodings: [Option<Encoding>; 128],
-    reception: Reception,
-    digits: Digits,
-    meter: Meter,
-    display: Display,
     mute: Mute,
     heard: Heard,
+    meter: Meter,
     watch: Watch,
+    digits: Digits,
+    reception: Reception,
+    display: Display,
+    /// By payload type.
+    encodings: [Option<Encoding>; 128],
 }
 
 /// Whether RTP came since the leg was made or bridged.
@@ -245,23 +165,6 @@ struct Egress {
     /// Since the leg was made, for sender reports.
     packets: u32,
     octets: u32,
-}
-
-#[derive(Debug)]
-struct Liveness {
-    /// RTP, RTCP or an answered check.
-    last: Instant,
-    state: Life,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Life {
-    /// Nothing is expected before keys or a description.
-    Starting,
-    Live,
-    /// Told of, and perhaps no more than a pause.
-    Silent,
-    Lost,
 }
 
 impl Leg {
@@ -328,7 +231,7 @@ impl Leg {
         let length = match &mut self.security {
             Security::Clear => length,
             Security::AwaitingKeys => return Err(Discard::NoKeys),
-            Security::Keyed(keys) => keys.0.open_rtp(packet, &header)?,
+            Security::Keyed(receiver, _) => receiver.open_rtp(packet, &header)?,
         };
         let payload = rtp::payload(&packet[..length])?;
         let encoding = self.ingress.encodings[usize::from(header.payload_type.value())]
@@ -496,8 +399,7 @@ impl Leg {
         header.write(fixed);
         let sealed = match &self.security {
             Security::Clear | Security::AwaitingKeys => length,
-            Security::Keyed(keys) => keys
-                .1
+            Security::Keyed(_, sender) => sender
                 .seal_rtp(packet, length, placed.index)
                 // A key that is used up is none.
                 .map_err(|_| Discard::NoKeys)?,
@@ -555,138 +457,13 @@ impl Leg {
 
     /// Takes the keys of a finished handshake; a later handshake's replace them.
     pub fn set_keys(&mut self, keys: &KeyingMaterial, now: Instant) {
-        self.security = Security::Keyed(Box::new((Receiver::new(keys), Sender::new(keys))));
+        self.security = Security::Keyed(Receiver::new(keys), Sender::new(keys));
         self.alive(now);
     }
 
     /// Whether the leg is to be protected and has no keys yet.
     pub fn awaits_keys(&self) -> bool {
         matches!(self.security, Security::AwaitingKeys)
-    }
-
-    /// Something authentic came.
-    pub fn alive(&mut self, now: Instant) {
-        self.liveness.last = now;
-        match self.liveness.state {
-            Life::Live => {}
-            Life::Starting => {
-                let usable = !matches!(self.security, Security::AwaitingKeys);
-                if usable {
-                    self.liveness.state = Life::Live;
-                    self.path.end_setup();
-                    self.notices.push(Notice::Connected);
-                }
-            }
-            Life::Silent | Life::Lost => {
-                self.liveness.state = Life::Live;
-                self.notices.push(Notice::Recovered);
-            }
-        }
-    }
-
-    /// A connectivity check was answered: the peer is there, and before the keys that is all.
-    pub fn checked(&mut self, now: Instant) {
-        match self.security {
-            Security::AwaitingKeys => self.liveness.last = now,
-            Security::Clear | Security::Keyed(_) => self.alive(now),
-        }
-    }
-
-    /// The path failed. Told once, until it recovers; what follows a silence says more than it.
-    pub fn lose(&mut self, cause: LegLost) {
-        let state = match cause {
-            LegLost::Silent { .. } => Life::Silent,
-            LegLost::IceDisconnected
-            | LegLost::DtlsFailed(_)
-            | LegLost::SetupTimedOut
-            | LegLost::PeerClosed
-            | LegLost::Panicked => Life::Lost,
-        };
-        if self.liveness.state != Life::Lost && self.liveness.state != state {
-            self.liveness.state = state;
-            self.notices.push(Notice::Lost(cause));
-        }
-    }
-
-    /// Checks what time alone can end: the setup, the silence, a digit.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.notices.extend(self.ingress.digits.handle_timeout(now));
-        if self.stop_deadline().is_some_and(|at| now >= at) {
-            let last = self.ingress.meter.last();
-            let stopped = self.ingress.watch.handle_timeout(last, now);
-            self.notices.extend(stopped.map(Notice::Stopped));
-        }
-        if let Some(until) = self.path.setup_deadline()
-            && now >= until
-        {
-            self.path.end_setup();
-            if self.liveness.state == Life::Starting {
-                self.lose(LegLost::SetupTimedOut);
-            }
-        }
-        if let Some(until) = self.silence_deadline()
-            && now >= until
-        {
-            let silent = now.saturating_duration_since(self.liveness.last);
-            self.lose(LegLost::Silent { r#for: silent });
-        }
-    }
-
-    /// When [`Leg::handle_timeout`], [`Leg::poll_event`], [`Leg::poll_prompt`],
-    /// [`Leg::poll_recoded`], the path or a report is due.
-    pub fn deadline(&self) -> Instant {
-        [
-            self.path.peer_deadline(),
-            self.path.setup_deadline(),
-            self.silence_deadline(),
-            self.stop_deadline(),
-            self.frame_due(),
-            self.digit_due(),
-        ]
-        .into_iter()
-        .flatten()
-        .fold(self.reports.due(), Instant::min)
-    }
-
-    /// When a digit of the peer, should its end be lost, is over. A packet can bring it forward,
-    /// so the leg is to be armed anew after each while there is one.
-    pub fn digit_due(&self) -> Option<Instant> {
-        self.ingress.digits.due()
-    }
-
-    /// When a packet of our own is due: a digit's, a prompt's, or one that was coded anew.
-    pub fn frame_due(&self) -> Option<Instant> {
-        [self.keypad.due(), self.player.due(), self.recoding.due()]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    /// When audio will have stopped that is owed: somebody listens, and no hold excuses it.
-    fn stop_deadline(&self) -> Option<Instant> {
-        self.egress
-            .agreed
-            .filter(|agreed| agreed.direction.receives())?;
-        self.ingress.watch.deadline(self.ingress.meter.last())
-    }
-
-    /// Somebody listens to this leg from now on.
-    pub fn watch(&mut self, now: Instant) {
-        self.ingress.watch.begin(now);
-    }
-
-    /// `None` while the peer isn't to send: before a description, on hold, or once lost.
-    fn silence_deadline(&self) -> Option<Instant> {
-        let expects = match self.liveness.state {
-            Life::Live => true,
-            // A plain peer that never sends has no handshake to fail at.
-            Life::Starting => self.kind == LegKind::Plain,
-            Life::Silent | Life::Lost => false,
-        };
-        let agreed = self.egress.agreed.as_ref()?;
-        // A WebRTC peer keeps its checks up on hold too.
-        let sends = agreed.direction.receives() || self.kind != LegKind::Plain;
-        (expects && sends).then(|| self.liveness.last + SILENCE)
     }
 }
 
@@ -697,9 +474,6 @@ fn unasked() -> [Option<Encoding>; 128] {
     encodings[13] = Some(Encoding::ComfortNoise);
     encodings
 }
-
-/// Three missed reports: longer than any roaming or ICE restart takes.
-const SILENCE: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,8 @@ mod hmac;
 pub mod keys;
 pub mod replay;
 
+use std::ptr;
+
 use crate::rtp::{Header, Ssrc};
 use cipher::{Cipher, RTCP_CLEAR};
 use keys::KeyingMaterial;
@@ -27,22 +29,38 @@ impl From<cipher::Forged> for Refused {
 
 /// Opens what the peer protects.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Receiver {
-    rtp: Cipher,
-    rtcp: Cipher,
     rtp_windows: ReplayWindows,
-    rtcp_windows: ReplayWindows,
+    rtp: Cipher,
+    rtcp: Box<Reports>,
+}
+
+/// What reports need, apart from what every packet does.
+#[derive(Debug)]
+struct Reports {
+    cipher: Cipher,
+    windows: ReplayWindows,
 }
 
 impl Receiver {
     /// The peer's half of `keys`, with nothing received yet.
     pub fn new(keys: &KeyingMaterial) -> Self {
         Self {
-            rtp: Cipher::rtp(keys.profile(), keys.theirs()),
-            rtcp: Cipher::rtcp(keys.profile(), keys.theirs()),
             rtp_windows: ReplayWindows::default(),
-            rtcp_windows: ReplayWindows::default(),
+            rtp: Cipher::rtp(keys.profile(), keys.theirs()),
+            rtcp: Box::new(Reports {
+                cipher: Cipher::rtcp(keys.profile(), keys.theirs()),
+                windows: ReplayWindows::default(),
+            }),
         }
+    }
+
+    /// What a packet needs, for `fetch` to ask for.
+    #[inline]
+    pub fn foresee(&self, fetch: impl Fn(*const u8, usize)) {
+        fetch(ptr::from_ref(&self.rtp_windows).cast(), 1);
+        self.rtp.foresee(fetch);
     }
 
     /// Opens an SRTP packet in place; returns its length without the tag.
@@ -67,13 +85,13 @@ impl Receiver {
     ///
     /// [`Refused`]; nothing is remembered of such a packet.
     pub fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
-        let (length, index) = self.rtcp.open_rtcp(packet)?;
+        let (length, index) = self.rtcp.cipher.open_rtcp(packet)?;
         let sender = packet[4..RTCP_CLEAR].first_chunk().ok_or(Refused::Forged)?;
         let sender = Ssrc(u32::from_be_bytes(*sender));
-        if !self.rtcp_windows.window(sender).is_fresh(index.into()) {
+        if !self.rtcp.windows.window(sender).is_fresh(index.into()) {
             return Err(Refused::Replayed);
         }
-        self.rtcp_windows.mark(sender, index.into());
+        self.rtcp.windows.mark(sender, index.into());
         Ok(length)
     }
 }
@@ -82,7 +100,7 @@ impl Receiver {
 #[derive(Debug)]
 pub struct Sender {
     rtp: Cipher,
-    rtcp: Cipher,
+    rtcp: Box<Cipher>,
     /// Of the next report; 31 bits.
     rtcp_index: u32,
 }
@@ -96,9 +114,15 @@ impl Sender {
     pub fn new(keys: &KeyingMaterial) -> Self {
         Self {
             rtp: Cipher::rtp(keys.profile(), keys.ours()),
-            rtcp: Cipher::rtcp(keys.profile(), keys.ours()),
+            rtcp: Box::new(Cipher::rtcp(keys.profile(), keys.ours())),
             rtcp_index: 0,
         }
+    }
+
+    /// What a packet needs, for `fetch` to ask for.
+    #[inline]
+    pub fn foresee(&self, fetch: impl Fn(*const u8, usize)) {
+        self.rtp.foresee(fetch);
     }
 
     /// Seals the RTP packet of `length` octets, with a fixed header, at the start of `slot`;

@@ -21,7 +21,7 @@ const AT_ONCE = 6; // gateways with a page each
 const GOES_ON = 'the call goes on; who hangs up then is heard by the other';
 
 /** A customer who calls, talks once answered, and takes part in our refreshes; `then` is what follows the talk. */
-const talks = (then) => then(Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().plays().reached('talk').waits({ refreshed: true }));
+const talks = (then) => then(Ladder.calls().invite(sdp()).perhaps(100, 180).response(200, { within: 60_000 }).ack().plays().reached('talk').waits({ refreshed: true }));
 const hangsUp = talks((ladder) => ladder.bye().response(200));
 const isHungUpOn = talks((ladder) => ladder.reached('waiting').requested('BYE', { within: 90_000 }).respond(200));
 

@@ -85,8 +85,8 @@ export class Ladder {
   }
 
   /** Answers the request that was read last; the first INVITE by `respondToInvite`. */
-  respond(status, body, { headers = [] } = {}) {
-    return this.#send([`SIP/2.0 ${status} Answer`, '[last_Via:]', '[last_From:]', '[last_To:]', '[last_Call-ID:]', '[last_CSeq:]', `Contact: ${CONTACT}`, ...headers], body, {});
+  respond(status, body, { headers = [], next } = {}) {
+    return this.#send([`SIP/2.0 ${status} Answer`, '[last_Via:]', '[last_From:]', '[last_To:]', '[last_Call-ID:]', '[last_CSeq:]', `Contact: ${CONTACT}`, ...headers], body, { next });
   }
 
   respondToInvite(status, body, { headers = [] } = {}) {
@@ -156,8 +156,8 @@ export class Ladder {
 <recv request="UPDATE" optional="true" next="${update}"><action>${this.#contact()}</action></recv>
 <recv request="NOTIFY" timeout="${within}" next="${on}"/>
 <label id="${reinvite}"/>`)
-      .respond(200, sdp()).#step(`<nop next="${again}"/>
-<label id="${acknowledged}"/>
+      .respond(200, sdp(), { next: again }) // by the response itself: an ACK that comes while a step of its own leads back would be unexpected
+      .#step(`<label id="${acknowledged}"/>
 <nop next="${again}"><action><log message="reached refreshed"/></action></nop>
 <label id="${update}"/>`)
       .respond(200).#step(`<nop next="${again}"><action><log message="reached refreshed"/></action></nop>
@@ -194,9 +194,9 @@ export class Ladder {
     return this.#receive(`response="${status}"`, actions).ackOfRejection();
   }
 
-  #send(lines, body, { resend = false }) {
+  #send(lines, body, { resend = false, next }) {
     const described = body ? [`Content-Type: ${body.type}`, 'Content-Length: [len]', '', body.text] : ['Content-Length: 0', '', ''];
-    return this.#step(`<send${resend ? ' retrans="500"' : ''}><![CDATA[\n${[...lines, ...described].join('\n')}\n]]></send>`);
+    return this.#step(`<send${resend ? ' retrans="500"' : ''}${next === undefined ? '' : ` next="${next}"`}><![CDATA[\n${[...lines, ...described].join('\n')}\n]]></send>`);
   }
 
   #receive(what, actions, within = 20_000) {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -115,9 +115,15 @@ impl Auth {
     ///
     /// A 401 with the reason: malformed, signed otherwise, for somebody else, expired, or not valid yet.
     pub fn verify(&self, token: &str, now: SystemTime) -> Result<Caller, Problem> {
-        let claims = jsonwebtoken::decode::<Shown>(token, &self.decoding, &self.validation)
-            .map_err(|e| Problem::invalid_token(reason(e.kind())))?
-            .claims;
+        let TokenData { header, claims } =
+            jsonwebtoken::decode::<Shown>(token, &self.decoding, &self.validation)
+                .map_err(|e| Problem::invalid_token(reason(e.kind())))?;
+        // RFC 7515 section 4.1.11: who doesn't know what is critical must refuse.
+        if header.crit.is_some() {
+            return Err(Problem::invalid_token(
+                "The token asks for an extension (\"crit\") that isn't known here.",
+            ));
+        }
         let now = epoch_seconds(now);
         if claims.exp <= now {
             return Err(Problem::invalid_token("The token has expired."));
@@ -382,8 +388,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn another_algorithm_of_the_same_key_is_refused() {
+    /// Signed with our key, under a header of the sender's choice.
+    fn under(header: &Header) -> String {
         let claims = Claims {
             sub: "agent7".to_owned(),
             scope: "admin".to_owned(),
@@ -393,9 +399,23 @@ mod tests {
             iss: None,
             aud: None,
         };
-        let header = Header::new(Algorithm::HS512);
-        let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET))
-            .expect("it can be signed");
+        jsonwebtoken::encode(header, &claims, &EncodingKey::from_secret(SECRET))
+            .expect("it can be signed")
+    }
+
+    #[test]
+    fn a_token_with_a_critical_extension_is_refused() {
+        let mut header = Header::new(Algorithm::HS256);
+        assert!(auth(None, None).verify(&under(&header), noon()).is_ok());
+        header.crit = Some(vec!["b64".to_owned()]);
+        let refused = auth(None, None).verify(&under(&header), noon());
+        let refused = refused.expect_err("crit");
+        assert!(refused.detail.contains("crit"), "{}", refused.detail);
+    }
+
+    #[test]
+    fn another_algorithm_of_the_same_key_is_refused() {
+        let token = under(&Header::new(Algorithm::HS512));
         let refused = auth(None, None).verify(&token, noon()).expect_err("HS512");
         assert!(refused.detail.contains("HS256"), "{}", refused.detail);
     }

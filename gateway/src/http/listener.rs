@@ -8,12 +8,11 @@ use axum::Router;
 use axum::body::Body;
 use http::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 /// Serves until `shutdown`, then waits for the requests under way.
@@ -22,11 +21,11 @@ pub(super) async fn serve(
     routes: Router,
     shutdown: impl Future<Output = ()>,
 ) {
-    let open = GracefulShutdown::new();
+    let (stop, stopping) = watch::channel(());
     let places = Arc::new(Semaphore::new(CONNECTIONS_AT_MOST));
-    let mut protocol = Builder::new(TokioExecutor::new()).http1_only();
+    // HTTP/1 and nothing else: what guesses the version waits for a silent connection's first bytes without a limit.
+    let mut protocol = http1::Builder::new();
     protocol
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN);
     let mut shutdown = pin!(shutdown);
@@ -44,26 +43,36 @@ pub(super) async fn serve(
             .clone()
             .map_request(|request: Request<Incoming>| request.map(Body::new));
         let service = TowerToHyperService::new(routes);
-        let connection = protocol.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        let connection = open.watch(connection.into_owned());
+        let connection = protocol.serve_connection(TokioIo::new(stream), service);
+        let mut stopping = stopping.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection.with_upgrades());
+            let served = tokio::select! {
+                served = connection.as_mut() => served,
+                _ = stopping.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = served {
                 tracing::debug!(%error, "an HTTP connection broke");
             }
-            drop(place);
+            drop((place, stopping));
         });
     }
-    drop(listener);
-    open.shutdown().await;
+    drop((listener, stopping));
+    // All are told, and all are over once nobody listens any more.
+    if stop.send(()).is_ok() {
+        stop.closed().await;
+    }
 }
 
 async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // A frame for an agent mustn't wait for the acknowledgement of the one before.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection stays with Nagle's algorithm");
+                if let Err(error) = prepare(&stream) {
+                    tracing::debug!(%error, "a connection stays as the system made it");
                 }
                 return stream;
             }
@@ -76,11 +85,20 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
+fn prepare(stream: &TcpStream) -> std::io::Result<()> {
+    // A frame for an agent mustn't wait for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_FOR))
+}
+
 /// Connections that speak HTTP at a time; agents' sockets don't count once they are open.
 const CONNECTIONS_AT_MOST: usize = 4_096;
 
-/// From the first byte, or from the last answer, to the end of a request's headers.
+/// From the beginning, or from the last answer, to the end of a request's headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+
+/// Who reads nothing of an answer for this long loses the connection, as does who acknowledges nothing.
+const UNREAD_FOR: Duration = Duration::from_secs(60);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -91,31 +109,85 @@ mod tests {
     use super::*;
 
     async fn started() -> std::net::SocketAddr {
+        started_until(std::future::pending()).await.0
+    }
+
+    async fn started_until(
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> (std::net::SocketAddr, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let routes = Router::new().route("/", axum::routing::get(async || "here"));
-        tokio::spawn(serve(listener, routes, std::future::pending()));
-        address
+        let serving = tokio::spawn(serve(listener, routes, shutdown));
+        (address, serving)
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn headers_that_never_end_lose_their_connection() {
+    /// What comes back for `sent`, until the connection is closed; it is, in time.
+    async fn comes_back(sent: &[u8]) -> String {
         let mut stream = TcpStream::connect(started().await)
             .await
             .expect("connected");
         let began = tokio::time::Instant::now();
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nHost")
-            .await
-            .expect("sent");
+        stream.write_all(sent).await.expect("sent");
         let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).await.expect("closed");
-        assert!(!String::from_utf8_lossy(&rest).contains("here"));
-        assert!(
-            began.elapsed() <= HEADERS_WITHIN + PAUSE,
-            "{:?}",
-            began.elapsed()
+        let read = stream.read_to_end(&mut rest);
+        let read = tokio::time::timeout(2 * HEADERS_WITHIN, read).await;
+        read.expect("closed in time").expect("closed in order");
+        let took = began.elapsed();
+        assert!(took <= HEADERS_WITHIN + PAUSE, "{took:?}");
+        String::from_utf8_lossy(&rest).into_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_that_never_end_lose_their_connection() {
+        let rest = comes_back(b"GET / HTTP/1.1\r\nHost").await;
+        assert!(!rest.contains("here"), "{rest}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_loses_the_connection() {
+        assert_eq!(comes_back(b"").await, "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_begins_with_http_2_is_left_at_once() {
+        let rest = comes_back(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+        assert_eq!(rest, "");
+    }
+
+    #[tokio::test]
+    async fn a_stop_closes_what_waits_and_lets_a_request_end() {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (address, serving) = started_until(async { drop(stopped.await) }).await;
+        let (mut idle, mut busy) = (
+            TcpStream::connect(address).await.expect("connected"),
+            TcpStream::connect(address).await.expect("connected"),
         );
+        let asked = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        idle.write_all(asked).await.expect("sent");
+        busy.write_all(&asked[..20]).await.expect("sent");
+        let mut answer = [0; 12];
+        idle.read_exact(&mut answer).await.expect("answered");
+        stop.send(()).expect("it serves");
+        let mut rest = Vec::new();
+        idle.read_to_end(&mut rest).await.expect("closed");
+        busy.write_all(&asked[20..]).await.expect("sent");
+        rest.clear();
+        busy.read_to_end(&mut rest)
+            .await
+            .expect("answered and closed");
+        let rest = String::from_utf8_lossy(&rest);
+        assert!(rest.ends_with("here"), "{rest}");
+        serving.await.expect("everything is over");
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_not_waited_for_for_ever() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let (stream, _peer) = tokio::join!(accept(&listener), TcpStream::connect(address));
+        let limit = socket2::SockRef::from(&stream).tcp_user_timeout();
+        assert_eq!(limit.expect("a socket"), Some(UNREAD_FOR));
     }
 
     #[tokio::test]

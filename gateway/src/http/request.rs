@@ -80,6 +80,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<Public>> for Json<T> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // An array would be taken for the fields in the order of our sources, which is nobody's business.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::bad_request("The body must be a JSON object."));
+    }
     serde_json::from_slice(body)
         .map_err(|e| Problem::bad_request(format!("The body can't be read: {e}.")))
 }

@@ -257,6 +257,20 @@ async fn a_body_that_can_not_be_meant_is_refused_by_name() {
             "both-first",
         ),
         (Value::Null, 400, "agent"),
+        (
+            json!([
+                "agent7",
+                "+919000000001",
+                null,
+                null,
+                null,
+                null,
+                null,
+                null
+            ]),
+            400,
+            "object",
+        ),
     ];
     for (body, status, word) in cases {
         let answer = desk.ask(Method::POST, "/v1/calls", body.clone()).await;

@@ -1,4 +1,6 @@
-//! What the media workers count by themselves. They only add up; the sums are taken over here.
+//! What is counted of legs and packets.
+//!
+//! The media workers count by themselves. They only add up; the sums are taken over here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,11 +11,20 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily, MetricType};
 use prometheus::{IntCounterVec, IntGauge, Registry};
 
-use super::{catch_up, counters, gauge, register};
+use super::declare::{catch_up, counters, gauge, register};
+use super::{Metrics, Side, Way};
+use crate::switchboard::Usage;
 
 /// The engine's metrics.
 #[derive(Debug)]
 pub(super) struct MediaMetrics {
+    /// `leg` (agent, customer), `dir` (in, out).
+    rtp_packets_total: IntCounterVec,
+    /// `cause`.
+    rtp_dropped_packets_total: IntCounterVec,
+    legs: IntGauge,
+    bridges: IntGauge,
+    rtp_ports_leased: IntGauge,
     /// Packets sent. `path` (relay, transcode, prompt): how they came to be.
     media_path_packets_total: IntCounterVec,
     /// Seconds that relayed packets spend inside.
@@ -31,16 +42,37 @@ struct RelaySeconds {
 
 impl MediaMetrics {
     pub(super) fn new(registry: &Registry) -> Self {
-        let media_relay_seconds = RelaySeconds::new();
-        register(registry, media_relay_seconds.clone());
         Self {
+            rtp_packets_total: counters(
+                registry,
+                "warmline_rtp_packets_total",
+                "RTP packets received and sent.",
+                &["leg", "dir"],
+            ),
+            rtp_dropped_packets_total: counters(
+                registry,
+                "warmline_rtp_dropped_packets_total",
+                "RTP packets received and not passed on.",
+                &["cause"],
+            ),
+            legs: gauge(registry, "warmline_legs", "Media legs."),
+            bridges: gauge(
+                registry,
+                "warmline_bridges",
+                "Pairs of media legs that are bridged.",
+            ),
+            rtp_ports_leased: gauge(
+                registry,
+                "warmline_rtp_ports_leased",
+                "Port pairs that customers' plain RTP legs have bound.",
+            ),
             media_path_packets_total: counters(
                 registry,
                 "warmline_media_path_packets_total",
                 "RTP packets sent, by how they came to be: relayed, transcoded, or of a prompt.",
                 &["path"],
             ),
-            media_relay_seconds,
+            media_relay_seconds: register(registry, RelaySeconds::new()),
             unbridged_legs: gauge(
                 registry,
                 "warmline_unbridged_legs",
@@ -49,8 +81,14 @@ impl MediaMetrics {
         }
     }
 
+    pub(super) fn set(&self, usage: Usage) {
+        self.legs.set(usage.legs.cast_signed());
+        self.bridges.set(usage.bridges.cast_signed());
+        self.rtp_ports_leased.set(usage.rtp_ports.cast_signed());
+    }
+
     /// Takes over every worker's counters of now.
-    pub(super) fn set(&self, workers: &[WorkerCounters]) {
+    fn take_over(&self, workers: &[WorkerCounters]) {
         let mut delays = Delays::default();
         for worker in workers {
             add(&mut delays, &worker.relay_times);
@@ -71,6 +109,26 @@ impl MediaMetrics {
         let unbridged: u64 = workers.iter().map(unbridged).sum();
         self.unbridged_legs.set(unbridged.cast_signed());
         *self.media_relay_seconds.lock() = delays;
+    }
+}
+
+impl Metrics {
+    /// Adds what a worker counted since it last told.
+    pub fn rtp_packets(&self, leg: Side, way: Way, packets: u64) {
+        let total = &self.0.media.rtp_packets_total;
+        let counted = total.with_label_values(&[leg.word(), way.word()]);
+        counted.inc_by(packets);
+    }
+
+    /// Adds what a worker dropped since it last told.
+    pub fn rtp_dropped(&self, cause: &'static str, packets: u64) {
+        let dropped = &self.0.media.rtp_dropped_packets_total;
+        dropped.with_label_values(&[cause]).inc_by(packets);
+    }
+
+    /// Takes over what the media workers have counted since the start.
+    pub fn media(&self, workers: &[WorkerCounters]) {
+        self.0.media.take_over(workers);
     }
 }
 
@@ -173,8 +231,8 @@ mod tests {
             },
             ..worker
         };
-        metrics.set(&[worker.clone(), worker.clone()]);
-        metrics.set(&[worker.clone(), worker]);
+        metrics.take_over(&[worker.clone(), worker.clone()]);
+        metrics.take_over(&[worker.clone(), worker]);
         let text = TextEncoder::new().encode_to_string(&registry.gather());
         let text = text.expect("well formed");
         for line in [

@@ -2,7 +2,8 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry};
 
-use super::{Metrics, counter, counters, gauge};
+use super::Metrics;
+use super::declare::{as_gauge, counter, counters, gauge};
 
 #[derive(Debug)]
 pub(super) struct Recordings {
@@ -12,6 +13,10 @@ pub(super) struct Recordings {
     spool_bytes: IntGauge,
     /// Frames that came and that no recording holds.
     dropped_frames: IntCounter,
+    /// Recordings that are finished and not yet published.
+    unpublished: IntGauge,
+    /// Attempts to publish recordings that failed.
+    publish_errors: IntCounter,
 }
 
 /// How a recording ended.
@@ -43,6 +48,16 @@ impl Recordings {
                 "warmline_recording_dropped_frames_total",
                 "Frames of audio that came and that no recording holds.",
             ),
+            unpublished: gauge(
+                registry,
+                "warmline_recordings_unpublished",
+                "Recordings that are finished and not yet published.",
+            ),
+            publish_errors: counter(
+                registry,
+                "warmline_recording_publish_errors_total",
+                "Attempts to publish recordings that failed.",
+            ),
         }
     }
 }
@@ -69,5 +84,13 @@ impl Metrics {
 
     pub fn recording_dropped(&self, frames: u64) {
         self.0.recordings.dropped_frames.inc_by(frames);
+    }
+
+    pub fn unpublished(&self, recordings: usize) {
+        self.0.recordings.unpublished.set(as_gauge(recordings));
+    }
+
+    pub fn publish_failed(&self) {
+        self.0.recordings.publish_errors.inc();
     }
 }

@@ -40,6 +40,8 @@ impl Protocol {
 pub struct Routes {
     by_address: HashMap<SocketAddr, LegId, RandomState>,
     by_ufrag: HashMap<String, LegId, RandomState>,
+    /// How often an address got another owner.
+    changes: u64,
 }
 
 impl Routes {
@@ -47,12 +49,12 @@ impl Routes {
         self.by_address.get(&address).copied()
     }
 
-    /// A STUN request is for the leg that its USERNAME names, anything else for the address's.
-    pub fn leg_of_stun(&self, datagram: &[u8], from: SocketAddr) -> Option<LegId> {
-        self.leg_named(datagram).or_else(|| self.leg_at(from))
+    /// While it stays the same, [`Routes::leg_at`] says the same.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
-    /// The leg that a STUN request's USERNAME names.
+    /// The leg that a STUN request's USERNAME names. Any other datagram is for its address's.
     pub fn leg_named(&self, datagram: &[u8]) -> Option<LegId> {
         stun::local_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag).copied())
     }
@@ -63,15 +65,21 @@ impl Routes {
 
     /// The leg's agent answered `address`.
     pub fn confirm(&mut self, address: SocketAddr, leg: LegId) {
-        self.by_address.insert(address, leg);
+        if self.by_address.insert(address, leg) != Some(leg) {
+            self.changes += 1;
+        }
     }
 
     /// The leg's agent tries `address`, which stays with whom it belongs to.
     pub fn try_out(&mut self, address: SocketAddr, leg: LegId) {
-        self.by_address.entry(address).or_insert(leg);
+        self.by_address.entry(address).or_insert_with(|| {
+            self.changes += 1;
+            leg
+        });
     }
 
     pub fn remove(&mut self, leg: LegId) {
+        self.changes += 1;
         self.by_address.retain(|_, owner| *owner != leg);
         self.by_ufrag.retain(|_, owner| *owner != leg);
     }
@@ -103,12 +111,16 @@ mod tests {
         let address = "198.51.100.7:4000".parse().expect("an address");
         routes.add_ufrag("abcd".into(), leg);
         let request = request(b"abcd:efgh");
-        assert_eq!(routes.leg_of_stun(&request, address), Some(leg));
-        assert_eq!(routes.leg_of_stun(&[1, 1], address), None);
+        assert_eq!(routes.leg_named(&request), Some(leg));
+        assert_eq!(routes.leg_named(&[1, 1]), None);
+        assert_eq!(routes.leg_at(address), None);
         routes.confirm(address, leg);
-        assert_eq!(routes.leg_of_stun(&[1, 1], address), Some(leg));
+        assert_eq!(routes.leg_at(address), Some(leg));
         routes.remove(leg);
-        assert_eq!(routes.leg_of_stun(&request, address), None);
+        assert_eq!(
+            (routes.leg_named(&request), routes.leg_at(address)),
+            (None, None)
+        );
     }
 
     #[test]
@@ -120,6 +132,24 @@ mod tests {
         assert_eq!(routes.leg_at(address), Some(leg(1)));
         routes.confirm(address, leg(2));
         assert_eq!(routes.leg_at(address), Some(leg(2)));
+    }
+
+    #[test]
+    fn who_looked_an_address_up_is_told_of_each_change_and_of_nothing_else() {
+        let mut routes = Routes::default();
+        let address = "198.51.100.7:4000".parse().expect("an address");
+        let mut known = routes.changes();
+        let mut changed =
+            |routes: &Routes| std::mem::replace(&mut known, routes.changes()) != known;
+        routes.try_out(address, leg(1));
+        assert!(changed(&routes));
+        routes.confirm(address, leg(1));
+        routes.try_out(address, leg(2));
+        assert!(!changed(&routes));
+        routes.confirm(address, leg(2));
+        assert!(changed(&routes));
+        routes.remove(leg(2));
+        assert!(changed(&routes));
     }
 
     fn request(username: &[u8]) -> Vec<u8> {

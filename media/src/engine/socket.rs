@@ -1,5 +1,5 @@
-//! The system calls: UDP in batches, epoll, eventfd. The only module with `unsafe` of its own
-//! making.
+//! The system calls: UDP in batches, epoll, eventfd; and the one hint to the processor. The only
+//! module with `unsafe` of its own making.
 
 use std::io;
 use std::mem::{self, MaybeUninit};
@@ -8,6 +8,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::slab::{Outgoing, Received, Slab};
+
+/// A cache's.
+const LINE: usize = 64;
 
 /// Datagrams per system call.
 pub const BATCH: usize = 64;
@@ -122,7 +125,7 @@ pub fn receive<'a>(
     first: usize,
     received: &mut Vec<Received>,
 ) -> io::Result<usize> {
-    // Only as many as are used are written: most sockets are a leg's own, and have one datagram.
+    // Only as many as are used are written.
     let mut names = [const { MaybeUninit::uninit() }; BATCH];
     let mut vectors = [const { MaybeUninit::uninit() }; BATCH];
     let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
@@ -166,8 +169,21 @@ pub fn receive<'a>(
     Ok(count)
 }
 
+/// Receives one datagram; its length and who sent it, or `None` when it doesn't fit a slot. For sockets that have one at a
+/// time: the kernel does less for it than for a batch of one.
+pub fn receive_one(socket: &UdpSocket, slot: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+    let room = slot.len().min(Slab::CAPACITY + 1);
+    let (length, from) = socket.recv_from(&mut slot[..room])?;
+    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+    Ok((length <= Slab::CAPACITY).then_some((length, from)))
+}
+
 /// Sends datagrams of one socket, at most [`BATCH`]; returns how many the kernel took.
 pub fn send(socket: &UdpSocket, slab: &Slab, datagrams: &[Outgoing]) -> io::Result<usize> {
+    if let [alone] = datagrams {
+        let octets = slab.read(alone.slot, alone.range.clone());
+        return socket.send_to(octets, alone.to).map(|_| 1);
+    }
     let mut names = [const { MaybeUninit::uninit() }; BATCH];
     let mut vectors = [const { MaybeUninit::uninit() }; BATCH];
     let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
@@ -194,6 +210,24 @@ pub fn send(socket: &UdpSocket, slab: &Slab, datagrams: &[Outgoing]) -> io::Resu
         )
     };
     checked(sent as isize)
+}
+
+/// Asks for what stands in these octets, since a packet that waits will need it. Nobody waits for it to come, and nothing is
+/// read: any address will do.
+#[inline]
+pub fn prefetch(at: *const u8, octets: usize) {
+    let before = at.addr() % LINE;
+    for line in (0..before + octets).step_by(LINE) {
+        let line = at.wrapping_sub(before).wrapping_add(line);
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: it is a hint, and faults nowhere.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(line.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = line;
+    }
 }
 
 fn no_name() -> libc::sockaddr_storage {

@@ -5,13 +5,17 @@
 //! path takes no lock, allocates nothing and writes no log.
 
 mod command;
+mod control;
+mod due;
+mod foresight;
+mod receive;
 mod recoded;
+mod send;
 mod stream;
+mod tell;
 
-use std::any::Any;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,27 +23,23 @@ use std::time::{Duration, Instant, SystemTime};
 pub use command::Command;
 use rustc_hash::FxHashMap;
 
-use super::counters::{Counters, MediaPath};
+use super::counters::Counters;
 use super::deadlines::{Armed, Deadlines};
-use super::demux::{Protocol, Routes};
-use super::early::{Early, Waiting};
-use super::handshakes::{Flight, Full, Handshakes};
+use super::demux::Routes;
+use super::early::Early;
+use super::handshakes::Handshakes;
 use super::pace::Pace;
 use super::ports::{PortLease, Ports};
 use super::random::Random;
 use super::slab::{Outgoing, Received, Slab};
 use super::socket::{self, BATCH, Poll, SocketKey, Wake};
 use super::tcp::Tcp;
-use super::{EngineConfig, EngineError, Event, IceTcp, LegId, LegLost, WorkerId};
-use crate::bridge;
+use super::{EngineConfig, EngineError, Event, IceTcp, LegId, WorkerId};
 use crate::codec::CodecPolicy;
-use crate::leg::keypad::EventPacket;
+use crate::leg::Leg;
 use crate::leg::path::Path;
-use crate::leg::{Discard, Leg, Notice};
-use crate::peer::{Credentials, PeerOutput, Via};
-use crate::rtcp::{COMPOUND, Farewell, Ntp};
-use crate::srtp::cipher::EXPANSION;
-use stream::Exits;
+use crate::peer::{Credentials, PeerOutput};
+use crate::rtcp::Ntp;
 
 /// A worker before and while it runs.
 pub struct Worker {
@@ -71,6 +71,8 @@ pub struct Worker {
     early: Early,
     slab: Slab,
     received: Vec<Received>,
+    /// Who was behind their addresses when they came.
+    peers: Vec<Option<LegId>>,
     outgoing: Vec<Outgoing>,
     backlog: Backlog,
     /// Packets relayed since the wake-up.
@@ -175,6 +177,7 @@ impl Worker {
             early: Early::default(),
             slab: Slab::new(SLOTS),
             received: Vec::with_capacity(SLOTS),
+            peers: Vec::with_capacity(SLOTS),
             outgoing: Vec::with_capacity(SLOTS),
             backlog: Backlog::None,
             relayed: 0,
@@ -214,12 +217,14 @@ impl Worker {
             if ready.len() == BATCH {
                 self.backlog = Backlog::Some;
             }
-            for &key in &ready {
+            for (n, &key) in ready.iter().enumerate() {
+                self.foresee_ready(&ready, n);
                 match key {
                     WAKE_KEY => self.wake.clear(),
                     LISTENER_KEY => self.accept(now),
+                    WEBRTC_KEY => self.read_shared(now),
                     key if self.tcp.has(key) => self.read_stream(key, now),
-                    WEBRTC_KEY | SocketKey(_) => self.read(key, now),
+                    SocketKey(_) => self.read_own(key, now),
                 }
             }
             self.flush();
@@ -255,530 +260,6 @@ impl Worker {
         }
     }
 
-    /// One that holds nothing to be sent.
-    fn free_slot(&mut self) -> usize {
-        let slot = self.outgoing.last().map_or(0, |last| last.slot + 1);
-        if slot < self.slab.slots() {
-            return slot;
-        }
-        self.flush();
-        0
-    }
-
-    /// Takes what a socket has, up to a bound, so that none starves the others.
-    fn read(&mut self, key: SocketKey, now: Instant) {
-        let (batches, batch) = match key {
-            WEBRTC_KEY => (BATCHES_PER_SOCKET, BATCH),
-            // One leg's, and it sends a packet each 20 ms; epoll tells of more.
-            SocketKey(_) => (1, 1),
-        };
-        for _ in 0..batches {
-            // Slots with packets to be sent stay untouched until they are.
-            let mut first = self.outgoing.last().map_or(0, |last| last.slot + 1);
-            if first + batch > self.slab.slots() {
-                self.flush();
-                first = 0;
-            }
-            let Some((socket, owner)) = source(&self.webrtc, &self.plain, &self.leases, key) else {
-                return;
-            };
-            self.received.clear();
-            let slots = self.slab.tail(first).take(batch);
-            let count = match socket::receive(socket, slots, first, &mut self.received) {
-                Ok(count) => count,
-                // Nothing there, or an ICMP error of an earlier send.
-                Err(_) => return,
-            };
-            for n in 0..self.received.len() {
-                let received = self.received[n];
-                self.demultiplex(received, owner, now);
-            }
-            if count < batch {
-                return;
-            }
-        }
-        if key == WEBRTC_KEY {
-            self.backlog = Backlog::Some;
-        }
-    }
-
-    fn demultiplex(&mut self, received: Received, owner: Owner, now: Instant) {
-        let datagram = self.slab.read(received.slot, 0..received.length);
-        let protocol = Protocol::of(datagram);
-        let leg = match (owner, protocol) {
-            (Owner::WebRtc, Protocol::Stun) => self.routes.leg_of_stun(datagram, received.from),
-            (Owner::WebRtc, _) => self.routes.leg_at(received.from),
-            (Owner::Plain(leg, _), _) => Some(leg),
-        };
-        let Some(leg) = leg else {
-            self.counters.discarded(match protocol {
-                Protocol::Dtls => Discard::Unchecked,
-                Protocol::Stun | Protocol::Rtp | Protocol::Rtcp | Protocol::Unknown => {
-                    Discard::UnknownSource
-                }
-            });
-            return;
-        };
-        match (owner, protocol) {
-            (Owner::WebRtc, Protocol::Stun) => self.control(leg, Via::Udp, received, now),
-            (Owner::WebRtc, Protocol::Dtls) => self.queue_handshake(leg, Via::Udp, received),
-            (Owner::WebRtc | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
-                self.guard(leg, now, |worker| worker.relay(leg, received, now));
-            }
-            (_, Protocol::Rtcp) => self.guard(leg, now, |worker| worker.report(leg, received, now)),
-            (Owner::Plain(..), Protocol::Stun | Protocol::Dtls | Protocol::Rtp)
-            | (_, Protocol::Unknown) => self.counters.discarded(Discard::Malformed),
-        }
-    }
-
-    /// The packet path.
-    fn relay(&mut self, leg: LegId, received: Received, now: Instant) {
-        let slot = self.slab.slot(received.slot);
-        let Some(from) = self.legs.get(&leg) else {
-            return;
-        };
-        let kind = from.leg.kind;
-        let result = match from.leg.bridged {
-            Some(other) => match self.legs.get_disjoint_mut([&leg, &other]) {
-                [Some(from), Some(to)] => bridge::relay(
-                    &mut from.leg,
-                    &mut to.leg,
-                    slot,
-                    received.length,
-                    received.from,
-                    now,
-                )
-                .map(|sent| (sent, to.leg.path.rtp_socket(), to.leg.kind)),
-                _ => Err(Discard::NotBridged),
-            },
-            None => match self.legs.get_mut(&leg) {
-                // Heard all the same: the proof that a microphone works precedes its call.
-                Some(from) => from
-                    .leg
-                    .open(slot, received.length, received.from, now)
-                    .and(Err(Discard::NotBridged)),
-                None => Err(Discard::NotBridged),
-            },
-        };
-        match result {
-            Ok(((range, to), socket, other)) => {
-                self.counters.packet_in(kind);
-                self.counters.packet_out(other);
-                self.counters.passed(MediaPath::Relay);
-                self.relayed += 1;
-                self.outgoing.push(Outgoing {
-                    socket,
-                    slot: received.slot,
-                    range,
-                    to,
-                });
-            }
-            Err(Discard::NoKeys) if self.keys_are_coming(leg) => {
-                let packet = self.slab.read(received.slot, 0..received.length);
-                self.early.keep(leg, received.from, packet);
-            }
-            Err(Discard::Recoded) => {
-                self.counters.packet_in(kind);
-                self.arm_other(leg);
-            }
-            Err(cause) => {
-                if accepted(cause) {
-                    self.counters.packet_in(kind);
-                }
-                self.counters.discarded(cause);
-            }
-        }
-        self.tell(leg);
-    }
-
-    /// Whether the leg's keys may come with a datagram that waits for its turn.
-    fn keys_are_coming(&self, leg: LegId) -> bool {
-        let entry = self.legs.get(&leg);
-        entry.is_some_and(|entry| entry.leg.awaits_keys()) && self.handshakes.has(leg)
-    }
-
-    /// Relays what came before its keys, or drops it when they didn't come.
-    fn relay_early(&mut self, leg: LegId, now: Instant) {
-        if self.keys_are_coming(leg) {
-            return;
-        }
-        while let Some(Waiting { from, packet, .. }) = self.early.take(leg) {
-            let (slot, length) = (self.free_slot(), packet.len());
-            self.slab.slot(slot)[..length].copy_from_slice(&packet);
-            let received = Received { slot, length, from };
-            self.guard(leg, now, |worker| worker.relay(leg, received, now));
-        }
-        self.flush();
-    }
-
-    fn report(&mut self, leg: LegId, received: Received, now: Instant) {
-        let ntp = self.ntp(now);
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let packet = &mut self.slab.slot(received.slot)[..received.length];
-        if let Err(cause) = entry.leg.handle_rtcp(packet, received.from, ntp, now) {
-            self.counters.discarded(cause);
-        }
-        self.tell(leg);
-    }
-
-    /// STUN: the leg's ICE agent takes it.
-    fn control(&mut self, leg: LegId, via: Via, received: Received, now: Instant) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let Path::WebRtc(path) = &mut entry.leg.path else {
-            return;
-        };
-        let datagram = self.slab.read(received.slot, 0..received.length);
-        let outputs = &mut self.peer_outputs;
-        let step = catch_unwind(AssertUnwindSafe(|| {
-            path.peer.handle_datagram(now, via, received.from, datagram);
-            path.peer.drain(outputs);
-        }));
-        self.settle(leg, step, now);
-    }
-
-    fn queue_handshake(&mut self, leg: LegId, via: Via, received: Received) {
-        let datagram = self.slab.read(received.slot, 0..received.length);
-        if let Err(Full) = self.handshakes.push(leg, via, received.from, datagram) {
-            self.counters.discarded(Discard::TooBusy);
-        }
-    }
-
-    /// DTLS, one step a wake-up: it takes a millisecond or several, and packets and commands come
-    /// in between.
-    fn shake_hands(&mut self, now: Instant) {
-        let Some(Flight {
-            leg,
-            via,
-            from,
-            datagram,
-        }) = self.handshakes.pop()
-        else {
-            return;
-        };
-        let path = self.legs.get_mut(&leg).map(|entry| &mut entry.leg.path);
-        let Some(Path::WebRtc(path)) = path else {
-            return;
-        };
-        let outputs = &mut self.peer_outputs;
-        let step = catch_unwind(AssertUnwindSafe(|| {
-            path.peer.handle_datagram(now, via, from, &datagram);
-            path.peer.drain(outputs);
-        }));
-        self.settle(leg, step, now);
-        self.relay_early(leg, now);
-    }
-
-    /// Does a step for a leg; a panic in it ends this leg alone.
-    fn guard(&mut self, leg: LegId, now: Instant, step: impl FnOnce(&mut Self)) {
-        #[cfg(test)]
-        let step = |worker: &mut Self| {
-            if worker.faulty == Some(leg) {
-                worker.faulty = None;
-                panic!("as the test wants it");
-            }
-            step(worker);
-        };
-        if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
-            self.bury(leg, now);
-        }
-    }
-
-    /// After a control step: does what the agent asked, or ends the leg that panicked.
-    fn settle(&mut self, leg: LegId, step: Result<(), Box<dyn Any + Send>>, now: Instant) {
-        if step.is_err() {
-            self.bury(leg, now);
-            return;
-        }
-        let mut outputs = std::mem::take(&mut self.peer_outputs);
-        for output in outputs.drain(..) {
-            self.perform(leg, output, now);
-        }
-        self.peer_outputs = outputs;
-        self.tell(leg);
-        self.arm(leg);
-    }
-
-    /// Ends a leg whose control step panicked.
-    fn bury(&mut self, leg: LegId, now: Instant) {
-        self.peer_outputs.clear();
-        self.emit(Event::Lost {
-            leg,
-            cause: LegLost::Panicked,
-        });
-        self.forget(leg, now);
-    }
-
-    fn perform(&mut self, leg: LegId, output: PeerOutput, now: Instant) {
-        match output {
-            PeerOutput::Transmit { via, to, datagram } => self.transmit(via, to, &datagram),
-            PeerOutput::Confirmed(via, address) => {
-                match via {
-                    Via::Udp => self.routes.confirm(address, leg),
-                    Via::Tcp => self.confirm_stream(leg, address),
-                }
-                self.with(leg, |leg| leg.checked(now));
-            }
-            PeerOutput::Trying(Via::Udp, address) => self.routes.try_out(address, leg),
-            // Connections are the peer's to open.
-            PeerOutput::Trying(Via::Tcp, _) => {}
-            PeerOutput::Nominated(via, address) => {
-                if via == Via::Udp {
-                    self.routes.try_out(address, leg);
-                }
-                self.nominate(leg, via, address);
-            }
-            PeerOutput::Keys(keys) => self.with(leg, |leg| leg.set_keys(&keys, now)),
-            PeerOutput::IceConnected => self.with(leg, |leg| leg.checked(now)),
-            PeerOutput::IceDisconnected => {
-                self.with(leg, |leg| leg.lose(LegLost::IceDisconnected));
-            }
-            PeerOutput::Closed => self.with(leg, |leg| leg.lose(LegLost::PeerClosed)),
-            PeerOutput::Failed(why) => self.with(leg, |leg| leg.lose(LegLost::DtlsFailed(why))),
-        }
-    }
-
-    fn with(&mut self, leg: LegId, step: impl FnOnce(&mut Leg)) {
-        if let Some(entry) = self.legs.get_mut(&leg) {
-            step(&mut entry.leg);
-        }
-    }
-
-    /// A lost packet is what ICE and DTLS repeat for.
-    fn transmit(&mut self, via: Via, to: SocketAddr, packet: &[u8]) {
-        match (via, self.tcp.key_of(to)) {
-            (Via::Udp, _) => {
-                let _ = self.webrtc.send_to(packet, to);
-            }
-            (Via::Tcp, Some(key)) => {
-                let _ = self.tcp.send(key, packet);
-            }
-            (Via::Tcp, None) => {}
-        }
-    }
-
-    /// Everything that is due.
-    fn expire(&mut self, now: Instant) {
-        while let Some((at, leg)) = self.deadlines.pop(now) {
-            let Some(entry) = self.legs.get_mut(&leg) else {
-                continue;
-            };
-            if entry.armed.fire(at) {
-                self.guard(leg, now, |worker| worker.handle_timeout(leg, now));
-            }
-        }
-        self.expire_strangers(now);
-        self.flush();
-    }
-
-    /// What is due of one leg.
-    fn handle_timeout(&mut self, leg: LegId, now: Instant) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        entry.leg.handle_timeout(now);
-        self.send_events(leg, now);
-        self.send_prompt(leg, now);
-        self.send_recoded(leg, now);
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        if entry.leg.report_due(now) {
-            self.send_report(leg, Farewell::Stays, now);
-            self.tell_quality(leg, now);
-        }
-        self.advance_peer(leg, now);
-    }
-
-    /// Drives the leg's ICE agent to `now`, and sends what it has.
-    fn advance_peer(&mut self, leg: LegId, now: Instant) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let outputs = &mut self.peer_outputs;
-        let path = &mut entry.leg.path;
-        let step = catch_unwind(AssertUnwindSafe(|| match path {
-            Path::WebRtc(path) => {
-                path.peer.handle_timeout(now);
-                path.peer.drain(outputs);
-            }
-            Path::Plain(_) => {}
-        }));
-        self.settle(leg, step, now);
-    }
-
-    fn arm(&mut self, leg: LegId) {
-        if let Some(entry) = self.legs.get_mut(&leg) {
-            let at = entry.leg.deadline();
-            self.deadlines.arm(leg, &mut entry.armed, at);
-        }
-    }
-
-    fn send_report(&mut self, leg: LegId, farewell: Farewell, now: Instant) {
-        let ntp = self.ntp(now);
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let Some((key, to)) = entry.leg.path.rtcp_destination() else {
-            return;
-        };
-        let mut packet = [0; COMPOUND + EXPANSION];
-        let Some(length) = entry.leg.write_report(&mut packet, ntp, now, farewell) else {
-            return;
-        };
-        let _ = self.exits().send(key, &packet[..length], to);
-    }
-
-    fn exits(&mut self) -> Exits<'_> {
-        Exits {
-            webrtc: &self.webrtc,
-            plain: &self.plain,
-            leases: &self.leases,
-            tcp: &mut self.tcp,
-        }
-    }
-
-    /// Sends what is due of the digits that the leg's peer is to get. What was relayed before is
-    /// on its way: a wake-up flushes first.
-    fn send_events(&mut self, leg: LegId, now: Instant) {
-        let Some(Entry { leg: to, .. }) = self.legs.get_mut(&leg).map(Box::as_mut) else {
-            return;
-        };
-        let mut exits = Exits {
-            webrtc: &self.webrtc,
-            plain: &self.plain,
-            leases: &self.leases,
-            tcp: &mut self.tcp,
-        };
-        let mut packet = [0; EventPacket::LENGTH + EXPANSION];
-        while let Some((length, address)) = to.poll_event(&mut packet, now) {
-            match exits.send(to.path.rtp_socket(), &packet[..length], address) {
-                Ok(()) => self.counters.packet_out(to.kind),
-                Err(_) => self.counters.discarded(Discard::SendFailed),
-            }
-        }
-        self.tell(leg);
-    }
-
-    /// Puts what is due of the leg's prompt into slots, to be sent with everybody else's.
-    fn send_prompt(&mut self, leg: LegId, now: Instant) {
-        loop {
-            let slot = self.free_slot();
-            let Some(entry) = self.legs.get_mut(&leg) else {
-                return;
-            };
-            let packet = self.slab.slot(slot);
-            let Some((length, to)) = entry.leg.poll_prompt(packet, now) else {
-                break;
-            };
-            self.counters.packet_out(entry.leg.kind);
-            self.counters.passed(MediaPath::Prompt);
-            self.outgoing.push(Outgoing {
-                socket: entry.leg.path.rtp_socket(),
-                slot,
-                range: 0..length,
-                to,
-            });
-        }
-        self.tell(leg);
-    }
-
-    fn tell_quality(&mut self, leg: LegId, now: Instant) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        if let Some((received, sent)) = entry.leg.audio(now) {
-            (self.sink)(Event::Audio {
-                leg,
-                received,
-                sent,
-            });
-        }
-        if entry.leg.bridged.is_none() {
-            return;
-        }
-        let quality = entry.leg.quality(now);
-        (self.sink)(Event::Quality {
-            leg,
-            packets_received: quality.packets_received,
-            packets_lost: quality.packets_lost,
-            jitter: quality.jitter,
-            rtt: quality.rtt,
-            mos_received: quality.mos_received,
-            mos_sent: quality.mos_sent,
-        });
-    }
-
-    /// Passes on what the leg noticed.
-    fn tell(&mut self, leg: LegId) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        if entry.leg.notices.is_empty() && entry.leg.digit_due().is_none() {
-            return;
-        }
-        for notice in entry.leg.notices.drain(..) {
-            (self.sink)(match notice {
-                Notice::Connected => Event::Connected { leg },
-                Notice::Heard => Event::Heard { leg },
-                Notice::Lost(cause) => Event::Lost { leg, cause },
-                Notice::Recovered => Event::Recovered { leg },
-                Notice::Stopped(silent) => Event::Stopped { leg, silent },
-                Notice::Resumed => Event::Resumed { leg },
-                Notice::Digit { digit, duration } => Event::Digit {
-                    leg,
-                    digit,
-                    duration,
-                },
-                Notice::Level(level) => Event::Level { leg, level },
-                Notice::Played => Event::Played { leg },
-                Notice::Failed(failure) => Event::Failed { leg, failure },
-            });
-        }
-        self.arm(leg);
-    }
-
-    fn emit(&self, event: Event) {
-        (self.sink)(event);
-    }
-
-    /// Sends what was relayed, one system call for each run of packets of one socket.
-    fn flush(&mut self) {
-        // In place; by slot within a socket, which is the order of arrival.
-        self.outgoing
-            .sort_unstable_by_key(|datagram| (datagram.socket, datagram.slot));
-        let mut rest = self.outgoing.as_slice();
-        while let Some(first) = rest.first() {
-            let run = rest
-                .iter()
-                .take(BATCH)
-                .take_while(|datagram| datagram.socket == first.socket)
-                .count();
-            let socket = source(&self.webrtc, &self.plain, &self.leases, first.socket);
-            let sent = match socket {
-                Some((socket, _)) => socket::send(socket, &self.slab, &rest[..run]),
-                None => {
-                    let packet = self.slab.read(first.slot, first.range.clone());
-                    self.tcp.send(first.socket, packet).map(|()| 1)
-                }
-            };
-            if socket.is_none() && sent.is_ok() {
-                rest = &rest[1..];
-                continue;
-            }
-            // The kernel stops at the first one that it refuses; the rest gets its own try.
-            let done = sent.unwrap_or(0);
-            if done < run {
-                self.counters.discarded(Discard::SendFailed);
-            }
-            rest = &rest[(done + 1).min(run)..];
-        }
-        self.outgoing.clear();
-    }
-
     /// Removes every trace of a leg.
     fn forget(&mut self, leg: LegId, now: Instant) {
         self.policies.remove(&leg);
@@ -809,16 +290,6 @@ impl Worker {
         self.emit(Event::Closed { leg });
     }
 
-    fn count(&self) {
-        let bridged = self
-            .legs
-            .values()
-            .filter(|entry| entry.leg.bridged.is_some())
-            .count();
-        self.counters
-            .set_population(self.legs.len(), bridged / 2, self.leases.len());
-    }
-
     fn ntp(&self, now: Instant) -> Ntp {
         let (wall, at) = self.epoch;
         Ntp::from_unix(wall + now.saturating_duration_since(at))
@@ -836,7 +307,8 @@ impl std::fmt::Debug for Worker {
 /// Whose socket a datagram came in at.
 #[derive(Debug, Clone, Copy)]
 enum Owner {
-    WebRtc,
+    /// Everybody's: who is behind its source address.
+    WebRtc(Option<LegId>),
     Plain(LegId, PlainSocket),
 }
 
@@ -846,17 +318,16 @@ fn source<'a>(
     plain: &FxHashMap<SocketKey, (LegId, PlainSocket)>,
     leases: &'a FxHashMap<LegId, PortLease>,
     key: SocketKey,
-) -> Option<(&'a UdpSocket, Owner)> {
+) -> Option<&'a UdpSocket> {
     if key == WEBRTC_KEY {
-        return Some((webrtc, Owner::WebRtc));
+        return Some(webrtc);
     }
     let &(leg, which) = plain.get(&key)?;
     let lease = leases.get(&leg)?;
-    let socket = match which {
+    Some(match which {
         PlainSocket::Rtp => &lease.rtp,
         PlainSocket::Rtcp => &lease.rtcp,
-    };
-    Some((socket, Owner::Plain(leg, which)))
+    })
 }
 
 /// The UDP port, and the same number for TCP where it is wanted.
@@ -890,32 +361,6 @@ fn watch(webrtc: &UdpSocket, tcp: &Tcp) -> io::Result<(Poll, Arc<Wake>)> {
     }
     poll.add_wake(&wake, WAKE_KEY)?;
     Ok((poll, wake))
-}
-
-/// Whether a packet came from the peer, though it went nowhere.
-fn accepted(cause: Discard) -> bool {
-    match cause {
-        Discard::NotBridged
-        | Discard::Muted
-        | Discard::OnHold
-        | Discard::NoDestination
-        | Discard::NotNegotiated
-        | Discard::DuringDigit
-        | Discard::DuringPrompt
-        | Discard::Recoded
-        | Discard::SendFailed => true,
-        // Of no use to count as received; `NoKeys` and `Stale` may be of either side.
-        Discard::Malformed
-        | Discard::UnknownSource
-        | Discard::NoKeys
-        | Discard::Forged
-        | Discard::Replayed
-        | Discard::UnknownPayloadType
-        | Discard::Stale
-        | Discard::TooBusy
-        | Discard::Unchecked
-        | Discard::Former => false,
-    }
 }
 
 const WAKE_KEY: SocketKey = SocketKey(0);

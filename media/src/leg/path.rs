@@ -17,15 +17,16 @@ pub enum Path {
     Plain(Plain),
 }
 
-/// ICE and DTLS on the worker's shared socket.
+/// ICE and DTLS on the worker's shared socket. What packets need stands first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct WebRtc {
     pub kind: LegKind,
-    pub peer: Peer,
     pub socket: SocketKey,
     /// Where media goes: never pinned, since a browser moves on an ICE restart.
     pub destination: Option<SocketAddr>,
     pub setup: Setup,
+    pub peer: Peer,
 }
 
 /// How far ICE and DTLS are.

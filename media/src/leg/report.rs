@@ -98,8 +98,8 @@ impl Leg {
     ) -> Result<(), Discard> {
         let length = match &mut self.security {
             Security::AwaitingKeys => return Err(Discard::NoKeys),
-            Security::Keyed(keys) => {
-                let length = keys.0.open_rtcp(packet)?;
+            Security::Keyed(receiver, _) => {
+                let length = receiver.open_rtcp(packet)?;
                 // A plain leg's RTCP comes from a port of its own.
                 if let Path::WebRtc(_) = self.path {
                     self.path.latch(from, now);
@@ -162,9 +162,9 @@ impl Leg {
         match &mut self.security {
             Security::AwaitingKeys => None,
             Security::Clear => Some(rtcp::write(slot, ssrc, sender, block, metrics, farewell)),
-            Security::Keyed(keys) => {
+            Security::Keyed(_, sender_keys) => {
                 let length = rtcp::write(slot, ssrc, sender, block, metrics, farewell);
-                keys.1.seal_rtcp(slot, length).ok()
+                sender_keys.seal_rtcp(slot, length).ok()
             }
         }
     }

@@ -99,12 +99,11 @@ impl Leg {
         if before.is_some_and(|before| before.theirs.master == agreed.theirs.master) {
             return Ok(());
         }
-        let receiver = |keys: &KeyingMaterial| Receiver::new(keys);
         let keys = self.sdes.keys().ok_or(SdpError::Internal)?;
         match &mut self.security {
-            Security::Keyed(keyed) => keyed.0 = receiver(&keys),
+            Security::Keyed(receiver, _) => *receiver = Receiver::new(&keys),
             Security::Clear | Security::AwaitingKeys => {
-                self.security = Security::Keyed(Box::new((receiver(&keys), Sender::new(&keys))));
+                self.security = Security::Keyed(Receiver::new(&keys), Sender::new(&keys));
             }
         }
         Ok(())

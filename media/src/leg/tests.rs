@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::description::{Local, Restart};
+use super::liveness::SILENCE;
 use super::path::{Path, Plain, Setup, SourceLock, WebRtc};
 use super::*;
 use crate::codec::AudioCodec;

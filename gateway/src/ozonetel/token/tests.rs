@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::Config;
+use crate::ozonetel::{Act, Change, ChangeOutcome, DialOutcome, Disposal, Question};
 
 #[test]
 fn an_agent_signs_in_once_the_socket_has_an_id_and_becomes_ready() {

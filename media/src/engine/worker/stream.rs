@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
-use super::{BATCHES_PER_SOCKET, Entry, Owner, PlainSocket, WEBRTC_KEY, Worker, source};
+use super::{BATCHES_PER_SOCKET, Entry, PlainSocket, WEBRTC_KEY, Worker, source};
 use crate::engine::LegId;
 use crate::engine::demux::Protocol;
 use crate::engine::ports::PortLease;
@@ -193,9 +193,7 @@ impl Exits<'_> {
     /// The system's; `NotConnected` when the key is gone.
     pub fn send(&mut self, key: SocketKey, packet: &[u8], to: SocketAddr) -> io::Result<()> {
         match source(self.webrtc, self.plain, self.leases, key) {
-            Some((socket, Owner::WebRtc | Owner::Plain(..))) => {
-                socket.send_to(packet, to).map(|_| ())
-            }
+            Some(socket) => socket.send_to(packet, to).map(|_| ()),
             None => self.tcp.send(key, packet),
         }
     }
