@@ -1,12 +1,13 @@
 //! Many recordings without their calls: what they cost, and what the live path feels of them.
 //!
 //! ```text
-//! recording --directory DIR [--calls 500] [--seconds 20] [--without]
+//! recording --directory DIR [--calls 500] [--seconds 20] [--without] [--restless SEED]
 //! ```
 //!
 //! One thread stands for a media worker: every 20 ms it has a packet of either side of each call, and taps copy them.
 //! `--without` does all the same but the copying, so that the difference of two runs is what recording costs. Each
-//! second prints a JSON line with the time that the copies took; the last line sums up.
+//! second prints a JSON line with the time that the copies took; the last line sums up. `--restless` puts calls on hold,
+//! mutes and pauses them, ends them and begins others, by chance; a line names each recording that begins.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,9 +19,11 @@ use gateway::clock::Moment;
 use gateway::config::Config;
 use gateway::metrics::Metrics;
 use gateway::recorder::manifest::About;
-use gateway::recorder::{Outcome, Recorder};
+use gateway::recorder::{Mark, Outcome, Recorder, Recording};
 use media::rtp::{Header, PayloadType, Ssrc};
 use media::{AudioCodec, Tap};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -40,12 +43,18 @@ struct Arguments {
     /// Encrypted to this age recipient
     #[arg(long)]
     recipient: Option<String>,
+    /// What happens to calls by chance follows from this number
+    #[arg(long)]
+    restless: Option<u64>,
 }
 
 /// A call's two sides, and the taps on them.
 struct Sides {
+    recording: Option<Recording>,
     taps: Option<[Tap; 2]>,
     phase: u16,
+    /// Why nothing is heard of a channel; nothing is copied of it then.
+    marked: Option<(u8, Mark)>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -63,30 +72,30 @@ fn main() -> anyhow::Result<()> {
         arguments.directory.display()
     );
     let config = Config::parse(&text, "arguments")?;
-    let (outcomes, mut ended) = tokio::sync::mpsc::channel(arguments.calls + 1);
+    let (outcomes, mut ended) = tokio::sync::mpsc::channel(OUTCOMES);
     let (mut recorder, threads) = Recorder::start(&config.recording, 1, Metrics::new(), outcomes)
         .context("the spool can't be made")?;
-    let mut recordings = Vec::new();
     let mut calls = Vec::new();
     for n in 0..arguments.calls {
-        let mut taps = None;
-        if !arguments.without {
-            let recording = recorder.begin(Moment::read(), &CallId::fresh(), About::default())?;
-            let tap = |channel| recorder.tap(&recording, 0, channel);
-            taps = tap(0)
-                .zip(tap(1))
-                .map(|(customer, agent)| [customer, agent]);
-            recordings.push(recording);
-        }
         let phase = n as u16;
-        calls.push(Sides { taps, phase });
+        calls.push(match arguments.without {
+            true => Sides::unrecorded(phase),
+            false => Sides::recorded(&mut recorder, phase)?,
+        });
     }
+    if arguments.restless.is_some() {
+        calls.iter().for_each(Sides::tell);
+    }
+    let mut chance = arguments.restless.map(StdRng::seed_from_u64);
     let (cpu, began) = (processor_time()?, Instant::now());
-    talk(&mut calls, arguments.seconds);
+    talk(&mut calls, arguments.seconds, |calls| match &mut chance {
+        Some(chance) => disturb(calls, chance, &mut recorder),
+        None => Ok(()),
+    })?;
     let cpu = processor_time()? - cpu;
     let took = began.elapsed();
     let now = Instant::now();
-    for recording in &recordings {
+    for recording in calls.iter().filter_map(|call| call.recording.as_ref()) {
         recorder.end(now, recording, About::default());
     }
     drop((recorder, calls));
@@ -96,7 +105,10 @@ fn main() -> anyhow::Result<()> {
     while let Ok(outcome) = ended.try_recv() {
         match outcome {
             Outcome::Finished { .. } => finished += 1,
-            Outcome::Failed { .. } => failed += 1,
+            Outcome::Failed { recording, .. } => {
+                println!(r#"{{"event":"failed","recording":"{recording}"}}"#);
+                failed += 1;
+            }
         }
     }
     println!(
@@ -108,8 +120,71 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A packet of either side of each call every 20 ms.
-fn talk(calls: &mut [Sides], seconds: u64) {
+impl Sides {
+    fn unrecorded(phase: u16) -> Self {
+        Self {
+            recording: None,
+            taps: None,
+            phase,
+            marked: None,
+        }
+    }
+
+    fn recorded(recorder: &mut Recorder, phase: u16) -> anyhow::Result<Self> {
+        let recording = recorder.begin(Moment::read(), &CallId::fresh(), About::default())?;
+        let tap = |channel| recorder.tap(&recording, 0, channel);
+        let taps = tap(0).zip(tap(1));
+        Ok(Self {
+            taps: taps.map(|(customer, agent)| [customer, agent]),
+            recording: Some(recording),
+            ..Self::unrecorded(phase)
+        })
+    }
+
+    fn tell(&self) {
+        if let Some(recording) = &self.recording {
+            println!(r#"{{"event":"begun","recording":"{}"}}"#, recording.id);
+        }
+    }
+
+    fn is_heard(&self, side: u8) -> bool {
+        self.marked.is_none_or(|(marked, _)| marked != side)
+    }
+}
+
+/// Something happens to one of the calls.
+fn disturb(
+    calls: &mut [Sides],
+    chance: &mut StdRng,
+    recorder: &mut Recorder,
+) -> anyhow::Result<()> {
+    let place = chance.random_range(0..calls.len());
+    let call = &mut calls[place];
+    let Some(recording) = &call.recording else {
+        return Ok(());
+    };
+    let now = Instant::now();
+    if let Some((side, mark)) = call.marked.take() {
+        recorder.mark(now, recording, side, mark, false);
+    } else if chance.random_ratio(1, 4) {
+        recorder.end(now, recording, About::default());
+        *call = Sides::recorded(recorder, call.phase)?;
+        call.tell();
+    } else {
+        let side = chance.random_range(0..2);
+        let mark = [Mark::Hold, Mark::Mute, Mark::Paused][chance.random_range(0..3)];
+        recorder.mark(now, recording, side, mark, true);
+        call.marked = Some((side, mark));
+    }
+    Ok(())
+}
+
+/// A packet of either side of each call every 20 ms, and something else five times a second.
+fn talk(
+    calls: &mut [Sides],
+    seconds: u64,
+    mut otherwise: impl FnMut(&mut [Sides]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let began = Instant::now();
     let payload: Vec<u8> = (0..=255).cycle().take(4_096).collect();
     let mut took: Vec<Duration> = Vec::with_capacity(calls.len() * 100);
@@ -122,17 +197,22 @@ fn talk(calls: &mut [Sides], seconds: u64) {
             for side in [0, 1] {
                 let header = header(sequence, side);
                 let now = Instant::now();
-                if let Some(taps) = &mut call.taps {
+                let heard = call.is_heard(side);
+                if let Some(taps) = call.taps.as_mut().filter(|_| heard) {
                     let content = &payload[from..from + 160];
                     taps[usize::from(side)].copy(&header, AudioCodec::Pcma, content, now);
                 }
                 took.push(now.elapsed());
             }
         }
+        if tick % 10 == 9 {
+            otherwise(calls)?;
+        }
         if tick % 50 == 49 {
             tell(tick / 50, &mut took);
         }
     }
+    Ok(())
 }
 
 fn header(sequence: u16, side: u8) -> Header {
@@ -171,3 +251,6 @@ fn processor_time() -> anyhow::Result<Duration> {
     // The kernel's USER_HZ on every architecture that we run on.
     Ok(Duration::from_millis(ticks * 10))
 }
+
+/// More recordings than begin in any run: nobody looks at them before its end.
+const OUTCOMES: usize = 65_536;

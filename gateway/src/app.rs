@@ -29,7 +29,7 @@ use crate::recorder::{Outcome, Recorder, Threads};
 use crate::store::{Keep, Store, StoredKey};
 use crate::switchboard::codecs::{audio_codecs, usual};
 use crate::switchboard::{
-    Input, NOT_AT_THE_DESK, Parts, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
+    Input, NOT_AT_THE_DESK, Parts, Queues, Switchboard, Task, TrunkSocket, TrunkWay, line_of,
 };
 use crate::transport::{LineTarget, Security, Transports, client_config, server_config};
 
@@ -109,6 +109,7 @@ impl Gateway {
         let public = bind(config.http.listen, "http.listen").await?;
         let operations = bind(config.http.operations, "http.operations").await?;
         let (inputs, input_queue) = mpsc::channel(INPUTS);
+        let (signals, signalling) = mpsc::channel(INPUTS);
         let (media_events, media_queue) = mpsc::channel(MEDIA_EVENTS);
         let config = Arc::new(config);
         let metrics = Metrics::new();
@@ -133,7 +134,7 @@ impl Gateway {
         let mut endpoint = Endpoint::new(EndpointConfig::default(), rand::random());
         let (arrivals, arrival_queue) = Transports::arrivals();
         let rate = config.limits.sip_rate_per_source;
-        let transports = Transports::new(inputs.clone(), arrivals, rate);
+        let transports = Transports::new(signals, arrivals, rate);
         let trunks = trunks(&config, &transports, &mut endpoint, now).await?;
         let agents = agents(&config, &transports, &mut endpoint, &inputs, now)?;
         let public_address = public.local_addr()?;
@@ -170,7 +171,13 @@ impl Gateway {
         };
         let (stop_calls, calls_stopped) = oneshot::channel();
         let task = Task::new(parts, now);
-        let calls = tokio::spawn(task.run(input_queue, arrival_queue, media_queue, calls_stopped));
+        let queues = Queues {
+            signalling,
+            arrivals: arrival_queue,
+            inputs: input_queue,
+            ahead: 0,
+        };
+        let calls = tokio::spawn(task.run(queues, media_queue, calls_stopped));
         let (stop_http, http_stopped) = oneshot::channel::<()>();
         let until = async {
             // Dropped or sent: both mean stop.

@@ -3,6 +3,7 @@
 pub mod auto_answer;
 pub mod doctor;
 pub mod expectation;
+pub mod keypad;
 pub mod number;
 pub mod platform;
 pub mod ringing;

@@ -45,7 +45,7 @@ pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::status::{BUILT_IN as BUILT_IN_STATUSES, Status};
 pub use self::store::Store;
-pub use self::trunk::{Carrier, Certificate, Listen, Srtp, Trunk, TrunkPeer};
+pub use self::trunk::{Carrier, Certificate, DigitsBy, Listen, Srtp, Trunk, TrunkPeer};
 pub use self::turn::Turn;
 
 use self::error::Faults;

@@ -8,6 +8,7 @@
 
 mod command;
 mod follow;
+mod group;
 mod ledger;
 mod work;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::{Client, Url};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub use self::command::CommandLine;
 use self::follow::Follower;
@@ -61,15 +62,27 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
         ledger: &ledger,
         news: &news,
     };
+    let (stopping, stopped) = watch::channel(false);
     let worker = Worker {
         client,
         options: &options,
         ledger: &ledger,
         news: &news,
+        stopped,
     };
+    let work = async {
+        tokio::select! {
+            refused = follower.run() => refused,
+            broken = worker.run() => broken,
+        }
+    };
+    tokio::pin!(work);
     tokio::select! {
-        refused = follower.run() => refused,
-        broken = worker.run() => broken,
-        () = stop => Ok(()),
+        ended = &mut work => ended,
+        () = stop => {
+            // The worker ends what runs, and then itself.
+            stopping.send_replace(true);
+            work.await
+        }
     }
 }

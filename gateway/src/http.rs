@@ -16,7 +16,6 @@ use http::StatusCode;
 use http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -32,6 +31,7 @@ use crate::switchboard::{ConnectionId, Switchboard};
 use dial_rate::{DialRate, TooFast};
 use idempotency::{Idempotency, Known, Name};
 use problem::Problem;
+use readers::Readers;
 use records::Records;
 
 pub mod agents;
@@ -52,6 +52,7 @@ pub mod operations;
 pub mod problem;
 mod providers;
 mod range;
+mod readers;
 mod recordings;
 mod records;
 mod request;
@@ -164,8 +165,7 @@ struct Public {
     idempotency: Mutex<Idempotency>,
     dial_rate: Mutex<DialRate>,
     objects: Option<Objects>,
-    /// Room for those who read events.
-    readers: Arc<Semaphore>,
+    readers: Readers,
     contexts: context::Contexts,
 }
 
@@ -185,7 +185,7 @@ impl Public {
             idempotency: Mutex::new(Idempotency::restored(state.keys, Moment::read())),
             dial_rate: Mutex::new(DialRate::new(state.dial_rate)),
             objects: state.objects,
-            readers: events::places(),
+            readers: Readers::default(),
             contexts: context::Contexts::new(state.crm),
         }
     }

@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 pub use self::calls::{FileError, Wanted};
 pub use self::change::Change;
 pub use self::keys::StoredKey;
-pub use self::outbox::{Cursor, Head, Page, Queued, SinkState};
+pub use self::outbox::{Cursor, Head, Interest, Page, Queued, SinkState};
 pub use self::pending::Standing;
 pub use self::record::{Disposition, Kept, Place, Record};
 pub use self::recordings::{Hold, KeptRecording, RecordingPlace, WantedRecordings};

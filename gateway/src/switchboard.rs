@@ -7,8 +7,10 @@ mod agenda;
 mod announcing;
 mod api;
 pub mod codecs;
+mod consulting;
 mod desk;
 mod dialling;
+mod digits;
 mod doctoring;
 mod draining;
 mod hearing;
@@ -21,20 +23,25 @@ mod page;
 mod platform;
 mod provider;
 mod quality;
+mod queues;
 mod recording;
 mod ringing;
 mod sample;
 mod standing;
 mod task;
 mod telling;
+mod through;
 mod transfer;
 mod trunks;
+
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
 pub use crate::agent::ConnectionId;
 pub use crate::call::Told;
 pub(crate) use provider::NOT_AT_THE_DESK;
+pub use queues::Queues;
 pub(crate) use task::line_of;
 pub use task::{Parts, Task};
 pub use trunks::{TrunkSocket, TrunkWay};
@@ -55,11 +62,23 @@ pub struct Switchboard {
 /// Everything that the switchboard's task hears.
 #[derive(Debug)]
 pub enum Input {
-    Transport(transport::Event),
+    Transport {
+        event: transport::Event,
+        /// When it was read; it may have waited since.
+        at: Instant,
+    },
     Ozonetel(ozonetel::Event),
     Media(media::Event),
     Desk(Desk),
     Api(Api),
+}
+
+impl Input {
+    /// What a socket has just brought.
+    pub fn arrived(event: transport::Event) -> Self {
+        let at = Instant::now();
+        Self::Transport { event, at }
+    }
 }
 
 /// What the agents' sockets say.

@@ -420,7 +420,7 @@ impl Registry {
 
     /// Waits while the queue into the core is full. `false`: the program is stopping.
     async fn report(&self, event: Event) -> bool {
-        self.events.send(Input::Transport(event)).await.is_ok()
+        self.events.send(Input::arrived(event)).await.is_ok()
     }
 }
 

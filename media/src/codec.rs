@@ -82,6 +82,18 @@ pub struct CodecPolicy {
     pub offered: Vec<AudioCodec>,
     /// In a peer's offers; it has all of `offered`.
     pub accepted: Vec<AudioCodec>,
+    /// Whether offers of ours ask for comfort noise.
+    pub comfort: ComfortNoise,
+}
+
+/// What a leg says of comfort noise (RFC 3389). Where a peer asks for it, it is agreed to in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ComfortNoise {
+    /// Only the peer may ask: one who is invited to may send less than before, and the agent hears the gaps.
+    #[default]
+    WhereAsked,
+    /// Proposed beside codecs at 8 kHz, for networks that count on it.
+    Offered,
 }
 
 impl CodecPolicy {
@@ -90,6 +102,7 @@ impl CodecPolicy {
         Self {
             offered: codecs.clone(),
             accepted: codecs,
+            comfort: ComfortNoise::default(),
         }
     }
 
@@ -104,6 +117,12 @@ impl CodecPolicy {
         Self {
             offered: codecs,
             accepted,
+            comfort: ComfortNoise::default(),
         }
+    }
+
+    /// The same codecs, and that of comfort noise.
+    pub fn with_comfort(self, comfort: ComfortNoise) -> Self {
+        Self { comfort, ..self }
     }
 }

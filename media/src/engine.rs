@@ -218,6 +218,9 @@ pub enum Event {
         /// How long.
         duration: Duration,
     },
+    /// The peer takes no telephone-event (RFC 4733): none of these digits was sent, and another way may be tried.
+    #[allow(missing_docs)]
+    Undialled { leg: LegId, tones: Tones },
     /// A prompt that is played once came to its end: neither stopped nor replaced.
     #[allow(missing_docs)]
     Played { leg: LegId },
@@ -261,7 +264,7 @@ pub enum Failure {
     /// A bridge needs both legs in one worker.
     #[error("the legs belong to different workers")]
     DifferentWorkers,
-    /// The peer didn't agree to telephone-event (RFC 4733): digits can't be sent to it.
+    /// The peer doesn't take telephone-event (RFC 4733) any more: what was still to be sent is dropped.
     #[error("the peer takes no telephone-event")]
     NoTelephoneEvent,
     /// Digits need a peer that was described, has keys and an address, and isn't on hold. Those
@@ -384,6 +387,16 @@ impl Engine {
     /// [`Full`], as with every command below.
     pub fn agent_offer(&self, leg: LegId, request: RequestId, sdp: String) -> Result<(), Full> {
         self.send(leg, Command::AgentOffer { leg, request, sdp })
+    }
+
+    /// Makes a leg for a description that is to come: what takes time is done by then. Nothing is reported; a leg that is
+    /// asked to answer an offer of another kind, or couldn't be made, is made anew. To be closed like any other.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]
+    pub fn prepare(&self, leg: LegId, kind: PeerKind) -> Result<(), Full> {
+        self.send(leg, Command::Prepare { leg, kind })
     }
 
     /// Takes a SIP peer's offer: with DTLS a leg with full ICE is made, else a plain one on a
@@ -512,7 +525,7 @@ impl Engine {
     /// being sent: 100 ms each, 100 ms between. What is relayed to the leg is withheld meanwhile,
     /// and goes on during pauses. Closing the leg drops what wasn't sent.
     ///
-    /// Only trouble is told, by [`Event::Failed`].
+    /// Only trouble is told, by [`Event::Failed`] or [`Event::Undialled`].
     ///
     /// # Errors
     ///

@@ -24,7 +24,7 @@ mod tap;
 mod tones;
 mod transcode;
 
-pub use codec::{AudioCodec, CodecPolicy};
+pub use codec::{AudioCodec, CodecPolicy, ComfortNoise};
 pub use engine::{
     Delays, Engine, EngineConfig, EngineError, Event, Failure, Full, IceTcp, LegId, LegLost, Mute,
     PeerKind, Pinning, RequestId, Traffic, WorkerCounters, WorkerId,

@@ -35,6 +35,11 @@ impl Tones {
     /// What may wait on a leg: longer than any card's number with its PIN.
     pub const LONGEST: usize = 64;
 
+    /// Each as it was written: 0–9, `*`, `#`, A–D, and `,` for a pause.
+    pub fn symbols(&self) -> impl Iterator<Item = char> {
+        self.0.iter().map(|tone| tone.symbol())
+    }
+
     pub(crate) fn as_slice(&self) -> &[Tone] {
         &self.0
     }
@@ -75,7 +80,18 @@ impl Tone {
         };
         Some(Self::Digit(code))
     }
+
+    fn symbol(self) -> char {
+        match self {
+            Self::Pause => ',',
+            // Made by `from_char` alone, so the code is a place in the table.
+            Self::Digit(code) => SYMBOLS.get(usize::from(code)).map_or(',', |c| *c as char),
+        }
+    }
 }
+
+/// By their event code (RFC 4733 §3.2).
+const SYMBOLS: &[u8; 16] = b"0123456789*#ABCD";
 
 #[cfg(test)]
 mod tests {
@@ -91,6 +107,12 @@ mod tests {
             lower.as_slice(),
             [Tone::Digit(12), Tone::Digit(15), Tone::Pause]
         );
+    }
+
+    #[test]
+    fn what_was_read_is_told_as_it_was_written() {
+        let tones: Tones = "0123456789*#ABCD,d".parse().expect("digits");
+        assert_eq!(tones.symbols().collect::<String>(), "0123456789*#ABCD,D");
     }
 
     #[test]

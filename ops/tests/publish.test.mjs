@@ -75,7 +75,7 @@ staged('what is in the spool is published once, whatever is killed, and reachabl
   const ask = async (method, what) => (await fetch(`${gateway.url}/v1/recordings/${first.id}${what}`, { method, headers: { authorization: `Bearer ${token}` } })).status;
   assert.deepEqual([await ask('PUT', '/hold'), await ask('DELETE', ''), await ask('DELETE', '/hold'), await ask('DELETE', ''), await ask('GET', '')], [204, 409, 204, 204, 404]);
   await until('the deletion is told', () => reader.kinds().includes('recording.deleted'), WITHIN);
-  assert.deepEqual(await readdir(path.join(directory, 'date=2026-11-20', first.call)), []);
+  await assert.rejects(readdir(path.join(directory, 'date=2026-11-20', first.call)), { code: 'ENOENT' });
 });
 
 for (const format of ['wav', 'wav-g711', 'ogg-opus']) {
@@ -164,6 +164,30 @@ mv '${results}'/"$WARMLINE_RECORDING".part '${results}'/"$WARMLINE_RECORDING"
   const failing = new Consumer(stage, gateway, token, 'false', { state: 'failing', more: ['--attempts', '2'] });
   await until('it gives up', async () => (await failing.dead()).length === 5, WITHIN);
   for (const letter of await failing.dead()) assert.match(letter.error, /the command ended with exit status: 1/);
+});
+
+staged('what a command started ends with its time, and with the consumer', async (stage) => {
+  const directory = path.join(stage.directory, 'recordings');
+  const made = await finished(directory, { audio: wav(1) });
+  const gateway = await Gateway.start(stage, config(directory));
+  const token = await gateway.token('transcripts', '--scope', 'recordings:read');
+  const started = path.join(stage.directory, 'started');
+  // A shell that waits for another process, as it does for a pipeline.
+  const script = await stage.write('work.sh', `sleep 1000 & echo $! >> '${started}'\nwait\n`);
+  const runs = (pid) => readFile(`/proc/${pid}/stat`, 'utf8').then((stat) => !/\) Z /.test(stat), () => false);
+  const impatient = new Consumer(stage, gateway, token, `sh ${script}`, { state: 'impatient', more: ['--attempts', '1', '--patience', '1s'] });
+  await until('it gives up', async () => (await impatient.dead()).length === 1, WITHIN);
+  assert.match((await impatient.dead())[0].error, /took too long/);
+  const [first] = await lines(started);
+  await until('its process is gone', async () => !(await runs(first)), WITHIN);
+  const stopped = new Consumer(stage, gateway, token, `sh ${script}`, { state: 'stopped' });
+  await until('it works', async () => (await lines(started)).length === 2, WITHIN);
+  const [, second] = await lines(started);
+  assert.ok(await runs(second));
+  stopped.process.child.kill('SIGTERM');
+  assert.equal((await stopped.process.exit()).code, 0);
+  assert.equal(await runs(second), false, `the process for ${made.id} is gone`);
+  assert.deepEqual(await readdir(path.join(stage.directory, 'stopped', 'work')), [], 'and its audio');
 });
 
 staged('the example splits channels', async (stage) => {

@@ -164,7 +164,7 @@ staged('a killed gateway loses a second at most, and the rest is published, veri
       await assertWhole(recording.place);
       let file = audio(recording);
       if (sealed) {
-        assert.equal(manifest.encryption.scheme, 'age-blocks');
+        assert.equal(manifest.encryption.scheme, 'age-key-aes256gcm');
         file = path.join(stage.directory, 'opened.wav');
         const { code, stderr } = await run('decrypt', binary('warmline'), ['recording', 'decrypt', '-i', identity, '-o', file, recording.place]);
         assert.equal(code, 0, stderr);

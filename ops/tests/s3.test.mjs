@@ -1,6 +1,7 @@
 // A bucket: put once and never over anything, an outage, and what is caught up after it.
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Consumer, lines } from './peers/consumer.mjs';
 import { Reader } from './peers/events.mjs';
@@ -75,4 +76,39 @@ store = "s3://${bucket.name}/calls"
   const response = await fetch(`${gateway.url}/v1/recordings/${gone.id}`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } });
   assert.equal(response.status, 204);
   assert.ok(!(await bucket.keys()).some((key) => key.includes(gone.call)), 'its objects are gone');
+});
+
+staged('a recording of hours goes up in parts, in little memory, over nothing; what a killed process left of it is taken back', async (stage) => {
+  const bucket = await Bucket.start(stage);
+  const directory = path.join(stage.directory, 'recordings');
+  Object.assign(process.env, bucket.environment);
+  stage.leaves(() => Object.keys(bucket.environment).forEach((name) => delete process.env[name]));
+  const MIB = 1 << 20;
+  const made = await finished(directory, { audio: Buffer.alloc(192 * MIB + 77, randomBytes(10_007)) });
+  const at = (name) => `calls/date=2026-11-20/${made.call}/${name}`;
+  await bucket.write(at('audio.wav'), 'not ours');
+  const gateway = await Gateway.start(stage, `
+[[agent]]
+id = "agent7"
+name = "Asha"
+
+[recording]
+mode = "on-demand"
+dir = "${directory}"
+store = "s3://${bucket.name}/calls"
+`);
+  const unfinished = async () => (await (await bucket.ask('?uploads')).text()).includes('<UploadId>');
+  await until('it is on its way', unfinished, { ...WITHIN, pause: 5 });
+  await gateway.end('SIGKILL');
+  await gateway.again();
+  const token = await gateway.token('archive', '--scope', 'recordings:read');
+  const listed = async () => (await gateway.api(token, '/v1/recordings')).recordings;
+  await until('it is published', async () => (await listed()).length === 1, { within: 120_000 });
+  const status = await readFile(`/proc/${gateway.process.child.pid}/status`, 'utf8');
+  const most = Number(/VmHWM:\s+(\d+) kB/.exec(status)[1]) / 1024;
+  assert.ok(most < 180, `${most} MiB at most for a recording of 192`);
+  assert.equal((await bucket.read(at('audio.wav'))).toString(), 'not ours');
+  assert.equal(sha256(await bucket.read(at(`${made.id}/audio.wav`))), made.manifest.audio.sha256);
+  assert.equal(await unfinished(), false, 'no parts are left');
+  assert.deepEqual((await bucket.keys()).sort(), [at('audio.wav'), at(`${made.id}/audio.wav`), at(`${made.id}/manifest.json`)].sort());
 });

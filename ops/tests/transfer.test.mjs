@@ -1,6 +1,7 @@
 // A call over a trunk is given to somebody else: at once or after a word with them, by number or by a trunk's SIP URI; and given back where that fails.
 import assert from 'node:assert/strict';
 import { Ladder, sdp } from './ladder.mjs';
+import { Agents } from './peers/agents.mjs';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
 import { Sipp } from './peers/sipp.mjs';
@@ -20,11 +21,7 @@ const post = (body) => ({ method: 'POST', body: JSON.stringify(body), headers: {
 const rings = () => Ladder.answers().invited().respondToInvite(180).reached('rings');
 const answers = ({ when = 'soon' } = {}) => (when === 'told' ? rings().waits() : rings().pauses(300)).respondToInvite(200, sdp()).requested('ACK').plays().reached('talk');
 
-/** A customer who called in and talks to the agent, and somebody else at the end of the trunk. */
-async function begin(stage, target) {
-  const port = await stage.ports.take(1);
-  const ports = await Sipp.ports(stage);
-  const gateway = await Gateway.start(stage, `
+const floor = (port, ports) => `
 [limits]
 wrap_up = "1s"
 
@@ -47,7 +44,13 @@ name = "Meera"
 trunk = "carrier"
 called = "${CALLED}"
 agent = "agent7"
-`);
+`;
+
+/** A customer who called in and talks to the agent, and somebody else at the end of the trunk. */
+async function begin(stage, target) {
+  const port = await stage.ports.take(1);
+  const ports = await Sipp.ports(stage);
+  const gateway = await Gateway.start(stage, floor(port, ports));
   const colleague = await Sipp.plays(stage, target, { ports, hz: TARGET_HZ });
   const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
   const customer = await Sipp.calls(stage, { target: `127.0.0.1:${port}`, called: CALLED, hz: CUSTOMER_HZ });
@@ -168,6 +171,77 @@ staged('blind, to another agent: it rings there, and moves with the answer; the 
   await gateway.settled({ legs: 2, within: 30_000 });
 });
 
+/** Meera is asked, and talks to Asha while the customer waits. */
+async function consulted(stage, { gateway, desk, customer, call, act }) {
+  const meera = await Desk.open(stage, gateway, { agent: 'agent8', hz: MEERA_HZ });
+  const { id: asked } = await call();
+  const { linked } = await act('transfer', { to: 'agent:agent8', mode: 'consult' });
+  assert.equal(await meera.card('ringing-in'), linked);
+  const shown = await gateway.api(desk.token, `/v1/calls/${linked}`);
+  assert.deepEqual([shown.peer, shown.linked, shown.state], [{ number: 'agent:agent8', name: 'Meera' }, asked, 'ringing-out']);
+  await hearsPrompt('the customer', 'hold', customer, PATIENT);
+  await meera.click('answer');
+  await meera.card('connected');
+  await hears('Meera', AGENT_HZ, () => meera.heard(), PATIENT);
+  await hears('Asha', MEERA_HZ, () => desk.heard(), PATIENT);
+  assert.equal((await call()).state, 'held');
+  return { meera, linked };
+}
+
+staged('consult, to another agent: the two talk while the customer waits; complete moves the customer to the other desk', async (stage) => {
+  const place = await begin(stage, answers());
+  const { gateway, desk, customer, act } = place;
+  const { meera, linked } = await consulted(stage, place);
+  customer.capture.forget();
+  await hearsPrompt('the customer', 'hold', customer, PATIENT);
+  const { id } = await act('complete');
+  await hears('the customer', MEERA_HZ, () => customer.heard(), PATIENT);
+  await hears('Meera', CUSTOMER_HZ, () => meera.heard(), PATIENT);
+  await until('Asha hears neither', async () => [await desk.heard()].every((heard) => !isTone(heard, MEERA_HZ) && !isTone(heard, CUSTOMER_HZ)), PATIENT);
+  assert.equal((await gateway.api(meera.token, `/v1/calls/${id}`)).agent, 'agent8');
+  assert.equal((await gateway.api(desk.token, `/v1/calls/${linked}`)).ended.reason, 'transferred');
+  await customer.hangUp();
+  await customer.done();
+  await meera.card('wrap-up');
+  await gateway.settled({ legs: 2, within: 30_000 });
+});
+
+staged('a consulted agent who hangs up gives the customer back; one who declines does, too', async (stage) => {
+  const place = await begin(stage, answers());
+  const { gateway, desk, customer, call, act, told } = place;
+  const { meera } = await consulted(stage, place);
+  await meera.click('end');
+  await told(/The transfer did not come about: Meera hung up/);
+  customer.capture.forget();
+  await hears('the customer', AGENT_HZ, () => customer.heard(), PATIENT);
+  await hears('Asha', CUSTOMER_HZ, () => desk.heard(), PATIENT);
+  await meera.card('closed');
+  await act('transfer', { to: 'agent:agent8', mode: 'consult' });
+  await meera.card('ringing-in');
+  await meera.click('decline');
+  await told(/The transfer did not come about: Meera declined/);
+  assert.equal((await call()).state, 'connected');
+  await customer.hangUp();
+  await customer.done();
+  await gateway.settled({ legs: 2, within: 30_000 });
+});
+
+staged('a consulted agent whose page is loaded anew talks on; the customer who hangs up leaves the two talking', async (stage) => {
+  const place = await begin(stage, answers());
+  const { gateway, desk, customer, call } = place;
+  const { meera, linked } = await consulted(stage, place);
+  await meera.reload();
+  assert.equal(await meera.card('connected'), linked);
+  await hears('Asha', MEERA_HZ, () => desk.heard(), PATIENT);
+  await customer.hangUp();
+  await customer.done();
+  await until('the customer\'s call is over', async () => (await call()).ended?.reason === 'hangup', PATIENT);
+  await hears('Meera', AGENT_HZ, () => meera.heard(), PATIENT);
+  await gateway.api(desk.token, `/v1/calls/${linked}/hangup`, { method: 'POST' });
+  await meera.card('closed');
+  await gateway.settled({ legs: 2, within: 30_000 });
+});
+
 staged('another agent who declines gives the customer back; one who isn\'t there isn\'t asked', async (stage) => {
   const { gateway, desk, customer, call, act, told } = await begin(stage, answers());
   await assert.rejects(act('transfer', { to: 'agent:agent8', mode: 'blind' }), /409.*Meera can't take a call now/);
@@ -196,4 +270,25 @@ staged('whom no trunk leads to can\'t be transferred to, and the talk goes on', 
   await hears('the agent', CUSTOMER_HZ, () => desk.heard(), PATIENT);
   await customer.hangUp();
   await customer.done();
+});
+
+staged('two who went on without the agent and both fell silent are hung up on after a minute', async (stage) => {
+  const LATER = { within: 120_000 };
+  const port = await stage.ports.take(1);
+  const ports = await Sipp.ports(stage);
+  const gateway = await Gateway.start(stage, floor(port, ports));
+  const { tokens } = await Agents.signIn(stage, gateway, ['agent7']);
+  const api = (path, options) => gateway.api(tokens.get('agent7'), path, options);
+  const colleague = await Sipp.plays(stage, rings().respondToInvite(200, sdp()).requested('ACK').requested('BYE', LATER).respond(200), { ports, hz: TARGET_HZ });
+  const customer = await Sipp.plays(stage, Ladder.calls().invite(sdp()).perhaps(100, 180).response(200).ack().requested('BYE', LATER).respond(200), { target: `127.0.0.1:${port}`, called: CALLED, hz: CUSTOMER_HZ });
+  const rang = async (state) => (await api('/v1/calls')).calls.find((call) => call.state === state);
+  const { id } = await until('it rings', () => rang('ringing-in'), PATIENT);
+  await api(`/v1/calls/${id}/answer`, { method: 'POST' });
+  await until('they talk', () => rang('connected'), PATIENT);
+  await api(`/v1/calls/${id}/transfer`, post({ to: COLLEAGUE, mode: 'blind' }));
+  await until('the agent is out of it', async () => (await api(`/v1/calls/${id}`)).ended?.reason === 'transferred', PATIENT);
+  for (const side of [customer, colleague]) assert.equal((await side.process.exit(LATER)).code, 0);
+  const { story } = await api(`/v1/calls/${id}/explain`);
+  assert.match(story.at(-1).what, /^Neither side has sent audio for \d+ s; the talk without an agent was ended\.$/);
+  await gateway.settled({ legs: 1, within: 30_000 });
 });

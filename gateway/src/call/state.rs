@@ -15,14 +15,20 @@
 //!                                  hang-up, from anywhere ──► WrapUp (if it was connected) ──► Closed
 //! ```
 
+mod action;
+mod describing;
 mod ending;
 mod inbound;
+mod input;
 mod outbound;
 mod talk;
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+pub use action::Action;
+pub use input::{Answered, DialReply, DialogEnd, Input, Push, WrapUp};
 
 use super::termination::{Reason, Termination};
 use super::{CallId, Told};
@@ -255,193 +261,6 @@ pub(super) enum Before {
     Talk,
 }
 
-/// What can happen to a call.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// The platform's reply to the dial command.
-    Dial(DialReply),
-    /// The INVITE that the dial caused; `None` where it brings no offer.
-    Expected {
-        offer: Option<String>,
-    },
-    /// The INVITE came, and the agent can't be spoken to; it has been refused.
-    NotReady {
-        because: String,
-    },
-    /// The agent's click, or the policy's.
-    Answer {
-        how: Answered,
-    },
-    /// The agent ends it.
-    HangUp,
-    /// The agent declines what rings; of several, the last.
-    Reject,
-    Mute(bool),
-    Hold(bool),
-    /// The platform didn't put the customer on hold, or didn't give it back.
-    HoldRefused {
-        on: bool,
-    },
-    /// The agent has asked the platform to give the customer to somebody else.
-    TransferAsked,
-    /// It doesn't, or didn't say whether it does.
-    TransferNotTaken,
-    /// It has.
-    Transferred,
-    /// The customer, or whom the customer was given to, goes on without the agent.
-    HandedOver(WrapUp),
-    /// The media engine wrote our description, or can't.
-    Described(Result<String, String>),
-    /// The media engine took the peer's answer, or can't.
-    Applied(Result<(), String>),
-    /// What was to be heard once has been heard.
-    Played,
-    /// A 1xx to our INVITE.
-    Progress {
-        status: u16,
-        answer: Option<String>,
-    },
-    /// The 2xx to our INVITE.
-    Accepted {
-        answer: Option<String>,
-    },
-    /// The ACK to our 200; it carries the answer where our 200 carried the offer.
-    Confirmed {
-        answer: Option<String>,
-    },
-    /// The SIP dialog is over.
-    DialogEnded(DialogEnd),
-    Push(Push),
-    /// What the platform says of a dial when it is asked; `None`: nothing, or that it goes on.
-    Checked(Option<String>),
-    /// The customer's media failed, in words.
-    MediaLost(String),
-    /// Audio from and to the agent is interrupted; it is waited for.
-    AgentAway,
-    AgentBack,
-    /// The agent was gone for longer than the grace, in words; whether the customer is told.
-    AgentLost {
-        words: &'static str,
-        told: Spoken,
-    },
-    /// Ends the wrap-up.
-    Dispose {
-        code: String,
-    },
-    /// The agent went on to the next call, which ends the wrap-up, too.
-    Redialled,
-    Shutdown,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum DialReply {
-    Queued {
-        ucid: Option<String>,
-    },
-    Refused(String),
-    /// The command could not be sent at all.
-    NotSent(String),
-    /// A reply that says neither yes nor no: the INVITE or time decides.
-    Unknown,
-    NoReply,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answered {
-    ByAgent,
-    ByPolicy,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum DialogEnd {
-    /// The far end's BYE.
-    Bye,
-    /// The far end's CANCEL.
-    Cancelled,
-    /// A final rejection of our INVITE.
-    Rejected {
-        status: u16,
-        reason: String,
-    },
-    TimedOut,
-    AckMissing,
-    FlowLost,
-    /// Our own hang-up came to its end.
-    Ours,
-}
-
-/// What the platform says of a call, beside SIP.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Push {
-    /// The call is assigned; the agent's leg is about to ring.
-    NewCall { ucid: Option<String> },
-    /// Customer and agent are talking.
-    BusyAgent,
-    /// Over after talk.
-    Release { wrap_up: WrapUp },
-    /// Over before talk.
-    Drop {
-        call_status: Option<String>,
-        dial_status: Option<String>,
-    },
-}
-
-/// Whether the platform leaves the agent time after the talk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WrapUp {
-    Granted,
-    Skipped,
-}
-
-/// What the call asks of its owner.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Open the expectation, then send the dial command.
-    Dial {
-        number: String,
-        until: Instant,
-        by: DialBy,
-    },
-    /// Ask the platform what became of the dial.
-    AskOutcome,
-    /// Nothing is expected any more.
-    CloseExpectation,
-    /// The INVITE that is still on its way is to be refused.
-    RefuseExpected,
-    /// Have the media engine answer the customer's offer, or make one where there is none.
-    Describe { offer: Option<String> },
-    /// Hand the peer's answer to the media engine.
-    Apply { answer: String },
-    /// 180 to the INVITE.
-    Ring,
-    /// The customer who was dialled first is there: now the agent is asked.
-    AskAgent,
-    /// It is over for whoever it rings at, though the customer still hears our last words.
-    Dismiss { ended: Termination },
-    /// 200 to the INVITE.
-    Accept { description: String },
-    /// A final rejection of the INVITE.
-    Refuse { status: u16, phrase: &'static str },
-    /// Send our INVITE.
-    Invite { offer: String },
-    /// End the dialog, whatever its state.
-    HangUp,
-    /// Let audio pass between the customer and the agent, in place of whatever is played.
-    Bridge,
-    /// No audio passes any more between the two.
-    Part,
-    /// Play to the customer in place of whatever is heard there now.
-    Play(Announcement),
-    /// The customer hears music, and the agent nothing; or talk again.
-    Hold { on: bool },
-    /// Stop or resume what the agent says.
-    Mute(bool),
-    /// The customer's media leg is done.
-    CloseMedia,
-    /// Tell the platform that the agent is ready again.
-    ReleaseAgent,
-}
-
 impl Call {
     fn new(
         made: Made,
@@ -516,6 +335,8 @@ impl Call {
                 let told = format!("The agent closed the call with the disposition {code}.");
                 self.wrap_up_done(now, told, out);
             }
+            Input::ColleagueAnswered => self.handle_colleague(now, out),
+            Input::Ended(ended) => self.end(now, ended, out),
             Input::Redialled => self.wrap_up_done(now, "The agent went on to the next call.", out),
             Input::Shutdown => {
                 let ended = Termination::new(
@@ -690,114 +511,12 @@ impl Call {
         }
     }
 
-    fn handle_described(
-        &mut self,
-        now: Moment,
-        result: Result<String, String>,
-        out: &mut Vec<Action>,
-    ) {
-        let description = match result {
-            Ok(description) => description,
-            Err(words) => {
-                let ended = Termination::new(
-                    EndedBy::Gateway,
-                    Reason::MediaRefused,
-                    format!("The audio descriptions don't fit: {words}"),
-                );
-                return self.end(now, ended, out);
-            }
-        };
-        match &self.state {
-            State::Answering { then, .. } => {
-                let then = then.clone();
-                self.accept(now, description, then, out);
-            }
-            State::Offering { .. } => {
-                out.push(Action::Invite { offer: description });
-                self.state = State::Inviting {
-                    progress: Progress::Dialing,
-                    early: EarlyMedia::None,
-                    until: now.instant + RING_OUT,
-                };
-            }
-            // The call ended while the engine was writing.
-            State::Expecting { .. }
-            | State::CustomerRinging { .. }
-            | State::Unexplained { .. }
-            | State::Inviting { .. }
-            | State::RingingIn { .. }
-            | State::Waiting { .. }
-            | State::Connected { .. }
-            | State::Farewell { .. }
-            | State::WrapUp { .. }
-            | State::Closed => {}
-        }
-    }
-
-    fn accept(
-        &mut self,
-        now: Moment,
-        description: String,
-        then: AfterAnswer,
-        out: &mut Vec<Action>,
-    ) {
-        out.push(Action::Accept { description });
-        match then {
-            AfterAnswer::CustomerRings => {
-                out.push(Action::Bridge);
-                let agent = Presence::Here;
-                self.state = State::CustomerRinging { agent };
-            }
-            AfterAnswer::Talk => {
-                out.push(Action::Bridge);
-                self.connect(now);
-            }
-            AfterAnswer::Greet => self.wait(now, out),
-            AfterAnswer::Farewell(ended) => {
-                self.say_farewell(now, ended, Before::Ringing, Announcement::Fallback, out);
-            }
-        }
-    }
-
-    fn handle_applied(&mut self, now: Moment, result: Result<(), String>, out: &mut Vec<Action>) {
-        if let Err(words) = result {
-            let ended = Termination::new(
-                EndedBy::Gateway,
-                Reason::MediaRefused,
-                format!("The far end's audio description can't be used: {words}"),
-            );
-            self.end(now, ended, out);
-        }
-    }
-
-    fn handle_played(&mut self, now: Moment, out: &mut Vec<Action>) {
-        match &self.state {
-            // Never silence.
-            State::Waiting { .. } => out.push(Action::Play(Announcement::Hold)),
-            State::Farewell { ended, .. } => {
-                let ended = ended.clone();
-                self.end(now, ended, out);
-            }
-            // The end of a greeting may overtake the answer that cut it short.
-            State::Expecting { .. }
-            | State::Answering { .. }
-            | State::CustomerRinging { .. }
-            | State::Unexplained { .. }
-            | State::Offering { .. }
-            | State::Inviting { .. }
-            | State::RingingIn { .. }
-            | State::Connected { .. }
-            | State::WrapUp { .. }
-            | State::Closed => {}
-        }
-    }
-
     /// Whom we speak of when it isn't the customer who failed.
     fn far_end(&self) -> String {
-        if self.via == OZONETEL {
-            "the platform".to_owned()
-        } else {
-            format!("the trunk {}", self.via)
+        match self.via.as_str() {
+            OZONETEL => "the platform".to_owned(),
+            DESK => "the other agent".to_owned(),
+            trunk => format!("the trunk {trunk}"),
         }
     }
 }
@@ -823,6 +542,9 @@ impl Manner {
 
 /// The way out that is the agent's own line.
 pub const OZONETEL: &str = "ozonetel";
+
+/// No way out at all: another agent's desk.
+pub const DESK: &str = "desk";
 
 /// How long a push may lag behind the BYE whose reason it tells.
 const EXPLANATION: Duration = Duration::from_millis(800);

@@ -276,6 +276,10 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 4: trunk[1].srtp: must be one of \"off\", \"answer\"",
         ),
         (
+            &format!("{trunk}digits = \"inband\""),
+            "line 4: trunk[1].digits: must be one of \"rtp\", \"info\"",
+        ),
+        (
             &format!("{trunk}username = \"acme\""),
             "line 4: trunk[1].username: and password only make sense together",
         ),

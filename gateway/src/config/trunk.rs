@@ -36,6 +36,10 @@ pub struct Trunk {
     pub tls_ca: Option<PathBuf>,
     /// Whether audio is protected by keys in the descriptions.
     pub srtp: Srtp,
+    /// By what digits go out.
+    pub digits: DigitsBy,
+    /// Whether our offers ask for comfort noise.
+    pub comfort_noise: bool,
     /// Calls at a time, both ways.
     pub calls: Option<usize>,
     /// New calls a second that the trunk may bring.
@@ -55,6 +59,15 @@ pub enum Srtp {
     Offer,
     /// Nothing else is offered or taken.
     Require,
+}
+
+/// How digits are told to the far end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigitsBy {
+    /// As telephone-events among the audio (RFC 4733); by INFO where the far end takes none.
+    Rtp,
+    /// By INFO always, for peers that agree to telephone-events and lose them.
+    Info,
 }
 
 /// A chain and its key, PEM files.
@@ -106,6 +119,8 @@ impl Trunk {
         "tls_key",
         "tls_ca",
         "srtp",
+        "digits",
+        "comfort_noise",
         "calls",
         "calls_per_second",
         "codecs",
@@ -141,6 +156,8 @@ impl Trunk {
             certificate,
             tls_ca: table.path_of("tls_ca")?,
             srtp: table.or("srtp", Srtp::Answer)?,
+            digits: table.or("digits", DigitsBy::Rtp)?,
+            comfort_noise: table.or("comfort_noise", false)?,
             calls: table.optional("calls")?,
             calls_per_second: table.optional("calls_per_second")?,
             codecs: media::codecs(&table)?,
@@ -241,6 +258,18 @@ impl Scalar for Srtp {
             "answer" => Some(Self::Answer),
             "offer" => Some(Self::Offer),
             "require" => Some(Self::Require),
+            _ => None,
+        }
+    }
+}
+
+impl Scalar for DigitsBy {
+    const SHAPE: &'static str = "one of \"rtp\", \"info\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "rtp" => Some(Self::Rtp),
+            "info" => Some(Self::Info),
             _ => None,
         }
     }

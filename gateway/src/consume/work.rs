@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::Options;
+use super::group::Group;
 use super::ledger::{Ledger, Piece};
 use crate::clock::Moment;
 use crate::recorder::manifest::{Manifest, hex};
@@ -22,6 +23,16 @@ pub(super) struct Worker<'a> {
     pub options: &'a Options,
     pub ledger: &'a Ledger,
     pub news: &'a Notify,
+    /// Whether the consumer is to end.
+    pub stopped: watch::Receiver<bool>,
+}
+
+/// What came of a piece of work.
+enum Attempt {
+    Done,
+    Failed(anyhow::Error),
+    /// The consumer ends; it counts as not tried.
+    Stopped,
 }
 
 /// What the worker reads of a CloudEvent.
@@ -47,9 +58,9 @@ struct Files {
 }
 
 impl Worker<'_> {
-    /// For ever; an error is the ledger's.
+    /// Until it is stopped; an error is the ledger's.
     pub(super) async fn run(&self) -> anyhow::Result<()> {
-        loop {
+        while !*self.stopped.borrow() {
             match self.ledger.next(Moment::read().epoch_ms)? {
                 Some(piece) => self.work_on(piece).await?,
                 None => {
@@ -58,13 +69,24 @@ impl Worker<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    async fn stop(&self) {
+        let mut stopped = self.stopped.clone();
+        // Nobody who could say so is as good as a word.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
     }
 
     async fn work_on(&self, piece: Piece) -> anyhow::Result<()> {
         let event = &piece.event;
-        let Err(error) = self.attempt(&piece).await else {
-            tracing::info!(event, "done");
-            return Ok(self.ledger.done(event)?);
+        let error = match self.attempt(&piece).await {
+            Attempt::Done => {
+                tracing::info!(event, "done");
+                return Ok(self.ledger.done(event)?);
+            }
+            Attempt::Stopped => return Ok(()),
+            Attempt::Failed(error) => error,
         };
         let attempt = piece.failed + 1;
         if attempt >= self.options.attempts {
@@ -78,17 +100,23 @@ impl Worker<'_> {
         Ok(self.ledger.failed(event, due.epoch_ms)?)
     }
 
-    async fn attempt(&self, piece: &Piece) -> anyhow::Result<()> {
-        let event: Event = serde_json::from_str(&piece.body).context("the event")?;
-        let recording = event.data.recording.id;
-        ensure!(is_plain(&recording), "the event names no recording");
-        let ran = match self.fetch(&recording).await {
-            Ok(files) => self.command(piece, &recording, &files).await,
-            Err(error) => Err(error),
+    async fn attempt(&self, piece: &Piece) -> Attempt {
+        let recording = match recording_of(piece) {
+            Ok(recording) => recording,
+            Err(error) => return Attempt::Failed(error),
+        };
+        let fetched = tokio::select! {
+            fetched = self.fetch(&recording) => Some(fetched),
+            () = self.stop() => None,
+        };
+        let attempt = match fetched {
+            Some(Ok(files)) => self.command(piece, &recording, &files).await,
+            Some(Err(error)) => Attempt::Failed(error),
+            None => Attempt::Stopped,
         };
         // The state directory isn't an archive: nothing of somebody's voice stays, whatever came of it.
         let _ = tokio::fs::remove_dir_all(self.place_of(&recording)).await;
-        ran
+        attempt
     }
 
     fn place_of(&self, recording: &str) -> PathBuf {
@@ -137,28 +165,31 @@ impl Worker<'_> {
         Ok(request.send().await?.error_for_status()?)
     }
 
-    async fn command(&self, piece: &Piece, recording: &str, files: &Files) -> anyhow::Result<()> {
-        let mut process = self
-            .options
-            .command
-            .process(&files.audio, &files.manifest)
+    async fn command(&self, piece: &Piece, recording: &str, files: &Files) -> Attempt {
+        let mut command = self.options.command.process(&files.audio, &files.manifest);
+        command
             .env("WARMLINE_EVENT", &piece.event)
             .env("WARMLINE_RECORDING", recording)
             // It runs somebody else's code, which has no need of it.
             .env_remove("WARMLINE_TOKEN")
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("the command can't be started")?;
-        let waited = tokio::time::timeout(self.options.patience, process.wait()).await;
-        match waited {
-            Ok(status) => {
-                let status = status?;
-                ensure!(status.success(), "the command ended with {status}");
-                Ok(())
+            .stdin(Stdio::null());
+        let mut group = match Group::start(&mut command).context("the command can't be started") {
+            Ok(group) => group,
+            Err(error) => return Attempt::Failed(error),
+        };
+        let attempt = tokio::select! {
+            status = group.wait() => match status {
+                Ok(status) if status.success() => Attempt::Done,
+                Ok(status) => Attempt::Failed(anyhow!("the command ended with {status}")),
+                Err(error) => Attempt::Failed(error.into()),
+            },
+            () = tokio::time::sleep(self.options.patience) => {
+                Attempt::Failed(anyhow!("the command took too long"))
             }
-            Err(_) => bail!("the command took too long"),
-        }
+            () = self.stop() => Attempt::Stopped,
+        };
+        group.end().await;
+        attempt
     }
 
     /// Somebody may look at it, and put it right.
@@ -177,6 +208,14 @@ impl Worker<'_> {
         let file = directory.join(format!("{name}.json"));
         std::fs::write(&file, letter.to_string()).with_context(|| file.display().to_string())
     }
+}
+
+/// The recording that the event is about.
+fn recording_of(piece: &Piece) -> anyhow::Result<String> {
+    let event: Event = serde_json::from_str(&piece.body).context("the event")?;
+    let recording = event.data.recording.id;
+    ensure!(is_plain(&recording), "the event names no recording");
+    Ok(recording)
 }
 
 /// One second, then twice as long each time, up to five minutes.

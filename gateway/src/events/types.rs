@@ -30,6 +30,12 @@ impl Types {
         Ok(Self(patterns?))
     }
 
+    /// All events that are wanted, by their words.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        let words = Kind::ALL.iter().map(|kind| kind.word());
+        words.filter(|word| self.includes(word))
+    }
+
     pub fn includes(&self, kind: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|pattern| pattern.includes(kind))
     }

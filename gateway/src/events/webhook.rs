@@ -17,7 +17,7 @@ use super::destination::Reach;
 use super::types::Types;
 use crate::clock::Moment;
 use crate::metrics::Metrics;
-use crate::store::{Cursor, Head, Queued, SinkState, Store};
+use crate::store::{Cursor, Head, Interest, Queued, SinkState, Store};
 
 /// A receiver of events.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +43,7 @@ pub fn start(
         let sink = Sink {
             delivery: Delivery::new(webhook.clone()),
             name: webhook.name.clone(),
-            types: webhook.types.clone(),
+            interest: Interest::of(&webhook.types),
             store: store.clone(),
             head: store.head(),
             metrics: metrics.clone(),
@@ -57,7 +57,7 @@ pub fn start(
 struct Sink {
     delivery: Delivery,
     name: String,
-    types: Types,
+    interest: Interest,
     store: Store,
     head: watch::Receiver<Head>,
     metrics: Metrics,
@@ -86,8 +86,12 @@ impl Sink {
                 self.metrics.outbox(&self.name, 0, Duration::ZERO);
                 return;
             }
-            self.head.borrow_and_update();
-            let page = match self.store.events_after(cursor.seq, BATCH).await {
+            let head = *self.head.borrow_and_update();
+            let page = self
+                .store
+                .events_after(cursor.seq, &self.interest, BATCH)
+                .await;
+            let page = match page {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::warn!(sink = self.name, %error, "events can't be read");
@@ -103,23 +107,24 @@ impl Sink {
                 );
                 cursor.seq = page.oldest - 1;
             }
-            if page.events.is_empty() {
-                self.metrics.outbox(&self.name, 0, Duration::ZERO);
-                if self.head.changed().await.is_err() {
-                    return;
-                }
-                continue;
-            }
             for queued in page.events {
-                if self.types.includes(&queued.event.kind)
-                    && self.tell(&queued).await == Told::Disabled
-                {
+                if self.tell(&queued).await == Told::Disabled {
                     cursor.state = SinkState::DisabledAt(Moment::read().epoch_ms);
                 }
                 cursor.seq = queued.seq;
                 self.store.move_sink(cursor.clone());
                 if cursor.state != SinkState::Enabled {
                     break;
+                }
+            }
+            if cursor.state == SinkState::Enabled && page.reached > cursor.seq {
+                cursor.seq = page.reached;
+                self.store.move_sink(cursor.clone());
+            }
+            if cursor.state == SinkState::Enabled && cursor.seq >= head.last {
+                self.metrics.outbox(&self.name, 0, Duration::ZERO);
+                if self.head.changed().await.is_err() {
+                    return;
                 }
             }
         }

@@ -17,23 +17,19 @@ use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, HeaderName};
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::Public;
 use super::auth::{Caller, Scope};
 use super::problem::Problem;
+use super::readers::Seat;
 use super::request::Asked;
 use crate::clock::Moment;
 use crate::events::{Event, Types};
-use crate::store::{Head, Queued, Store};
+use crate::store::{Head, Interest, Store};
 
 pub(super) fn routes() -> Router<Arc<Public>> {
     Router::new().route("/v1/events", get(follow))
-}
-
-/// Readers at a time: each is a look into the file whenever something happens.
-pub(super) fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(READERS_AT_MOST))
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,9 +51,7 @@ async fn follow(
         Some(words) => Types::parse(words.split(','))
             .map_err(|wrong| Problem::bad_request(format!("The query: {wrong}.")))?,
     };
-    let place = public.readers.clone().try_acquire_owned();
-    let place = place
-        .map_err(|_| Problem::unavailable("Too many read events already; try again later."))?;
+    let place = public.readers.admit(&caller.subject)?;
     let store = public.records.store.clone();
     let head = store.head();
     let last = headers
@@ -69,8 +63,7 @@ async fn follow(
         head,
         seq,
         waiting: VecDeque::from_iter(gap),
-        audience,
-        types,
+        interest: audience.interest(&types),
         _place: place,
     };
     let left = Duration::from_secs(caller.expires)
@@ -143,16 +136,24 @@ impl Audience {
         }
     }
 
-    fn sees(&self, event: &Event) -> bool {
-        let sight = match event.kind.starts_with("recording.") {
-            true => &self.recordings,
-            false => &self.calls,
-        };
-        match sight {
-            Sight::All => true,
-            Sight::Own(own) => event.agent.as_ref() == Some(own),
-            Sight::None => false,
+    /// What of these types it may read.
+    fn interest(&self, types: &Types) -> Interest {
+        let mut interest = Interest::default();
+        for kind in types.kinds() {
+            let sight = match kind.starts_with("recording.") {
+                true => &self.recordings,
+                false => &self.calls,
+            };
+            match sight {
+                Sight::All => interest.everybodys.push(kind),
+                Sight::Own(own) => {
+                    interest.agents.push(kind);
+                    interest.agent = Some(own.clone());
+                }
+                Sight::None => {}
+            }
         }
+        interest
     }
 }
 
@@ -162,9 +163,8 @@ struct Reader {
     /// All up to this one was looked at.
     seq: u64,
     waiting: VecDeque<sse::Event>,
-    audience: Audience,
-    types: Types,
-    _place: OwnedSemaphorePermit,
+    interest: Interest,
+    _place: Seat,
 }
 
 impl Reader {
@@ -184,20 +184,20 @@ impl Reader {
     }
 
     async fn read(&mut self) -> Option<()> {
-        let page = self.store.events_after(self.seq, BATCH).await;
+        let page = self
+            .store
+            .events_after(self.seq, &self.interest, BATCH)
+            .await;
         let page = page
             .map_err(|error| tracing::warn!(%error, "events can't be read"))
             .ok()?;
         if self.seq > 0 && page.lacks_after(self.seq) {
             self.waiting.push_back(gap());
         }
-        self.seq = self.seq.max(page.oldest - 1);
-        for Queued { seq, event } in page.events {
-            self.seq = seq;
-            if self.audience.sees(&event) && self.types.includes(&event.kind) {
-                self.waiting.push_back(written(&event));
-            }
-        }
+        self.seq = page.reached;
+        let events = page.events.iter();
+        self.waiting
+            .extend(events.map(|queued| written(&queued.event)));
         Some(())
     }
 }
@@ -221,8 +221,6 @@ const FROM_THE_OLDEST: &str = "0";
 
 /// Proxies close what is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-const READERS_AT_MOST: usize = 256;
 
 /// Events read at a time.
 const BATCH: usize = 200;

@@ -25,7 +25,7 @@ use crate::call::CallId;
 use crate::clock::Moment;
 use crate::events::Kind;
 use crate::recorder::deletion::Deletion;
-use crate::recorder::manifest::Manifest;
+use crate::recorder::manifest::Encryption;
 use crate::recorder::objects::Objects;
 use crate::recorder::published;
 use crate::store::{Change, Hold, KeptRecording, StoreError, WantedRecordings};
@@ -105,6 +105,8 @@ async fn show(
     Path(recording): Path<String>,
 ) -> Result<Response, Problem> {
     let kept = readable(&public, &caller, &recording).await?;
+    let manifest = public.records.store.manifest(&recording).await;
+    let manifest = manifest.map_err(unavailable)?.ok_or_else(unknown)?;
     let held = match kept.hold {
         Hold::Legal => "true",
         Hold::Free => "false",
@@ -113,7 +115,7 @@ async fn show(
         (CONTENT_TYPE, "application/json"),
         (LEGAL_HOLD.clone(), held),
     ];
-    Ok((headers, kept.manifest).into_response())
+    Ok((headers, manifest).into_response())
 }
 
 async fn audio(
@@ -263,10 +265,16 @@ fn objects(public: &Public) -> Result<&Objects, Problem> {
     objects.ok_or_else(|| Problem::unavailable("There is no place for recordings configured."))
 }
 
+/// What a manifest says of its audio's encryption.
+#[derive(Deserialize)]
+struct Sealed {
+    encryption: Option<Encryption>,
+}
+
 /// Encrypted audio is served as it lies there: only its owners can read it.
 fn content_type(kept: &KeptRecording) -> &'static str {
-    let manifest: Result<Manifest, _> = serde_json::from_str(&kept.manifest);
-    let encrypted = manifest.is_ok_and(|manifest| manifest.encryption.is_some());
+    let summary: Result<Sealed, _> = serde_json::from_str(&kept.summary);
+    let encrypted = summary.is_ok_and(|summary| summary.encryption.is_some());
     match kept.audio.rsplit_once('.') {
         _ if encrypted => "application/vnd.warmline.encrypted-audio",
         Some((_, "wav")) => "audio/wav",

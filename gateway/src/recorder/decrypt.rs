@@ -5,7 +5,7 @@ use std::io::{self, BufReader, BufWriter, Seek as _, Write as _};
 use std::path::Path;
 
 use super::manifest::Manifest;
-use super::seal::{SCHEME, unseal};
+use super::seal::{Scheme, Unseal};
 use super::wav;
 
 /// Why a recording stays sealed.
@@ -40,24 +40,23 @@ pub fn decrypt(
     to: &Path,
 ) -> Result<(), Undecipherable> {
     let manifest = Manifest::read(directory)?;
+    let sealed = manifest.audio_in(directory)?;
     let encryption = manifest.encryption.ok_or(Undecipherable::Readable)?;
-    if encryption.scheme != SCHEME {
-        return Err(Undecipherable::Unknown(encryption.scheme));
-    }
+    let scheme = Scheme::of(&encryption.scheme)
+        .ok_or_else(|| Undecipherable::Unknown(encryption.scheme.clone()))?;
     let coding = match manifest.audio.codec.as_str() {
         "pcm_s16le" => Some(wav::Coding::Pcm),
         "pcm_alaw" => Some(wav::Coding::Alaw),
         _ => None,
     };
-    let name = Path::new(&manifest.audio.file);
-    let sealed = directory.join(name.file_name().unwrap_or_default());
-    let mut input = BufReader::new(File::open(sealed)?);
+    let input = BufReader::new(File::open(sealed)?);
+    let mut input = Unseal::new(input, scheme, identities);
     let mut output = BufWriter::new(File::create_new(to)?);
     if let Some(coding) = coding {
         output.write_all(&coding.header(0))?;
     }
     let mut octets = 0;
-    while let Some(piece) = unseal(&mut input, identities)? {
+    while let Some(piece) = input.piece()? {
         output.write_all(&piece)?;
         octets += piece.len() as u64;
     }

@@ -8,14 +8,12 @@ use std::io::{self, BufReader, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use super::gaps;
 use super::manifest::{Audio, Block, Channel, Link, Manifest, Role, SCHEMA, Status, hex};
 use super::spool::{JOURNAL, Journal, Written, digest};
 use super::timeline::{Heard, RATE, milliseconds};
+use crate::events::rfc3339;
+use sha2::{Digest as _, Sha256};
 
 /// Whether the audio is known to be what the journal says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +59,7 @@ fn whole_pieces(audio: &File, journal: &Journal) -> io::Result<usize> {
     let length = audio.metadata()?.len();
     let mut octets = Vec::new();
     for (n, piece) in journal.pieces.iter().enumerate() {
-        if place + piece.bytes > length {
+        if place.saturating_add(piece.bytes) > length {
             return Ok(n);
         }
         octets.resize(piece.bytes as usize, 0);
@@ -166,12 +164,4 @@ fn channel(index: u8, role: Role, heard: &Heard) -> Channel {
         lost: heard.lost,
         dropped: heard.dropped,
     }
-}
-
-fn rfc3339(epoch_ms: u64) -> String {
-    let nanos = i128::from(epoch_ms) * 1_000_000;
-    let time = OffsetDateTime::from_unix_timestamp_nanos(nanos);
-    time.ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! The thread that finishes recordings, tells what became of them, and knows how full the spool is.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,8 +130,21 @@ impl Finisher {
                     let call = Journal::read(&directory).map(|journal| journal.begin.call);
                     let reason = format!("It could not be recovered: {error}.");
                     self.fail(id, call.unwrap_or_default(), reason);
+                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) {
+                        self.put_aside(&directory);
+                    }
                 }
             }
+        }
+    }
+
+    /// What no later start can read either is told of once, and kept for somebody to look at.
+    fn put_aside(&self, directory: &Path) {
+        let aside = self.root.with_file_name(UNREADABLE);
+        let moved = std::fs::create_dir_all(&aside)
+            .and_then(|()| std::fs::rename(directory, aside.join(name(directory))));
+        if let Err(error) = moved {
+            tracing::error!(directory = %directory.display(), %error, "it can't be put aside");
         }
     }
 
@@ -170,7 +184,11 @@ impl Finisher {
 /// The recordings in the spool.
 pub fn recordings(root: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
-    let recordings = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("r_"));
+    let recordings = entries.filter(|entry| {
+        let named = entry.file_name().to_string_lossy().starts_with("r_");
+        // A link's target isn't ours to finish.
+        named && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    });
     recordings.map(|entry| entry.path()).collect()
 }
 
@@ -186,6 +204,9 @@ fn name(directory: &Path) -> String {
     let name = directory.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
+
+/// Beside the spool: what a power cut left of recordings that had hardly begun.
+const UNREADABLE: &str = "unreadable";
 
 /// Between two looks at the spool, and two attempts.
 const BETWEEN: Duration = Duration::from_secs(2);

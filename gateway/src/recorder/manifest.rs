@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -136,8 +136,13 @@ pub enum Reason {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encryption {
-    /// `age-blocks`: the file is a sequence of age files of half a second each, every one behind its length (32 bits,
-    /// the highest octet first).
+    /// The file is a sequence of parts, each behind its length (32 bits, the highest octet first).
+    ///
+    /// `age-key-aes256gcm`: the first part is an age file that holds the recording's key, 32 octets; each other is half
+    /// a second sealed with it by AES-256-GCM, whose nonce is the part's number, from 0 at the first half second, in 96
+    /// bits.
+    ///
+    /// `age-blocks`, before: each part is an age file of half a second.
     pub scheme: String,
     pub recipients: Vec<String>,
 }
@@ -179,8 +184,35 @@ impl Manifest {
     ///
     /// It isn't there, or isn't one.
     pub fn read(directory: &Path) -> io::Result<Self> {
-        let text = std::fs::read(directory.join(FILE))?;
+        let text = Self::read_text(&directory.join(FILE))?;
         serde_json::from_slice(&text).map_err(io::Error::other)
+    }
+
+    /// A manifest's octets, from whoever wrote it.
+    ///
+    /// # Errors
+    ///
+    /// It isn't there, or is nothing that could be one.
+    pub fn read_text(file: &Path) -> io::Result<Vec<u8>> {
+        let length = regular(file)?;
+        if length > LONGEST {
+            return Err(io::Error::other("it is too long for a manifest"));
+        }
+        std::fs::read(file)
+    }
+
+    /// The audio, which lies beside the manifest and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// The manifest names no file of its directory.
+    pub fn audio_in(&self, directory: &Path) -> io::Result<PathBuf> {
+        let name = Path::new(&self.audio.file);
+        let plain = name.file_name() == Some(name.as_os_str()) && self.audio.file != FILE;
+        match plain {
+            true => Ok(directory.join(name)),
+            false => Err(io::Error::other("the manifest names no file beside it")),
+        }
     }
 
     /// Writes it so that it is there whole or not at all, even after a power cut. The audio must be on the disk.
@@ -284,6 +316,22 @@ impl<'de> Deserialize<'de> for Block {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+/// A file's length. What is no file, such as a pipe or a device, has no end and is never opened.
+///
+/// # Errors
+///
+/// It isn't there, or isn't a file.
+pub fn regular(path: &Path) -> io::Result<u64> {
+    let metadata = std::fs::metadata(path)?;
+    match metadata.is_file() {
+        true => Ok(metadata.len()),
+        false => Err(io::Error::other("it isn't a file")),
+    }
+}
+
+/// Octets; a week's call has some 30 million.
+const LONGEST: u64 = 64 << 20;
 
 /// Under this name until it is whole.
 const UNFINISHED: &str = "manifest.json.part";

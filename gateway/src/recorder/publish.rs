@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
@@ -53,18 +53,18 @@ impl Publisher {
         let upload = Arc::new(Upload {
             objects: self.objects,
             store: self.store.clone(),
-            memory: Semaphore::new(MEMORY_MIB),
         });
+        let mut sweeping = JoinSet::new();
+        sweeping.spawn(sweep(deletion));
         let desk = Desk {
             directory: self.directory,
             store: self.store,
             metrics: self.metrics,
             upload,
-            deletion,
             backlog: Backlog::default(),
             running: JoinSet::new(),
             scan_at: Instant::now(),
-            sweep_at: Instant::now(),
+            _sweeping: sweeping,
         };
         tokio::spawn(desk.run(outcomes))
     }
@@ -76,13 +76,12 @@ struct Desk {
     store: Store,
     metrics: Metrics,
     upload: Arc<Upload>,
-    deletion: Deletion,
     backlog: Backlog,
     running: JoinSet<(PathBuf, Outlook)>,
     /// When the spool is looked through again.
     scan_at: Instant,
-    /// When old recordings are looked for again.
-    sweep_at: Instant,
+    /// Ends with the desk; a deletion that it leaves half done is one of those that the next sweep does again.
+    _sweeping: JoinSet<()>,
 }
 
 impl Desk {
@@ -104,10 +103,8 @@ impl Desk {
     }
 
     fn poll_timeout(&self) -> Instant {
-        let next = self.backlog.poll_timeout().into_iter();
-        next.chain([self.scan_at, self.sweep_at])
-            .min()
-            .expect("two are always there")
+        let next = self.backlog.poll_timeout();
+        next.map_or(self.scan_at, |next| next.min(self.scan_at))
     }
 
     async fn keep_house(&mut self, now: Instant) {
@@ -116,10 +113,6 @@ impl Desk {
             for directory in finished(&self.directory.join(SPOOL)).await {
                 self.backlog.add(directory);
             }
-        }
-        if now >= self.sweep_at {
-            self.sweep_at = now + BETWEEN_SWEEPS;
-            self.deletion.sweep(Moment::read()).await;
         }
         self.metrics.unpublished(self.backlog.len());
     }
@@ -193,14 +186,25 @@ impl Desk {
     }
 
     fn tell_failed(&self, recording: &str, call: &str, reason: &str) {
+        // A recording that can't even be read doesn't tell its call.
+        let subject = if call.is_empty() { recording } else { call };
         let about = About {
-            subject: call.to_owned(),
+            subject: subject.to_owned(),
             agent: None,
         };
         let data = json!({ "recording": { "id": recording, "call": call, "reason": reason } });
         let now = Moment::read().epoch_ms;
         self.store
             .tell(Event::new(Kind::RecordingFailed, about, now, data));
+    }
+}
+
+/// A task of its own: a store that deletes slowly, or ten thousand recordings that grow old in one night, keep nothing
+/// from being published.
+async fn sweep(deletion: Deletion) {
+    loop {
+        deletion.sweep(Moment::read()).await;
+        tokio::time::sleep(BETWEEN_SWEEPS).await;
     }
 }
 
@@ -239,9 +243,6 @@ const BETWEEN_SCANS: Duration = Duration::from_secs(60);
 
 /// Deletions that failed are tried again by then.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(300);
-
-/// Audio that is in memory on its way out; two hours of it.
-const MEMORY_MIB: usize = 256;
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,8 @@ use crate::store::{Hold, KeptRecording};
 /// The manifest without its blocks, and what became of it since.
 pub fn view(recording: &KeptRecording) -> Value {
     // It was read before it was published.
-    let mut view: Value = serde_json::from_str(&recording.manifest).unwrap_or_else(|_| json!({}));
+    let mut view: Value = serde_json::from_str(&recording.summary).unwrap_or_else(|_| json!({}));
     if let Some(keys) = view.as_object_mut() {
-        keys.remove("blocks");
         keys.insert("path".to_owned(), recording.path.clone().into());
         let at = rfc3339(recording.published_at);
         keys.insert("published_at".to_owned(), at.into());
@@ -20,6 +19,15 @@ pub fn view(recording: &KeptRecording) -> Value {
         keys.insert("legal_hold".to_owned(), held.into());
     }
     view
+}
+
+/// What is kept of a manifest for lists and events: all but its blocks, which are for whoever checks the audio.
+pub(super) fn summary(manifest: &str) -> String {
+    let mut summary: Value = serde_json::from_str(manifest).unwrap_or_else(|_| json!({}));
+    if let Some(keys) = summary.as_object_mut() {
+        keys.remove("blocks");
+    }
+    summary.to_string()
 }
 
 /// An event about a recording; its subject is the call.

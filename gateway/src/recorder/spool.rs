@@ -6,7 +6,7 @@
 //! recording, whatever the file holds: after a power cut a file may have grown without its content.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, ErrorKind};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -218,7 +218,8 @@ pub struct Journal {
 impl Journal {
     /// # Errors
     ///
-    /// It can't be read, or has no beginning.
+    /// It can't be read. `NotFound` and `InvalidData` are what a power cut leaves, and no later reading mends: there is
+    /// no journal, or it has no beginning.
     pub fn read(directory: &Path) -> io::Result<Self> {
         let mut lines = BufReader::new(File::open(directory.join(JOURNAL))?).split(b'\n');
         let mut next = || -> Option<Line> {
@@ -226,8 +227,18 @@ impl Journal {
             serde_json::from_slice(&line).ok()
         };
         let Some(Line::Begin(begin)) = next() else {
-            return Err(io::Error::other("the journal has no beginning"));
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "the journal has no beginning",
+            ));
         };
+        // A journal from elsewhere names no file of ours.
+        if Path::new(&begin.file).file_name() != Some(begin.file.as_ref()) {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "the journal names no file beside it",
+            ));
+        }
         let mut journal = Self {
             begin: *begin,
             pieces: Vec::new(),

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::manifest::{About, Gap, Reason};
 use super::opus::{self, More};
-use super::seal::Sealer;
+use super::seal::{Seal, Sealer};
 use super::spool::{self, Begin, Coding, Line, Spool, Written};
 use super::timeline::{Heard, PIECE, Piece, milliseconds};
 use super::wav;
@@ -19,6 +19,8 @@ use super::wav;
 pub struct Tape {
     begin: Begin,
     encoder: Encoder,
+    /// Made with the first piece that is sealed.
+    seal: Option<Seal>,
     spool: Option<Spool>,
     /// What the disk gets next.
     coded: Option<Coded>,
@@ -76,6 +78,7 @@ impl Tape {
         Ok(Self {
             begin,
             encoder,
+            seal: None,
             spool: None,
             coded: None,
             owed: 0,
@@ -191,7 +194,7 @@ impl Tape {
                 .write(samples, More::Follows, &mut audio)
                 .map_err(io::Error::other)?,
         }
-        let audio = sealed(audio, sealer)?;
+        let audio = self.sealed(audio, sealer)?;
         let count = samples[0].len() as u64;
         self.place += count;
         self.heard = piece.heard;
@@ -209,13 +212,24 @@ impl Tape {
         Ok(())
     }
 
+    fn sealed(&mut self, audio: Vec<u8>, sealer: Option<&Sealer>) -> io::Result<Vec<u8>> {
+        let Some(sealer) = sealer else {
+            return Ok(audio);
+        };
+        let seal = match &mut self.seal {
+            Some(seal) => seal,
+            none => none.insert(sealer.begin()?),
+        };
+        seal.seal(&audio)
+    }
+
     fn code_end(&mut self, about: Box<About>, sealer: Option<&Sealer>) -> io::Result<()> {
         let mut audio = Vec::new();
         if let Encoder::Opus(stream) = &mut self.encoder {
             stream
                 .write([&[], &[]], More::Last, &mut audio)
                 .map_err(io::Error::other)?;
-            audio = sealed(audio, sealer)?;
+            audio = self.sealed(audio, sealer)?;
         }
         let mut lines = Vec::new();
         if !audio.is_empty() || !self.gaps.is_empty() {
@@ -232,12 +246,6 @@ impl Tape {
         self.coded = Some(Coded { audio, lines });
         Ok(())
     }
-}
-
-fn sealed(audio: Vec<u8>, sealer: Option<&Sealer>) -> io::Result<Vec<u8>> {
-    sealer
-        .map_or(Ok(None), |sealer| sealer.seal(&audio).map(Some))
-        .map(|sealed| sealed.unwrap_or(audio))
 }
 
 /// What nobody could keep.

@@ -107,7 +107,7 @@ fn a_recording_that_ends_is_complete_and_verifies() {
         assert_eq!(manifest.status, Status::Completed);
         assert_eq!(manifest.duration_ms, 3_500);
         assert_eq!(manifest.about.agent, "agent7");
-        assert_eq!(manifest.started_at, "2026-11-20T10:00:00.12Z");
+        assert_eq!(manifest.started_at, "2026-11-20T10:00:00.120Z");
         assert!(!directory.join(JOURNAL).exists());
         let checked = verify(&directory).expect("whole");
         assert_eq!(checked.manifest, manifest);
@@ -411,4 +411,58 @@ fn heard_is_told_even_when_nothing_was() {
     assert_eq!(manifest.audio.bytes, wav::HEADER as u64);
     assert_eq!(manifest.audio.channels[0].codec_in, Heard::default().codec);
     verify(&place.of("r_1")).expect("whole");
+}
+
+#[test]
+fn what_a_power_cut_left_without_a_journal_is_told_once_and_kept() {
+    let place = Place::new();
+    let config = crate::config::Config::parse("", "test").expect("a configuration");
+    let config = crate::config::Recording {
+        dir: place.0.clone(),
+        ..config.recording
+    };
+    let spool = place.0.join(SPOOL);
+    let left = |id: &str, files: &[(&str, &str)]| {
+        std::fs::create_dir_all(spool.join(id)).expect("a directory");
+        for (name, text) in files {
+            std::fs::write(spool.join(id).join(name), text).expect("written");
+        }
+    };
+    left("r_empty", &[]);
+    left("r_zeros", &[(JOURNAL, "\0\0\0\0"), ("audio.wav", "\0\0")]);
+    // Whoever may write here may not have other files cut.
+    let elsewhere = place.of("elsewhere");
+    std::fs::write(&elsewhere, "not a recording's").expect("written");
+    let mut begin = tape(Coding::Pcm, None).begin().clone();
+    begin.file = "../../elsewhere".into();
+    let journal = super::spool::line(&super::spool::Line::Begin(Box::new(begin)));
+    let journal = String::from_utf8(journal).expect("text");
+    left("r_points", &[(JOURNAL, &journal)]);
+    let target = place.of("target");
+    std::fs::create_dir(&target).expect("a directory");
+    std::os::unix::fs::symlink(&target, spool.join("r_link")).expect("a link");
+    for start in 0..2 {
+        let (outcomes, mut ended) = tokio::sync::mpsc::channel(8);
+        let (recorder, threads) =
+            Recorder::start(&config, 1, Metrics::new(), outcomes).expect("started");
+        drop(recorder);
+        threads.join();
+        let mut failed = Vec::new();
+        while let Some(outcome) = ended.blocking_recv() {
+            let Outcome::Failed { recording, .. } = outcome else {
+                panic!("{outcome:?}");
+            };
+            failed.push(recording);
+        }
+        failed.sort_unstable();
+        match start {
+            0 => assert_eq!(failed, ["r_empty", "r_points", "r_zeros"]),
+            _ => assert_eq!(failed, [""; 0]),
+        }
+    }
+    for file in ["r_empty", "r_zeros/journal", "r_zeros/audio.wav"] {
+        assert!(place.0.join("unreadable").join(file).exists(), "{file}");
+    }
+    let untouched = std::fs::read(&elsewhere).expect("there");
+    assert_eq!(untouched, b"not a recording's");
 }

@@ -1,12 +1,12 @@
 //! Whether a recording is what was recorded, and if not, where it differs.
 
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::{Block, FILE, Link, Manifest, hex};
+use super::manifest::{Block, FILE, Link, Manifest, hex, regular};
 
 /// A recording that is whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ pub fn verify(path: &Path) -> Result<Checked, Vec<Doubt>> {
     let unreadable = |path: &Path, why: &dyn std::fmt::Display| {
         vec![Doubt::Unreadable(path.to_owned(), why.to_string())]
     };
-    let text = std::fs::read(&file).map_err(|error| unreadable(&file, &error))?;
+    let text = Manifest::read_text(&file).map_err(|error| unreadable(&file, &error))?;
     let text = String::from_utf8_lossy(&text);
     let manifest: Manifest =
         serde_json::from_str(&text).map_err(|error| vec![not_understood(&text, &error)])?;
@@ -58,12 +58,10 @@ pub fn verify(path: &Path) -> Result<Checked, Vec<Doubt>> {
     if !manifest.closes(&text) {
         doubts.push(Doubt::Manifest);
     }
-    let name = Path::new(&manifest.audio.file);
-    // A manifest from elsewhere names no file of ours.
-    let audio = directory.join(name.file_name().unwrap_or_default());
-    match compare(&audio, &manifest) {
+    let compared = manifest.audio_in(&directory);
+    match compared.and_then(|audio| compare(&audio, &manifest)) {
         Ok(found) => doubts.extend(found),
-        Err(error) => doubts.extend(unreadable(&audio, &error)),
+        Err(error) => doubts.extend(unreadable(&directory.join(&manifest.audio.file), &error)),
     }
     match doubts.is_empty() {
         true => Ok(Checked {
@@ -74,28 +72,22 @@ pub fn verify(path: &Path) -> Result<Checked, Vec<Doubt>> {
     }
 }
 
-fn compare(audio: &Path, manifest: &Manifest) -> std::io::Result<Vec<Doubt>> {
-    let file = File::open(audio)?;
-    let found = file.metadata()?.len();
+fn compare(audio: &Path, manifest: &Manifest) -> io::Result<Vec<Doubt>> {
+    let found = regular(audio)?;
     let told = manifest.audio.bytes;
-    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut reader = BufReader::with_capacity(1 << 16, File::open(audio)?);
     let mut whole = Sha256::new();
     let mut differing = Vec::new();
-    let (mut before, mut octets) = (Link::first(&manifest.id), Vec::new());
+    let mut before = Link::first(&manifest.id);
     for (second, block) in manifest.blocks.iter().enumerate() {
-        octets.clear();
-        (&mut reader).take(block.bytes).read_to_end(&mut octets)?;
-        whole.update(&octets);
-        let mut hash = before.hash();
-        hash.update(&octets);
-        if octets.len() as u64 != block.bytes || Link::of(hash) != block.link {
+        let mut both = Both(&mut whole, before.hash());
+        let length = io::copy(&mut (&mut reader).take(block.bytes), &mut both)?;
+        if length != block.bytes || Link::of(both.1) != block.link {
             differing.push(second);
         }
         before = block.link;
     }
-    octets.clear();
-    reader.read_to_end(&mut octets)?;
-    whole.update(&octets);
+    io::copy(&mut reader, &mut whole)?;
     let audio_is_whole = hex(&whole.finalize()) == manifest.audio.sha256;
     let mut doubts = Vec::new();
     match audio_is_whole {
@@ -110,6 +102,21 @@ fn compare(audio: &Path, manifest: &Manifest) -> std::io::Result<Vec<Doubt>> {
         doubts.push(Doubt::Manifest);
     }
     Ok(doubts)
+}
+
+/// Two digests of the same octets, however many a manifest says there are.
+struct Both<'a>(&'a mut Sha256, Sha256);
+
+impl io::Write for Both<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.update(octets);
+        self.1.update(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The second whose line in the chain can't be read, or what else is wrong with the text.
@@ -131,3 +138,6 @@ fn clock(second: usize) -> String {
         second % 60
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ pub enum Change {
     /// A recording is published, and the event says so; neither if it was already.
     Publish {
         recording: Box<KeptRecording>,
+        manifest: String,
         event: Event,
     },
     Hold {
@@ -53,7 +54,11 @@ pub(super) fn carry_out(to: &Transaction<'_>, change: &Change) -> Result<Changed
             disposition,
             at,
         } => (calls::dispose(to, call, disposition, *at)?, None),
-        Change::Publish { recording, event } => (recordings::insert(to, recording)?, Some(event)),
+        Change::Publish {
+            recording,
+            manifest,
+            event,
+        } => (recordings::insert(to, recording, manifest)?, Some(event)),
         Change::Hold { recording, hold } => (recordings::hold(to, recording, *hold)?, None),
         Change::Condemn { recording } => (recordings::condemn(to, recording)?, None),
         Change::Bury { recording, event } => (recordings::bury(to, recording)?, Some(event)),

@@ -4,12 +4,13 @@
 //! away goes on where it was. What is older than the configured time goes, read or not.
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, params_from_iter};
 use tokio::sync::watch;
 
 use super::pending::Job;
 use super::{Store, StoreError};
-use crate::events::Event;
+use crate::events::{Event, Types};
 
 /// How far the outbox is on the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,10 +28,36 @@ pub struct Queued {
     pub event: Event,
 }
 
+/// Which events somebody reads; the empty one is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Of these kinds all.
+    pub everybodys: Vec<&'static str>,
+    /// Of these those of `agent`.
+    pub agents: Vec<&'static str>,
+    pub agent: Option<String>,
+}
+
+impl Interest {
+    pub fn all() -> Self {
+        Self::of(&Types::default())
+    }
+
+    /// All events of these types, whosever they are.
+    pub fn of(types: &Types) -> Self {
+        Self {
+            everybodys: types.kinds().collect(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Events in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     pub events: Vec<Queued>,
+    /// Up to here all that was wanted is in `events`.
+    pub reached: u64,
     /// The oldest event that is still there, or the place of the next one.
     pub oldest: u64,
 }
@@ -84,13 +111,19 @@ impl Store {
         self.0.pending.head.send_modify(|head| head.closing = true);
     }
 
-    /// The events behind a place.
+    /// The events behind a place, as far as one look goes.
     ///
     /// # Errors
     ///
     /// The file can't be read.
-    pub async fn events_after(&self, seq: u64, limit: usize) -> Result<Page, StoreError> {
-        self.read(move |connection| Ok(after(connection, seq, limit)?))
+    pub async fn events_after(
+        &self,
+        seq: u64,
+        interest: &Interest,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let interest = interest.clone();
+        self.read(move |connection| Ok(after(connection, seq, &interest, limit)?))
             .await
     }
 
@@ -165,34 +198,64 @@ pub(super) fn forget_before(to: &Transaction<'_>, at: u64) -> Result<(), rusqlit
     Ok(())
 }
 
-fn after(connection: &Connection, seq: u64, limit: usize) -> Result<Page, rusqlite::Error> {
+fn after(
+    connection: &Connection,
+    seq: u64,
+    interest: &Interest,
+    limit: usize,
+) -> Result<Page, rusqlite::Error> {
     // One read transaction: what is swept between two statements would look like a gap that nobody told of.
     let transaction = connection.unchecked_transaction()?;
-    let sql =
-        "SELECT seq, id, kind, agent, at, body FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-    let mut statement = transaction.prepare_cached(sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map([seq.cast_signed(), limit], |row| {
-        let body: Vec<u8> = row.get(5)?;
-        Ok(Queued {
-            seq: row.get::<_, i64>(0)?.cast_unsigned(),
-            event: Event {
-                id: row.get(1)?,
-                kind: row.get(2)?,
-                agent: row.get(3)?,
-                at: row.get::<_, i64>(4)?.cast_unsigned(),
-                body: Bytes::from(body),
-            },
-        })
-    })?;
-    let events = rows.collect::<Result<_, _>>()?;
+    let last = last(&transaction)?;
     let oldest: Option<i64> =
         transaction.query_row("SELECT MIN(seq) FROM events", [], |row| row.get(0))?;
-    let oldest = match oldest {
-        Some(oldest) => oldest.cast_unsigned(),
-        None => last(&transaction)? + 1,
+    let oldest = oldest.map_or(last + 1, i64::cast_unsigned);
+    let from = seq.max(oldest.saturating_sub(1));
+    let to = last.min(from.saturating_add(LOOKED_AT)).max(from);
+    let mut values = vec![
+        Sql::Integer(from.cast_signed()),
+        Sql::Integer(to.cast_signed()),
+    ];
+    let everybodys = one_of(&interest.everybodys, &mut values);
+    let agents = one_of(&interest.agents, &mut values);
+    values.push(interest.agent.clone().map_or(Sql::Null, Sql::Text));
+    values.push(Sql::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let sql = format!(
+        "SELECT seq, id, kind, agent, at, body FROM events WHERE seq > ? AND seq <= ?
+            AND (kind IN ({everybodys}) OR kind IN ({agents}) AND agent = ?) ORDER BY seq LIMIT ?"
+    );
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), queued)?;
+    let events = rows.collect::<Result<Vec<_>, _>>()?;
+    let reached = match events.last() {
+        Some(queued) if events.len() >= limit => queued.seq,
+        Some(_) | None => to,
     };
-    Ok(Page { events, oldest })
+    Ok(Page {
+        events,
+        reached,
+        oldest,
+    })
+}
+
+/// Places for the words, which join the values.
+fn one_of(words: &[&'static str], values: &mut Vec<Sql>) -> String {
+    values.extend(words.iter().map(|word| Sql::Text((*word).to_owned())));
+    vec!["?"; words.len()].join(", ")
+}
+
+fn queued(row: &Row<'_>) -> Result<Queued, rusqlite::Error> {
+    let body: Vec<u8> = row.get(5)?;
+    Ok(Queued {
+        seq: row.get::<_, i64>(0)?.cast_unsigned(),
+        event: Event {
+            id: row.get(1)?,
+            kind: row.get(2)?,
+            agent: row.get(3)?,
+            at: row.get::<_, i64>(4)?.cast_unsigned(),
+            body: Bytes::from(body),
+        },
+    })
 }
 
 fn place(connection: &Connection, id: &str) -> Result<Option<u64>, rusqlite::Error> {
@@ -220,3 +283,59 @@ fn sink(connection: &Connection, name: String) -> Result<Option<Cursor>, rusqlit
 
 /// About a gigabyte, whatever the configured time says.
 const EVENTS_AT_MOST: u64 = 1_000_000;
+
+/// Events that one look passes: whoever wants few of many lets others at the file in between.
+const LOOKED_AT: u64 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::events::{About, Kind};
+
+    async fn told(store: &Store, kind: Kind, agent: &str, count: u64) {
+        let before = store.head().borrow().last;
+        for _ in 0..count {
+            let about = About {
+                subject: "c_1".to_owned(),
+                agent: Some(agent.to_owned()),
+            };
+            store.tell(Event::new(kind, about, 1_000, json!({})));
+        }
+        let mut head = store.head();
+        let written = head.wait_for(|head| head.last == before + count).await;
+        written.expect("open");
+    }
+
+    fn places(page: &Page) -> Vec<u64> {
+        page.events.iter().map(|queued| queued.seq).collect()
+    }
+
+    #[tokio::test]
+    async fn only_what_is_wanted_is_read_however_much_lies_between() {
+        let store = Store::temporary();
+        told(&store, Kind::CallCreated, "agent7", 300).await;
+        told(&store, Kind::RecordingPublished, "agent8", 1).await;
+        told(&store, Kind::RecordingPublished, "agent7", 2).await;
+        told(&store, Kind::CallCreated, "agent7", 5).await;
+        let interest = Interest {
+            everybodys: Vec::new(),
+            agents: vec!["recording.published"],
+            agent: Some("agent7".to_owned()),
+        };
+        let page = store.events_after(0, &interest, 10).await.expect("read");
+        assert_eq!((places(&page), page.reached), (vec![302, 303], 308));
+        let page = store.events_after(0, &interest, 1).await.expect("read");
+        assert_eq!((places(&page), page.reached), (vec![302], 302));
+        let page = store.events_after(302, &interest, 1).await.expect("read");
+        assert_eq!((places(&page), page.reached), (vec![303], 303));
+        let recordings = Types::parse(["recording.*"]).expect("a type");
+        let interest = Interest::of(&recordings);
+        let page = store.events_after(0, &interest, 9).await.expect("read");
+        assert_eq!(places(&page), [301, 302, 303]);
+        let none = Interest::default();
+        let page = store.events_after(0, &none, 9).await.expect("read");
+        assert_eq!((places(&page), page.reached), (vec![], 308));
+    }
+}

@@ -21,8 +21,8 @@ pub struct KeptRecording {
     /// Of the audio as it is stored, in hexadecimal digits.
     pub sha256: String,
     pub hold: Hold,
-    /// The manifest's own bytes.
-    pub manifest: String,
+    /// The manifest without its blocks, JSON: what lists and events show. The whole is [`Store::manifest`].
+    pub summary: String,
 }
 
 /// A recording's place in the order of all: newest first.
@@ -62,6 +62,21 @@ impl Store {
             let sql = format!("{SELECT} WHERE deleting = 0 AND id = ?1");
             let mut statement = connection.prepare_cached(&sql)?;
             Ok(statement.query_row([id], kept).optional()?)
+        })
+        .await
+    }
+
+    /// The manifest's own bytes: of an hour's call some 150 kB.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read.
+    pub async fn manifest(&self, recording: &str) -> Result<Option<String>, StoreError> {
+        let id = recording.to_owned();
+        self.read(move |connection| {
+            let sql = "SELECT manifest FROM manifests WHERE recording = ?1";
+            let mut statement = connection.prepare_cached(sql)?;
+            Ok(statement.query_row([id], |row| row.get(0)).optional()?)
         })
         .await
     }
@@ -120,8 +135,9 @@ impl Store {
 pub(super) fn insert(
     to: &Transaction<'_>,
     recording: &KeptRecording,
+    manifest: &str,
 ) -> Result<bool, rusqlite::Error> {
-    let sql = "INSERT OR IGNORE INTO recordings (id, call, agent, started_at, published_at, path, audio, bytes, sha256, held, manifest)
+    let sql = "INSERT OR IGNORE INTO recordings (id, call, agent, started_at, published_at, path, audio, bytes, sha256, held, summary)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let inserted = to.prepare_cached(sql)?.execute(params![
         recording.place.id,
@@ -134,8 +150,13 @@ pub(super) fn insert(
         recording.bytes.cast_signed(),
         recording.sha256,
         recording.hold == Hold::Legal,
-        recording.manifest,
+        recording.summary,
     ])?;
+    if inserted > 0 {
+        let sql = "INSERT OR REPLACE INTO manifests (recording, manifest) VALUES (?1, ?2)";
+        to.prepare_cached(sql)?
+            .execute(params![recording.place.id, manifest])?;
+    }
     Ok(inserted > 0)
 }
 
@@ -151,7 +172,11 @@ pub(super) fn condemn(to: &Transaction<'_>, id: &str) -> Result<bool, rusqlite::
 
 pub(super) fn bury(to: &Transaction<'_>, id: &str) -> Result<bool, rusqlite::Error> {
     let sql = "DELETE FROM recordings WHERE id = ?1 AND deleting <> 0";
-    Ok(to.execute(sql, [id])? > 0)
+    let buried = to.execute(sql, [id])? > 0;
+    if buried {
+        to.execute("DELETE FROM manifests WHERE recording = ?1", [id])?;
+    }
+    Ok(buried)
 }
 
 fn list(
@@ -203,8 +228,8 @@ fn kept(row: &Row<'_>) -> Result<KeptRecording, rusqlite::Error> {
             true => Hold::Legal,
             false => Hold::Free,
         },
-        manifest: row.get(10)?,
+        summary: row.get(10)?,
     })
 }
 
-const SELECT: &str = "SELECT id, call, agent, started_at, published_at, path, audio, bytes, sha256, held, manifest FROM recordings";
+const SELECT: &str = "SELECT id, call, agent, started_at, published_at, path, audio, bytes, sha256, held, summary FROM recordings";

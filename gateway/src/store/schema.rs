@@ -121,4 +121,42 @@ const STEPS: &[&str] = &[
     CREATE INDEX recordings_by_agent ON recordings (agent, started_at, id);
     CREATE INDEX recordings_deleting ON recordings (id) WHERE deleting <> 0;
 ",
+    // A list reads many rows, and a manifest is a thousand times as long as what a list shows of it.
+    "
+    CREATE TABLE manifests (
+        recording TEXT PRIMARY KEY,
+        manifest  TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO manifests SELECT id, manifest FROM recordings;
+    ALTER TABLE recordings ADD COLUMN summary TEXT NOT NULL DEFAULT '{}';
+    UPDATE recordings SET summary = json_remove(manifest, '$.blocks') WHERE json_valid(manifest);
+    ALTER TABLE recordings DROP COLUMN manifest;
+",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_of_an_older_file_keeps_its_manifest_and_is_listed_without_its_blocks() {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        for step in &STEPS[..2] {
+            connection.execute_batch(step).expect("a step");
+        }
+        connection
+            .pragma_update(None, "user_version", 2)
+            .expect("noted");
+        let manifest =
+            "{\n  \"id\": \"r_1\",\n  \"skew_ppm\": [1.0, 0.5],\n  \"blocks\": [\"1:00\"]\n}";
+        let sql =
+            "INSERT INTO recordings VALUES ('r_1', 'c_1', NULL, 1, 2, 'p', 'a', 3, '00', 0, 0, ?1)";
+        connection.execute(sql, [manifest]).expect("written");
+        migrate(&mut connection).expect("the present version");
+        let sql = "SELECT summary, manifest FROM recordings JOIN manifests ON recording = id";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let (summary, kept): (String, String) = connection.query_row(sql, [], row).expect("one");
+        assert_eq!(kept, manifest);
+        assert_eq!(summary, r#"{"id":"r_1","skew_ppm":[1.0,0.5]}"#);
+    }
+}

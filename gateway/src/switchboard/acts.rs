@@ -36,7 +36,7 @@ impl Task {
                     until,
                     fate: Fate::Answer,
                 };
-                return self.dial(agent, expected, by);
+                return self.dial(age, agent, expected, by);
             }
             Action::AskOutcome => {
                 let ucid = placed.call.ucid.clone()?;
@@ -103,7 +103,7 @@ impl Task {
     }
 
     /// Opens the expectation before the command leaves: the INVITE may be faster than the reply.
-    fn dial(&mut self, agent: usize, expected: Expectation, by: DialBy) -> Option<Input> {
+    fn dial(&mut self, age: Age, agent: usize, expected: Expectation, by: DialBy) -> Option<Input> {
         let token = self.agents[agent].token.as_ref();
         let country = self
             .config
@@ -129,26 +129,45 @@ impl Task {
         match sent {
             Ok(()) => {
                 self.expectations[agent].open(expected);
+                self.prepare(age);
                 None
             }
             Err(words) => Some(Input::Dial(DialReply::NotSent(words))),
         }
     }
 
-    fn describe(&mut self, age: Age, offer: Option<String>) -> Option<Input> {
+    /// The leg that the INVITE will need, while nobody waits for it yet.
+    fn prepare(&mut self, age: Age) {
+        let Some((leg, route)) = self.customer_leg(age) else {
+            return;
+        };
+        // One that wasn't made in advance is made when it is described.
+        let _ = self.engine.prepare(leg, self.kind_of(route));
+    }
+
+    /// The call's own leg, or a new number for one.
+    fn customer_leg(&mut self, age: Age) -> Option<(LegId, Route)> {
         let placed = self.calls.get(&age)?;
         let (agent, route) = (placed.agent, placed.route);
+        if let Some(leg) = placed.leg {
+            return Some((leg, route));
+        }
         let worker = *self.agents[agent]
             .worker
             .get_or_insert_with(|| self.engine.assign());
         let leg = self.engine.new_leg(worker);
-        let kind = self.kind_of(route);
         self.legs.insert(leg, Owner::Customer(age));
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.leg = Some(leg);
         }
         // A full ring refuses the next command, too.
         let _ = self.engine.prefer(leg, self.customer_codecs(route));
+        Some((leg, route))
+    }
+
+    fn describe(&mut self, age: Age, offer: Option<String>) -> Option<Input> {
+        let (leg, route) = self.customer_leg(age)?;
+        let kind = self.kind_of(route);
         let asked = self.ask(Purpose::Describe(age), |engine, request| match offer {
             Some(offer) => engine.answer(leg, request, offer),
             None => engine.offer(leg, request, kind),
@@ -183,7 +202,7 @@ impl Task {
             .max_by_key(|(_, placed)| placed.bridged);
         let (age, customer, muted) = match talking {
             Some((age, placed)) => (Some(age), placed.leg, placed.call.muted),
-            None => (None, None, false),
+            None => (None, None, self.is_mute_guest(agent)),
         };
         // The recording follows the legs.
         self.touched.extend(age);
@@ -256,6 +275,8 @@ impl Task {
                 };
                 trunk.ways().into_iter().map(request).collect()
             }
+            // Nobody is called there by SIP.
+            Route::Desk => return None,
         };
         match self.endpoint.invite_first_of(now.instant, requests) {
             Ok(dialog) => {
@@ -281,9 +302,11 @@ impl Task {
         placed.played_from = None;
         placed.without_agent = None;
         placed.without_customer = None;
-        let (agent, leg) = (placed.agent, placed.leg.take());
-        if let Some(leg) = leg {
-            self.close_leg(leg);
+        let (agent, route, leg) = (placed.agent, placed.route, placed.leg.take());
+        match (leg, route) {
+            (Some(leg), Route::Desk) => self.release_guest_leg(leg),
+            (Some(leg), Route::Line(_) | Route::Trunk(_)) => self.close_leg(leg),
+            (None, _) => {}
         }
         // The agent's leg outlives the call; the next one starts unmuted.
         self.join(agent);
@@ -292,7 +315,7 @@ impl Task {
     /// What kind of peer a call's route leads to.
     pub(super) fn kind_of(&self, route: Route) -> PeerKind {
         match route {
-            Route::Line(_) => PeerKind::WebRtc,
+            Route::Line(_) | Route::Desk => PeerKind::WebRtc,
             Route::Trunk(trunk) => match self.trunks[trunk].config.srtp {
                 Srtp::Off | Srtp::Answer => PeerKind::Plain,
                 Srtp::Offer | Srtp::Require => PeerKind::Sdes,

@@ -1,6 +1,6 @@
 //! What each leg is to speak: so that the two of a call mostly meet, and nothing has to be transcoded.
 
-use media::{AudioCodec, CodecPolicy};
+use media::{AudioCodec, CodecPolicy, ComfortNoise};
 
 use super::task::{Route, Task};
 use crate::config::Codec;
@@ -10,12 +10,20 @@ impl Task {
     /// nothing of G.711 is understood, too.
     pub(super) fn customer_codecs(&self, route: Route) -> CodecPolicy {
         let own = match route {
-            Route::Line(_) => None,
+            Route::Line(_) | Route::Desk => None,
             Route::Trunk(trunk) => self.trunks[trunk].config.codecs.as_deref(),
         };
-        match own.or(self.config.media.codecs.as_deref()) {
+        let policy = match own.or(self.config.media.codecs.as_deref()) {
             Some(codecs) => CodecPolicy::only(audio_codecs(codecs)),
             None => CodecPolicy::preferring(usual()),
+        };
+        policy.with_comfort(self.comfort(route))
+    }
+
+    fn comfort(&self, route: Route) -> ComfortNoise {
+        match route {
+            Route::Trunk(trunk) if self.trunks[trunk].config.comfort_noise => ComfortNoise::Offered,
+            Route::Trunk(_) | Route::Line(_) | Route::Desk => ComfortNoise::WhereAsked,
         }
     }
 

@@ -9,7 +9,7 @@ use super::acts::OVERLOADED;
 use super::dialling::Asker;
 use super::draining::{Admission, draining_notice};
 use super::page::Known;
-use super::task::{Age, Owner, Placed, Purpose, Task};
+use super::task::{Age, Owner, Placed, Purpose, Route, Task};
 use super::transfer::Link;
 use super::{Action, Desk};
 use crate::agent::session::{Arrival, Session};
@@ -191,6 +191,7 @@ impl Task {
             "the agent did not come back"
         );
         self.lose_offer(now, agent);
+        self.lose_guest(now, agent);
         for age in self.asking_for(agent) {
             self.leave_lost(now, age, agent);
         }
@@ -372,6 +373,9 @@ impl Task {
         if let Some(age) = age.filter(|age| self.offered_to(agent) == Some(*age)) {
             return self.act_on_offer(now, agent, age, &action);
         }
+        if let Some(age) = age.filter(|age| self.guests.get(&agent) == Some(age)) {
+            return self.act_as_guest(now, agent, age, &action);
+        }
         let own = age.filter(|age| {
             let placed = self.calls.get(age);
             self.at_desk[agent].contains(age)
@@ -479,10 +483,11 @@ impl Task {
                 let Some(customer) = customer else {
                     return Err(wrong("digits need somebody to hear them."));
                 };
-                self.engine.digits(customer, tones).map_err(|media::Full| {
-                    Problem::unavailable(format!("The digits were not sent: {OVERLOADED}."))
-                })?;
+                self.dial_digits(now, age, customer, tones)?;
                 return self.view(age);
+            }
+            Action::Record { .. } if placed.route == Route::Desk => {
+                return Err(wrong("a talk between agents isn't recorded."));
             }
             Action::Record { on } => return self.ask_to_record(now, age, on),
             Action::Dispose(disposition) => return self.dispose(now, age, disposition),

@@ -57,7 +57,7 @@ impl Task {
         let manner = match (dial.order, route) {
             (Order::AgentFirst, _) => Manner::PLAIN,
             (Order::CustomerFirst, Route::Trunk(_)) => CUSTOMER_FIRST,
-            (Order::CustomerFirst, Route::Line(_)) => {
+            (Order::CustomerFirst, Route::Line(_) | Route::Desk) => {
                 return Err(Problem::unprocessable(
                     "The order \"customer-first\" goes out over a trunk; the platform calls its agent first.",
                 ));
@@ -132,7 +132,7 @@ impl Task {
         // The platform has one call for an agent at a time.
         let taken = by_platform && live.iter().any(platforms);
         let under_way = live.iter().any(|(_, placed)| !placed.call.is_connected());
-        if !room || taken || under_way {
+        if !room || taken || under_way || self.guests.contains_key(&agent) {
             return Err(Problem::new(
                 "agent-busy",
                 "The agent has a call",

@@ -25,7 +25,7 @@ impl Task {
                     return;
                 }
                 let connection = match placed.route {
-                    Route::Line(_) => Connection::WebRtc,
+                    Route::Line(_) | Route::Desk => Connection::WebRtc,
                     Route::Trunk(_) => Connection::Plain,
                 };
                 placed.doctor.handle_stop(now.instant, silent, connection);

@@ -16,7 +16,10 @@ impl Task {
             Some(Owner::Agent(agent)) if self.agents[agent].media.leg() == Some(leg) => {
                 self.handle_agent_audio(now, agent, received);
             }
-            Some(Owner::Customer(age)) => self.handle_customer_audio(now, age, received),
+            Some(Owner::Customer(age)) => {
+                self.handle_customer_audio(now, age, received);
+                self.listen_through(now, age, received);
+            }
             // A leg that is coming, or one that is about to go.
             Some(Owner::Agent(_)) | None => {}
         }

@@ -17,7 +17,7 @@ use crate::call::CallId;
 use crate::call::auto_answer;
 use crate::call::expectation::{Evidence, Expectation, Fate};
 use crate::call::ringing::Ringing;
-use crate::call::state::{Answered, Call, Input, Made, Manner, OZONETEL, Spoken, Windows};
+use crate::call::state::{Answered, Call, DESK, Input, Made, Manner, OZONETEL, Spoken, Windows};
 use crate::clock::Moment;
 use crate::config::{self, AutoAnswer, AutoAnswerHeaders, Srtp};
 
@@ -251,7 +251,8 @@ impl Task {
     /// Whether another call may ring at this agent.
     pub(super) fn admit(&self, agent: usize) -> Result<(), Obstacle> {
         readiness::can_ring(&self.agents[agent]).map_err(Obstacle::Away)?;
-        if self.open_calls(agent).count() >= self.calls_at_a_time(agent) {
+        let asked = self.guests.contains_key(&agent);
+        if asked || self.open_calls(agent).count() >= self.calls_at_a_time(agent) {
             return Err(Obstacle::Busy);
         }
         Ok(())
@@ -277,7 +278,7 @@ impl Task {
         self.dialogs.insert(dialog, age);
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.dialog = Some(dialog);
-            placed.invited = Some(now.instant);
+            placed.invited = Some(self.arrived);
             placed.recorded.sip_call_id = Some(invite.call_id());
         }
         let offer = offer_of(invite);
@@ -342,6 +343,7 @@ impl Task {
             },
             via: match entry.route {
                 Route::Line(_) => OZONETEL.to_owned(),
+                Route::Desk => DESK.to_owned(),
                 Route::Trunk(trunk) => self.trunks[trunk].config.name.clone(),
             },
             context: None,

@@ -9,7 +9,7 @@ use super::quality::Heard;
 use super::task::{Age, Doom, Owner, Purpose, Route, Task};
 use super::transfer::Link;
 use crate::agent::microphone::Microphone;
-use crate::agent::wire::{self, Frame, MediaState};
+use crate::agent::wire::{Frame, MediaState};
 use crate::agent::{ConnectionId, Warm};
 use crate::call::state::{Input, Spoken};
 use crate::clock::Moment;
@@ -89,6 +89,7 @@ impl Task {
                 self.handle_level(now, leg, level);
             }
             Event::Digit { leg, .. } => tracing::debug!(%leg, "a digit was pressed"),
+            Event::Undialled { leg, tones } => self.handle_undialled(now, leg, &tones),
             Event::Failed { leg, failure } => self.handle_failure(now, leg, failure),
         }
     }
@@ -104,19 +105,8 @@ impl Task {
                 self.feed(now, age, Input::MediaLost(format!("{failure}.")));
             }
             Failure::NoTelephoneEvent | Failure::NotSending | Failure::TooManyDigits => {
-                let Some(placed) = self.calls.get_mut(&age) else {
-                    return;
-                };
                 let told = format!("The digits were not sent: {failure}.");
-                placed.call.tell(now, told.clone());
-                self.touched.insert(age);
-                let agent = placed.agent;
-                let notice = wire::Event::Notice {
-                    kind: wire::NoticeKind::Digits,
-                    in_ms: None,
-                    detail: Some(told),
-                };
-                self.tell_agent(now, agent, notice);
+                self.tell_of_digits(now, age, told);
             }
         }
     }
@@ -189,6 +179,7 @@ impl Task {
             microphone: Microphone::default(),
         };
         let old = self.agents[agent].media.current.replace(warm);
+        self.move_guest(agent, leg);
         self.join(agent);
         self.reprieve(
             now,

@@ -143,6 +143,9 @@ impl Task {
             }
             Event::Info { dialog, .. } => tracing::debug!(%dialog, "an INFO came"),
             Event::Digit { dialog, digit } => self.handle_digit(now, dialog, digit),
+            Event::DigitAnswered { dialog, status } => {
+                self.handle_digit_answer(now, dialog, status);
+            }
             Event::Refer { dialog, .. } => self.refuse_transfer(now, dialog),
             // We send no REFER.
             Event::Referred { dialog, status } => {
@@ -244,7 +247,7 @@ impl Task {
         let link = placed.link;
         self.touched.insert(age);
         let leg = match link {
-            Link::Through { other } => self.calls.get(&other).and_then(|placed| placed.leg),
+            Link::Through { other, .. } => self.calls.get(&other).and_then(|placed| placed.leg),
             Link::None | Link::Customer { .. } | Link::Target { .. } => talking
                 .and_then(|agent| self.agents[agent].media.current)
                 .map(|warm| warm.leg),

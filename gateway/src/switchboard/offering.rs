@@ -44,15 +44,18 @@ impl Task {
         let Some(placed) = self.calls.get(&age) else {
             return Err(Problem::not_found("There is no such call."));
         };
-        if mode == TransferMode::Consult {
-            return Err(Problem::not_available(
-                "A transfer to an agent that asks first is not available in this version; a blind one is.",
-            ));
-        }
-        if let Route::Line(_) = placed.route {
-            return Err(Problem::not_available(
-                "A call of the platform can't be given to another agent in this version: the platform would not know.",
-            ));
+        match placed.route {
+            Route::Trunk(_) => {}
+            Route::Line(_) => {
+                return Err(Problem::not_available(
+                    "A call of the platform can't be given to another agent in this version: the platform would not know.",
+                ));
+            }
+            Route::Desk => {
+                return Err(Problem::conflict(
+                    "A talk with another agent can't be given on.",
+                ));
+            }
         }
         if !placed.call.is_connected() {
             return Err(Problem::conflict("Only a talk can be transferred."));
@@ -77,6 +80,9 @@ impl Task {
             return Err(Problem::conflict(format!(
                 "{name}'s audio is in another worker of the gateway; only agents of one route's group are surely together."
             )));
+        }
+        if mode == TransferMode::Consult {
+            return self.consult(now, age, agent);
         }
         self.feed(now, age, Input::Hold(true));
         let until = now.instant + RING_AT_ANOTHER;
@@ -140,7 +146,7 @@ impl Task {
         }
     }
 
-    fn take_over(&mut self, now: Moment, agent: usize, age: Age) -> Result<(), Problem> {
+    pub(super) fn take_over(&mut self, now: Moment, agent: usize, age: Age) -> Result<(), Problem> {
         readiness::can_talk(&self.agents[agent]).map_err(|because| {
             Problem::new("agent-not-ready", "The agent is not ready", 409, because)
         })?;
@@ -255,4 +261,4 @@ impl Task {
 }
 
 /// How long it rings at the other desk before the call goes back.
-const RING_AT_ANOTHER: Duration = Duration::from_secs(20);
+pub(super) const RING_AT_ANOTHER: Duration = Duration::from_secs(20);

@@ -101,7 +101,10 @@ impl Task {
         known: Known<'_>,
     ) -> Vec<CallView> {
         let open = self.open_calls(agent).map(|(_, placed)| placed.call.view());
-        let mut views: Vec<CallView> = open.chain(self.offered_view(agent)).collect();
+        let mut views: Vec<CallView> = open
+            .chain(self.offered_view(agent))
+            .chain(self.guest_view(agent))
+            .collect();
         if let Known::Calls(_) = known {
             let since = now.epoch_ms.saturating_sub(CLOSED_SINCE_MS);
             let closed = self.calls.values().rev().take(CLOSED_AMONG);

@@ -52,6 +52,9 @@ impl Task {
         }
         let by = self.config.ozonetel.as_ref().map(|o| o.transfer);
         match (placed.route, by, mode) {
+            (Route::Desk, ..) => Err(Problem::conflict(
+                "A talk with another agent can't be given on.",
+            )),
             (Route::Trunk(_), ..) => self.transfer_over_trunk(now, age, to, mode),
             (Route::Line(_), Some(TransferBy::Platform), TransferMode::Blind) => {
                 self.transfer_by_platform(now, age, to)

@@ -5,7 +5,7 @@
 
 use media::LegId;
 
-use super::task::{Age, Placed, Task};
+use super::task::{Age, Placed, Route, Task};
 use crate::agent::wire::{self, CallState, CallView};
 use crate::clock::Moment;
 use crate::config::Mode;
@@ -56,6 +56,8 @@ impl Task {
             CallState::Connected | CallState::Held
         );
         let wished = match self.config.recording.mode {
+            // Nobody of them was told that it might be.
+            _ if placed.route == Route::Desk => false,
             Mode::Off => false,
             Mode::OnDemand => placed.recorded.asked,
             Mode::Always => true,

@@ -12,10 +12,12 @@ use signaling::{DialogId, Endpoint, LineId, StreamId, Transport};
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::Agenda;
+use super::consulting::Guest;
 use super::draining::Admission;
 use super::ledger::Mark;
 use super::offering::Offer;
 use super::quality::Report;
+use super::queues::Queues;
 use super::recording::Recorded;
 use super::telling::Telling;
 use super::transfer::Link;
@@ -26,6 +28,7 @@ use crate::agent::wire::{ByeCode, CallView, Event};
 use crate::call::CallId;
 use crate::call::doctor::Doctor;
 use crate::call::expectation::Expectations;
+use crate::call::keypad::Keypad;
 use crate::call::platform::Platform;
 use crate::call::ringing::Ringing;
 use crate::call::state::{self, Call};
@@ -84,6 +87,8 @@ pub struct Task {
     pub(super) at_desk: Vec<BTreeSet<Age>>,
     /// Those of them that ring, or did a moment ago.
     pub(super) ringing: BTreeSet<Age>,
+    /// Agents whom another one asks, and the call by which that happens.
+    pub(super) guests: HashMap<usize, Age>,
     /// An agent may have room for a call who had none.
     pub(super) freed: bool,
     call_deadlines: Agenda<Age>,
@@ -107,6 +112,8 @@ pub struct Task {
     /// Legs whose closing found the engine's ring full.
     pub(super) unclosed: Vec<LegId>,
     next_age: u64,
+    /// When the message was read that came last.
+    pub(super) arrived: Instant,
     /// Numbers of trunks' peers, never reused.
     pub(super) last_peer: u32,
     last_request: u64,
@@ -162,7 +169,7 @@ pub(super) struct Placed {
     /// How much of the story has been logged.
     pub told: usize,
     pub set_up: SetUp,
-    /// When the INVITE came that the dial was for.
+    /// When the INVITE was read that the dial was for.
     pub invited: Option<Instant>,
     /// What the platform says of it.
     pub platform: Platform,
@@ -177,6 +184,12 @@ pub(super) struct Placed {
     pub link: Link,
     /// It rings at another agent's desk, too, who is to get it.
     pub offer: Option<Offer>,
+    /// Of a side of a talk without an agent: how long it has sent nothing, by the last report.
+    pub quiet: Duration,
+    /// The other agent, where that is whom the call is with.
+    pub guest: Option<Guest>,
+    /// What is dialled by INFO.
+    pub keypad: Keypad,
 }
 
 /// Messages that were refused since the last one that was logged.
@@ -246,6 +259,8 @@ impl Placed {
         call.chain(turn)
             .chain(answer)
             .chain(self.offer.map(|offer| offer.until))
+            .chain(self.keypad.poll_timeout())
+            .chain(self.guest.as_ref().and_then(Guest::poll_timeout))
             .chain(dooms.map(|doom| doom.at))
             .min()
     }
@@ -287,6 +302,8 @@ pub(super) enum Route {
     Line(LineId),
     /// The trunk's place in the list, and the peer that the call came from.
     Trunk(usize),
+    /// No SIP: to another agent's desk.
+    Desk,
 }
 
 /// Whose media leg it is.
@@ -350,6 +367,7 @@ impl Task {
             open: BTreeSet::new(),
             at_desk,
             ringing: BTreeSet::new(),
+            guests: HashMap::new(),
             freed: false,
             call_deadlines: Agenda::new(),
             session_deadlines: Agenda::new(),
@@ -365,6 +383,7 @@ impl Task {
             pending: VecDeque::new(),
             unclosed: Vec::new(),
             next_age: 0,
+            arrived: now.instant,
             last_peer: 0,
             last_request: 0,
             sampled: now.instant,
@@ -381,8 +400,7 @@ impl Task {
     /// Runs until `stop`; then ends the calls, says good-bye on every line and socket, and returns.
     pub async fn run(
         mut self,
-        mut inputs: mpsc::Receiver<Input>,
-        mut arrivals: mpsc::Receiver<Input>,
+        mut queues: Queues,
         mut media: mpsc::Receiver<media::Event>,
         mut stop: oneshot::Receiver<()>,
     ) {
@@ -397,7 +415,7 @@ impl Task {
                 biased;
                 _ = &mut stop => break,
                 Some(event) = media.recv() => Some(Input::Media(event)),
-                Some(input) = either(&mut inputs, &mut arrivals) => Some(input),
+                Some(input) = queues.next() => Some(input),
                 () = tokio::time::sleep_until(deadline) => None,
             };
             let now = Moment::read();
@@ -411,12 +429,15 @@ impl Task {
                 self.settle(now);
             }
         }
-        self.shut_down(&mut inputs, &mut arrivals).await;
+        self.shut_down(&mut queues).await;
     }
 
     fn handle(&mut self, now: Moment, input: Input) {
         match input {
-            Input::Transport(event) => self.handle_transport(now, event),
+            Input::Transport { event, at } => {
+                self.arrived = at;
+                self.handle_transport(now, event);
+            }
             Input::Ozonetel(event) => self.handle_provider(now, event),
             Input::Media(event) => self.handle_media(now, event),
             Input::Desk(desk) => self.handle_desk(now, desk),
@@ -473,6 +494,8 @@ impl Task {
         self.offer_due(now, age);
         self.turn(now, age);
         self.treat(now, age);
+        self.send_digits(now, age);
+        self.guest_due(now, age);
         if let Some(end) = doom {
             self.feed(now, age, end);
         }
@@ -503,7 +526,8 @@ impl Task {
                 self.send(transmit);
             } else if let Some(event) = self.endpoint.poll_event() {
                 self.handle_signaling(now, event);
-            } else if self.watch_transfers(now) || self.watch_offers(now) {
+            } else if self.watch_transfers(now) || self.watch_offers(now) || self.watch_guests(now)
+            {
                 // The calls have got further inputs.
             } else {
                 self.publish(now);
@@ -573,6 +597,9 @@ impl Task {
             recorded: Recorded::default(),
             link: Link::None,
             offer: None,
+            quiet: Duration::ZERO,
+            guest: None,
+            keypad: Keypad::default(),
         };
         for agent in placed.desks() {
             self.at_desk[agent].insert(age);
@@ -653,7 +680,8 @@ impl Task {
                 for agent in &desks {
                     self.freed |= self.at_desk[*agent].remove(&age);
                 }
-                self.call_deadlines.set(age, None);
+                // A talk may go on without its agent, and have digits to be sent.
+                self.call_deadlines.set(age, placed.keypad.poll_timeout());
             } else {
                 self.call_deadlines.set(age, placed.poll_timeout());
             }
@@ -714,11 +742,7 @@ impl Task {
     }
 
     /// Ends everything politely, within a bound.
-    async fn shut_down(
-        mut self,
-        inputs: &mut mpsc::Receiver<Input>,
-        arrivals: &mut mpsc::Receiver<Input>,
-    ) {
+    async fn shut_down(mut self, queues: &mut Queues) {
         let now = Moment::read();
         let live: Vec<Age> = self
             .calls
@@ -749,7 +773,7 @@ impl Task {
         while self.endpoint.counts().client_transactions > 0 {
             let deadline = tokio::time::Instant::from_std(self.poll_timeout()).min(over);
             let input = tokio::select! {
-                Some(input) = either(inputs, arrivals) => Some(input),
+                Some(input) = queues.next() => Some(input),
                 () = tokio::time::sleep_until(deadline) => None,
             };
             if tokio::time::Instant::now() >= over {
@@ -757,7 +781,7 @@ impl Task {
             }
             let now = Moment::read();
             match input {
-                Some(input @ Input::Transport(_)) => self.handle(now, input),
+                Some(input @ Input::Transport { .. }) => self.handle(now, input),
                 Some(_) => {}
                 None => self.handle_timeout(now),
             }
@@ -774,18 +798,6 @@ impl Task {
         }
         let lived = Moment::read().instant - self.started.instant;
         tracing::info!(lived_s = lived.as_secs(), "stopped");
-    }
-}
-
-/// Takes turns by chance: what trunks' connections bring can't keep the rest waiting, however much they bring.
-async fn either(
-    inputs: &mut mpsc::Receiver<Input>,
-    arrivals: &mut mpsc::Receiver<Input>,
-) -> Option<Input> {
-    tokio::select! {
-        Some(input) = inputs.recv() => Some(input),
-        Some(input) = arrivals.recv() => Some(input),
-        else => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Transfers by ourselves: the target is called over a trunk, and customer and target are joined without an agent.
 
+use std::time::{Duration, Instant};
+
 use media::Full;
 
 use super::acts::OVERLOADED;
@@ -31,6 +33,7 @@ pub(super) enum Link {
     /// No agent is in it any more: it is heard by that call's other end.
     Through {
         other: Age,
+        since: Instant,
     },
 }
 
@@ -53,7 +56,7 @@ impl Task {
         let Some(placed) = self.calls.get(&age) else {
             return Err(Problem::not_found("There is no such call."));
         };
-        let (agent, customer) = (placed.agent, placed.call.id.clone());
+        let agent = placed.agent;
         if !placed.call.is_connected() {
             return Err(Problem::conflict("Only a talk can be transferred."));
         }
@@ -75,12 +78,10 @@ impl Task {
             via: self.trunks[target.trunk].config.name.clone(),
             context,
         };
-        let id = made.id.clone();
         self.feed(now, age, Input::Hold(true));
         let mut actions = Vec::new();
         let windows = self.windows(RING);
-        let mut call = Call::dial_trunk(made, Manner::PLAIN, now, windows, &mut actions);
-        call.linked = Some(customer.clone());
+        let call = Call::dial_trunk(made, Manner::PLAIN, now, windows, &mut actions);
         let entry = Entry {
             agent,
             desks: Desks::One,
@@ -90,13 +91,30 @@ impl Task {
             prompts: self.prompts.clone(),
         };
         let target = self.place(now, entry, call, actions);
-        self.link(target, Link::Target { customer: age });
+        self.begin_transfer(now, age, target, mode);
+        self.view(age)
+    }
+
+    /// Ties a customer's call to the call with whom it may be given to.
+    pub(super) fn begin_transfer(
+        &mut self,
+        now: Moment,
+        age: Age,
+        target: Age,
+        mode: TransferMode,
+    ) {
+        let id = |age: Age| self.calls.get(&age).map(|placed| placed.call.id.clone());
+        let (customer_id, target_id) = (id(age), id(target));
+        if let Some(placed) = self.calls.get_mut(&target) {
+            placed.link = Link::Target { customer: age };
+            placed.call.linked = customer_id;
+        }
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.link = Link::Customer {
                 target,
                 transfer: Transfer::new(mode),
             };
-            placed.call.linked = Some(id);
+            placed.call.linked = target_id;
             let told = match mode {
                 TransferMode::Blind => "The agent gives the call to somebody else, who is called.",
                 TransferMode::Consult => "The agent asks somebody else before giving the call on.",
@@ -104,7 +122,6 @@ impl Task {
             placed.call.tell(now, told);
         }
         self.touched.extend([age, target]);
-        self.view(age)
     }
 
     /// A number goes out by the call's own trunk, a SIP URI by the trunk that it names.
@@ -156,6 +173,21 @@ impl Task {
                 "The gateway takes no more calls, so the other side can't be called.",
             ));
         }
+        self.may_ask(agent, age, mode)?;
+        let obstacle = self.trunks[trunk].obstacle();
+        match obstacle.or_else(|| self.trunk_full(trunk)) {
+            Some(words) => Err(Problem::new("line-down", "There is no way out", 503, words)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the agent can turn to somebody else.
+    pub(super) fn may_ask(
+        &self,
+        agent: usize,
+        age: Age,
+        mode: TransferMode,
+    ) -> Result<(), Problem> {
         // Another call's talk would be cut into, or mistaken for the target's.
         if self.live_calls(agent).any(|(other, _)| other != age) {
             return Err(Problem::conflict(
@@ -167,11 +199,7 @@ impl Task {
                 Problem::new("agent-not-ready", "The agent is not ready", 409, because)
             })?;
         }
-        let obstacle = self.trunks[trunk].obstacle();
-        match obstacle.or_else(|| self.trunk_full(trunk)) {
-            Some(words) => Err(Problem::new("line-down", "There is no way out", 503, words)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The agent has asked; customer and target go on alone. Either of the two calls may be named.
@@ -180,6 +208,11 @@ impl Task {
             Some(Link::Target { customer }) => customer,
             Some(Link::Customer { .. } | Link::Through { .. } | Link::None) | None => age,
         };
+        if let Some(Link::Customer { target, .. }) =
+            self.calls.get(&customer).map(|placed| placed.link)
+        {
+            self.may_hand_over(target)?;
+        }
         let Some(placed) = self.calls.get_mut(&customer) else {
             return Err(Problem::not_found("There is no such call."));
         };
@@ -252,6 +285,9 @@ impl Task {
         };
         self.unlink(customer, target);
         match effect {
+            Effect::Join if self.guest_at(target).is_some() => {
+                self.hand_over(now, customer, target);
+            }
             Effect::Join => self.join_through(now, customer, target),
             Effect::Return => self.give_back(now, customer, target),
             Effect::CallOff => self.feed(now, target, Input::HangUp),
@@ -302,7 +338,11 @@ impl Task {
             let Some(placed) = self.calls.get_mut(&age) else {
                 continue;
             };
-            placed.link = Link::Through { other: through };
+            placed.link = Link::Through {
+                other: through,
+                since: now.instant,
+            };
+            placed.quiet = Duration::ZERO;
             placed.bridged = None;
             placed.played_from = None;
             placed.silent_since = None;
@@ -321,44 +361,6 @@ impl Task {
             tracing::warn!("a transfer was not joined: {OVERLOADED}");
             self.end_through(now, customer, "The audio could not be joined.");
         }
-    }
-
-    /// The sides of talks that go on without an agent.
-    pub(super) fn through(&self) -> impl Iterator<Item = &Placed> {
-        let joined = |placed: &&Placed| matches!(placed.link, Link::Through { .. });
-        self.calls.values().filter(joined)
-    }
-
-    /// One side of a talk without an agent is gone, and so is the other.
-    pub(super) fn end_through(&mut self, now: Moment, age: Age, why: &str) {
-        let Some(Link::Through { other }) = self.calls.get(&age).map(|placed| placed.link) else {
-            return;
-        };
-        for side in [age, other] {
-            let Some(placed) = self.calls.get_mut(&side) else {
-                continue;
-            };
-            placed.link = Link::None;
-            placed.without_customer = None;
-            placed.call.tell(now, why);
-            self.touched.insert(side);
-            let (dialog, leg) = (placed.dialog, placed.leg.take());
-            if let Some(dialog) = dialog {
-                self.endpoint.hang_up(now.instant, dialog, None);
-            }
-            if let Some(leg) = leg {
-                self.close_leg(leg);
-            }
-        }
-    }
-
-    /// What is up without an agent, each talk by one of its sides.
-    pub(super) fn talks_through(&self) -> Vec<Age> {
-        let first = |(age, placed): (&Age, &Placed)| match placed.link {
-            Link::Through { other } if *age < other => Some(*age),
-            Link::Through { .. } | Link::None | Link::Customer { .. } | Link::Target { .. } => None,
-        };
-        self.calls.iter().filter_map(first).collect()
     }
 }
 

@@ -144,7 +144,7 @@ impl Connection {
             cause,
         };
         // The program is stopping if nobody wants to know.
-        let _ = self.registry.arrivals.send(Input::Transport(closed)).await;
+        let _ = self.registry.arrivals.send(Input::arrived(closed)).await;
     }
 
     /// Reads until the connection ends; returns why. Waits while the core is busy, and with it the peer.
@@ -193,7 +193,7 @@ impl Connection {
             peer: self.peer,
         };
         let message = Event::Message { flow, bytes };
-        let sent = self.registry.arrivals.send(Input::Transport(message));
+        let sent = self.registry.arrivals.send(Input::arrived(message));
         sent.await.is_ok()
     }
 

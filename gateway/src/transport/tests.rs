@@ -351,7 +351,7 @@ impl Fixture {
 
     async fn next(&mut self) -> Event {
         match patiently(self.events.recv()).await {
-            Some(Input::Transport(event)) => event,
+            Some(Input::Transport { event, .. }) => event,
             other => panic!("{other:?}"),
         }
     }

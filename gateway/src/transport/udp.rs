@@ -37,7 +37,7 @@ pub(super) async fn receive(socket: SocketId, bound: Arc<UdpSocket>, registry: A
             // A dialog may keep its INVITE for an hour: a copy of the right size instead of a slice of a large buffer.
             bytes: Bytes::copy_from_slice(&buffer),
         };
-        match registry.events.try_send(Input::Transport(event)) {
+        match registry.events.try_send(Input::arrived(event)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 registry.queue_full.fetch_add(1, Ordering::Relaxed);

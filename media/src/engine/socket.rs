@@ -72,6 +72,19 @@ impl Poll {
         self.add(socket.as_raw_fd(), key.0)
     }
 
+    /// Stops watching it; to be added again.
+    pub fn remove_socket(&self, socket: &impl AsRawFd) {
+        // SAFETY: both descriptors are open; since Linux 2.6.9 the event may be null.
+        unsafe {
+            libc::epoll_ctl(
+                self.epoll.as_raw_fd(),
+                libc::EPOLL_CTL_DEL,
+                socket.as_raw_fd(),
+                std::ptr::null_mut(),
+            )
+        };
+    }
+
     pub fn add_wake(&self, wake: &Wake, key: SocketKey) -> io::Result<()> {
         self.add(wake.eventfd.as_raw_fd(), key.0)
     }

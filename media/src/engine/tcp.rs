@@ -26,6 +26,8 @@ pub struct Tcp {
     /// Peers choose what is hashed here.
     by_remote: HashMap<SocketAddr, SocketKey, RandomState>,
     strangers: Strangers,
+    /// Until when nobody is taken: the process had no descriptor left.
+    resting: Option<Instant>,
 }
 
 /// One browser's connection, or a stranger's.
@@ -46,6 +48,11 @@ pub enum Standing {
     /// The leg's ICE agent answered a check that came by it.
     Of(LegId),
 }
+
+/// There is no descriptor, or no memory, for another connection. It stays in the listener's queue, which epoll goes on
+/// telling of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exhausted;
 
 /// Why a connection isn't taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +89,33 @@ impl Tcp {
     }
 
     /// The next connection that waits, if any; what is wrong with one is no other's trouble.
-    pub fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
-        let listener = self.listener.as_ref()?;
-        let (stream, remote) = listener.accept().ok()?;
-        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-        Some((stream, remote))
+    ///
+    /// # Errors
+    ///
+    /// [`Exhausted`]: it still waits.
+    pub fn accept(&self) -> Result<Option<(TcpStream, SocketAddr)>, Exhausted> {
+        let Some(listener) = &self.listener else {
+            return Ok(None);
+        };
+        match listener.accept() {
+            Ok((stream, remote)) => {
+                let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+                Ok(Some((stream, remote)))
+            }
+            Err(error) if is_exhaustion(&error) => Err(Exhausted),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Takes nobody for a moment; whoever watches the listener is to leave it alone until then.
+    pub fn rest(&mut self, now: Instant) {
+        self.resting = Some(now + REST);
+    }
+
+    /// The listener, once it has rested: to be watched again.
+    pub fn rested(&mut self, now: Instant) -> Option<&TcpListener> {
+        self.resting.take_if(|until| *until <= now)?;
+        self.listener.as_ref()
     }
 
     /// Takes a connection in as a stranger's.
@@ -174,9 +203,10 @@ impl Tcp {
         Some((connection.standing, connection.remote))
     }
 
-    /// When the next stranger has had its time.
+    /// When the next stranger has had its time, or the listener its rest.
     pub fn deadline(&self) -> Option<Instant> {
-        self.strangers.until.front().map(|&(until, ..)| until)
+        let stranger = self.strangers.until.front().map(|&(until, ..)| until);
+        stranger.into_iter().chain(self.resting).min()
     }
 
     /// A stranger who has had its time.
@@ -291,6 +321,16 @@ const STRANGERS: usize = 256;
 /// One that works, and one each for a page that restarts ICE while the old ones die.
 const OF_ONE_LEG: usize = 4;
 
+fn is_exhaustion(error: &io::Error) -> bool {
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
+    error
+        .raw_os_error()
+        .is_some_and(|code| codes.contains(&code))
+}
+
+/// Without it the listener would be asked again at once, and for ever.
+const REST: Duration = Duration::from_millis(100);
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -343,7 +383,7 @@ mod tests {
             .collect();
         let mut remotes = Vec::new();
         for n in 0..clients.len() as u32 {
-            let (stream, remote) = tcp.accept().expect("it waits");
+            let (stream, remote) = tcp.accept().expect("room").expect("it waits");
             tcp.admit(SocketKey(n), stream, remote, now).expect("few");
             remotes.push(remote);
         }
@@ -360,6 +400,26 @@ mod tests {
         assert_eq!(tcp.key_of(remotes[1]), None);
         assert!(tcp.send(SocketKey(1), &[0; 9]).is_err());
         assert!(tcp.send(SocketKey(2), &[0; 9]).is_ok());
+    }
+
+    #[test]
+    fn a_listener_without_descriptors_rests_and_is_watched_again() {
+        let mut tcp = Tcp::listen((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+        let now = Instant::now();
+        assert!(tcp.rested(now).is_none(), "it never rested");
+        tcp.rest(now);
+        assert_eq!(tcp.deadline(), Some(now + REST));
+        assert!(tcp.rested(now + REST / 2).is_none());
+        assert!(tcp.rested(now + REST).is_some());
+        assert_eq!(
+            (tcp.deadline(), tcp.rested(now + REST).is_some()),
+            (None, false)
+        );
+        for code in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS] {
+            assert!(is_exhaustion(&io::Error::from_raw_os_error(code)));
+        }
+        assert!(!is_exhaustion(&io::ErrorKind::WouldBlock.into()));
+        assert!(!is_exhaustion(&io::ErrorKind::ConnectionAborted.into()));
     }
 
     fn source(n: u8) -> IpAddr {

@@ -241,10 +241,8 @@ impl Worker {
     }
 
     fn timeout(&self, now: Instant) -> Duration {
-        if !self.handshakes.is_empty() {
-            return Duration::ZERO;
-        }
-        [self.deadlines.next(), self.tcp.deadline()]
+        let handshake = self.handshakes.due();
+        [self.deadlines.next(), self.tcp.deadline(), handshake]
             .into_iter()
             .flatten()
             .min()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::path::{Path, Plain, Setup as PathSetup, SourceLock, WebRtc};
 use super::sdes::Role;
 use super::{Leg, LegKind, Life};
-use crate::codec::AudioCodec;
+use crate::codec::{AudioCodec, ComfortNoise};
 use crate::peer::{Credentials, IceRole, Peer, host_candidate};
 use crate::rtp::Ssrc;
 use crate::sdp::negotiate::{
@@ -28,6 +28,7 @@ pub struct Session {
     exchange: Exchange,
     /// How we want the audio to flow; the peer may want less.
     direction: Direction,
+    comfort: ComfortNoise,
     /// What the peer was told last.
     described: Option<Description>,
     established: Option<Established>,
@@ -76,6 +77,7 @@ impl Session {
             version: 0,
             exchange: Exchange::Theirs,
             direction: Direction::SendRecv,
+            comfort: ComfortNoise::default(),
             described: None,
             established: None,
         }
@@ -106,6 +108,16 @@ impl Session {
 }
 
 impl Leg {
+    /// Whether anything of it was told to its peer.
+    pub fn is_described(&self) -> bool {
+        self.session.described.is_some()
+    }
+
+    /// What later offers of ours say of comfort noise.
+    pub fn set_comfort(&mut self, comfort: ComfortNoise) {
+        self.session.comfort = comfort;
+    }
+
     /// Answers a browser's offer.
     ///
     /// # Errors
@@ -212,7 +224,7 @@ impl Leg {
         };
         let mut ours = Audio {
             formats: match &self.egress.agreed {
-                None => offered_formats(codecs),
+                None => offered_formats(codecs, self.session.comfort),
                 // A number keeps its meaning for the session (RFC 3264 §8.3.2).
                 Some(agreed) => agreed.formats_and(codecs),
             },

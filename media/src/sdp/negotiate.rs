@@ -1,7 +1,7 @@
 //! Offer/answer (RFC 3264) for one audio m-line.
 
 use super::{Audio, Description, Direction, Encoding, Format, Media, SdpError, Security, Setup};
-use crate::codec::AudioCodec;
+use crate::codec::{AudioCodec, ComfortNoise};
 use crate::rtp::PayloadType;
 use crate::rtp::clock::ClockRate;
 use crate::srtp::keys::DtlsRole;
@@ -54,7 +54,7 @@ impl Agreed {
     /// The m-line's formats of a re-offer: what was agreed, and whatever else is enabled.
     pub fn formats_and(&self, enabled: &[AudioCodec]) -> Vec<Format> {
         let mut formats = self.formats();
-        for offered in offered_formats(enabled) {
+        for offered in offered_formats(enabled, ComfortNoise::WhereAsked) {
             let audio = matches!(offered.encoding, Encoding::Audio(_));
             let known = formats.iter().any(|format| {
                 format.encoding == offered.encoding || format.payload_type == offered.payload_type
@@ -182,8 +182,8 @@ fn direction(peer: &Audio) -> Direction {
 }
 
 /// What we offer: every enabled codec by its static number, Opus as 111, and digits at each of their
-/// clock rates, 101 and 110: the numbers that everybody uses.
-pub fn offered_formats(preference: &[AudioCodec]) -> Vec<Format> {
+/// clock rates, 101 and 110: the numbers that everybody uses. Comfort noise is 13, and has a clock of 8 kHz (RFC 3389 §4).
+pub fn offered_formats(preference: &[AudioCodec], comfort: ComfortNoise) -> Vec<Format> {
     let audio = preference.iter().map(|&codec| Format {
         payload_type: PayloadType::new(match codec {
             AudioCodec::Pcma => 8,
@@ -201,7 +201,14 @@ pub fn offered_formats(preference: &[AudioCodec]) -> Vec<Format> {
             payload_type: PayloadType::new(number).expect("such a number has seven bits"),
             encoding: Encoding::TelephoneEvent(clock),
         });
-    audio.chain(events).collect()
+    let slow = preference
+        .iter()
+        .any(|codec| codec.clock() == ClockRate::Khz8);
+    let comfort = (slow && comfort == ComfortNoise::Offered).then(|| Format {
+        payload_type: PayloadType::new(13).expect("such a number has seven bits"),
+        encoding: Encoding::ComfortNoise,
+    });
+    audio.chain(events).chain(comfort).collect()
 }
 
 /// Our DTLS role as answerer. To `actpass` the answerer is the client (RFC 5763 §5): that saves
@@ -289,12 +296,26 @@ mod tests {
     #[test]
     fn an_offer_has_each_codec_and_digits_for_each_clock() {
         let offered = |codecs: &[AudioCodec]| -> Vec<u8> {
-            let formats = offered_formats(codecs).into_iter();
+            let formats = offered_formats(codecs, ComfortNoise::WhereAsked).into_iter();
             formats.map(|format| format.payload_type.value()).collect()
         };
         assert_eq!(offered(&[Pcma, Pcmu]), [8, 0, 101]);
         assert_eq!(offered(&[Opus, G722, Pcmu]), [111, 9, 0, 101, 110]);
         assert_eq!(offered(&[Opus]), [111, 110]);
+    }
+
+    #[test]
+    fn comfort_noise_is_offered_only_where_it_is_wanted_and_has_a_clock() {
+        let offered = |codecs: &[AudioCodec]| -> Vec<u8> {
+            let formats = offered_formats(codecs, ComfortNoise::Offered).into_iter();
+            formats.map(|format| format.payload_type.value()).collect()
+        };
+        assert_eq!(offered(&[Pcma]), [8, 101, 13]);
+        assert_eq!(offered(&[Opus]), [111, 110]);
+        for (answer, comfort) in [("8 101 13", Some(13)), ("8 101", None)] {
+            let agreed = agree_to_answer(&audio(answer), &[Pcma]).expect("a codec");
+            assert_eq!(agreed.comfort.map(PayloadType::value), comfort);
+        }
     }
 
     fn audio(formats: &str) -> Audio {

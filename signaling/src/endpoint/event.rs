@@ -132,6 +132,13 @@ pub enum Event {
         /// Which, and how long.
         digit: Digit,
     },
+    /// What became of a digit that [`Endpoint::send_digit`](super::Endpoint::send_digit) sent.
+    DigitAnswered {
+        /// In which dialog.
+        dialog: DialogId,
+        /// 200 to 299: it was taken. 408 where nobody answered, 503 where the connection was lost.
+        status: u16,
+    },
     /// The peer asks us to call somebody: accept or refuse it.
     Refer {
         /// In which dialog.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::outbound::Departure;
 use super::request::Objection;
 use super::transactions::{Errand, Purpose, TransactionId};
-use super::usage::Modifying;
+use super::usage::{InviteUsage, Modifying};
 use super::{Body, DialogId, Ended, Endpoint, Event};
 use crate::dialog::dtmf::{Digit, DigitFormat, NotADigit};
 use crate::error::Misuse;
@@ -75,7 +75,8 @@ impl Endpoint {
             (Errand::Refer, _) => self.refer_answered(dialog, status),
             // The peer knows no such dialog (RFC 3261 §12.2.1.2). Of a NOTIFY it may be the subscription that it doesn't know.
             (Errand::Info, 481) => self.part_from_forgetful(now, dialog),
-            (Errand::Info | Errand::Notify, _) => {}
+            (Errand::Info, _) => self.digit_answered(dialog, status),
+            (Errand::Notify, _) => {}
         }
     }
 
@@ -91,16 +92,26 @@ impl Endpoint {
             Errand::Prack => {}
             Errand::Update => self.offer_refused(now, id, dialog, Modifying::ByUpdate, 408, None),
             Errand::Refer => self.refer_answered(dialog, 408),
-            Errand::Info | Errand::Notify => {}
+            Errand::Info => self.digit_answered(dialog, 408),
+            Errand::Notify => {}
         }
     }
 
     /// The connection closed before the answer came; the call may outlive that.
     pub(super) fn errand_lost_flow(&mut self, dialog: DialogId, errand: Errand) {
         match errand {
-            Errand::Prack | Errand::Info | Errand::Notify => {}
+            Errand::Prack | Errand::Notify => {}
+            Errand::Info => self.digit_answered(dialog, 503),
             Errand::Update => self.offer_lost_flow(dialog),
             Errand::Refer => self.refer_answered(dialog, 503),
+        }
+    }
+
+    /// Of a call that is over nothing more is told.
+    fn digit_answered(&mut self, dialog: DialogId, status: u16) {
+        let stands = |usage: &InviteUsage| !usage.is_leaving();
+        if self.usages.get(&dialog).is_some_and(stands) {
+            self.tell(Event::DigitAnswered { dialog, status });
         }
     }
 
@@ -116,7 +127,8 @@ impl Endpoint {
         }
     }
 
-    /// Tells the peer by INFO that a key was pressed.
+    /// Tells the peer by INFO that a key was pressed; [`Event::DigitAnswered`] follows. The next one should wait for it:
+    /// requests that overtake each other would be digits in another order.
     ///
     /// # Errors
     ///

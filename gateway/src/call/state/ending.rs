@@ -224,6 +224,8 @@ impl Call {
                     // There is no command that takes a dial back, so its INVITE is met and refused.
                     _ => Action::RefuseExpected,
                 });
+                // What was made ready for it isn't needed.
+                out.push(Action::CloseMedia);
                 State::Closed
             }
             State::RingingIn { .. } | State::Answering { .. } => {

@@ -2,12 +2,45 @@
 
 use std::time::Duration;
 
-use super::{Action, Announcement, Before, Call, Hold, Presence, Spoken, State, Transfer};
-use crate::agent::wire::EndedBy;
+use super::{
+    Action, Announcement, Before, Call, DESK, EarlyMedia, Hold, Made, Manner, Presence, Spoken,
+    State, Transfer, Windows,
+};
+use crate::agent::wire::{Direction, EndedBy, Progress};
 use crate::call::termination::{Reason, Termination};
 use crate::clock::Moment;
 
 impl Call {
+    /// An agent asks another one before a customer is given on: both are here, and their legs are warm.
+    pub fn ask_colleague(made: Made, now: Moment, windows: Windows) -> Self {
+        let told = format!(
+            "It rings at {}'s desk.",
+            made.peer.name.as_deref().unwrap_or(&made.peer.number)
+        );
+        let state = State::Inviting {
+            progress: Progress::Alerting,
+            early: EarlyMedia::None,
+            until: now.instant + windows.ring,
+        };
+        let mut call = Self::new(
+            made,
+            Direction::Outbound,
+            state,
+            now,
+            windows,
+            Manner::PLAIN,
+        );
+        call.tell(now, told);
+        call
+    }
+
+    pub(super) fn handle_colleague(&mut self, now: Moment, out: &mut Vec<Action>) {
+        if let State::Inviting { .. } = self.state {
+            out.push(Action::Bridge);
+            self.connect(now);
+        }
+    }
+
     /// Customer and agent talk from here on.
     pub(super) fn connect(&mut self, now: Moment) {
         self.answered_at = Some(now.epoch_ms);
@@ -15,7 +48,11 @@ impl Call {
             hold: Hold::Off,
             agent: Presence::Here,
         };
-        self.tell(now, "Customer and agent are connected.");
+        let told = match self.via.as_str() {
+            DESK => "The two agents are connected.",
+            _ => "Customer and agent are connected.",
+        };
+        self.tell(now, told);
     }
 
     pub(super) fn handle_mute(&mut self, now: Moment, on: bool, out: &mut Vec<Action>) {

@@ -245,7 +245,14 @@ fn a_dial_whose_invite_never_comes_ends_with_its_window_and_says_why() {
             f.feed(Input::Dial(reply));
         }
         let out = f.wait();
-        assert_eq!(out, [Action::CloseExpectation, Action::ReleaseAgent]);
+        assert_eq!(
+            out,
+            [
+                Action::CloseExpectation,
+                Action::CloseMedia,
+                Action::ReleaseAgent
+            ]
+        );
         assert_eq!(f.state(), CallState::Closed);
         assert_eq!(f.why(), reason);
         let detail = f.call.view().ended.expect("over").detail;
@@ -415,7 +422,14 @@ fn an_answer_about_a_dial_changes_nothing_in_a_talk() {
 fn a_dial_taken_back_leaves_its_invite_to_be_refused() {
     let (mut f, _) = Fixture::dialled();
     let out = f.feed(Input::HangUp);
-    assert_eq!(out, [Action::RefuseExpected, Action::ReleaseAgent]);
+    assert_eq!(
+        out,
+        [
+            Action::RefuseExpected,
+            Action::CloseMedia,
+            Action::ReleaseAgent
+        ]
+    );
     assert_eq!(f.why(), Reason::Cancelled);
 }
 

@@ -12,7 +12,7 @@ use crate::http::auth::{Auth, Scope};
 use crate::http::{HttpState, Mode, fake_switchboard, routers};
 use crate::metrics::Metrics;
 use crate::recorder::objects::Objects;
-use crate::store::{Change, Hold, KeptRecording, RecordingPlace, Store};
+use crate::store::{Change, Hold, Interest, KeptRecording, RecordingPlace, Store};
 
 const CALL: &str = "c_01990000-0000-7000-8000-000000000001";
 const OTHER: &str = "c_01990000-0000-7000-8000-000000000002";
@@ -92,7 +92,7 @@ impl Place {
             bytes: AUDIO.len() as u64,
             sha256: "5ba5".to_owned(),
             hold: Hold::Free,
-            manifest: json!({ "id": id, "call": call, "blocks": ["1:00"] }).to_string(),
+            summary: json!({ "id": id, "call": call }).to_string(),
         };
         let about = About {
             subject: call.to_owned(),
@@ -100,6 +100,7 @@ impl Place {
         };
         let publish = Change::Publish {
             recording: Box::new(recording),
+            manifest: json!({ "id": id, "call": call, "blocks": ["1:00"] }).to_string(),
             event: Event::new(Kind::RecordingPublished, about, 5_000, json!({})),
         };
         assert!(self.store.change(publish).await.expect("written"));
@@ -291,7 +292,12 @@ async fn a_deleted_recording_is_gone_and_told_of_and_a_held_one_stays() {
             .join(format!("date=1970-01-01/{OTHER}/audio.wav"))
             .exists()
     );
-    let told = place.store.events_after(2, 9).await.expect("read").events;
+    let told = place
+        .store
+        .events_after(2, &Interest::all(), 9)
+        .await
+        .expect("read")
+        .events;
     let kinds: Vec<_> = told.iter().map(|told| told.event.kind.as_str()).collect();
     assert_eq!(kinds, ["recording.deleted"]);
 }
@@ -305,7 +311,12 @@ async fn a_recording_is_told_of_again_under_a_new_id() {
         .await;
     assert_eq!(answer.status, 202);
     head.wait_for(|head| head.last == 3).await.expect("written");
-    let told = place.store.events_after(0, 9).await.expect("read").events;
+    let told = place
+        .store
+        .events_after(0, &Interest::all(), 9)
+        .await
+        .expect("read")
+        .events;
     assert_eq!(told[2].event.kind, "recording.published");
     assert_ne!(told[2].event.id, told[0].event.id);
 }

@@ -1,10 +1,12 @@
+use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
+use object_store::throttle::{ThrottleConfig, ThrottledStore};
 
 use super::super::manifest::{
     About as Whose, Audio, Block, Channel, Link, Manifest, Role, SCHEMA, Status, hex,
 };
 use super::*;
-use crate::store::{Change, Hold, WantedRecordings};
+use crate::store::{Change, Hold, Interest, WantedRecordings};
 use sha2::{Digest, Sha256};
 
 const CALL: &str = "c_01990000-0000-7000-8000-000000000001";
@@ -42,7 +44,6 @@ impl Place {
         Upload {
             objects: self.objects.clone(),
             store: self.store.clone(),
-            memory: Semaphore::new(MEMORY_MIB),
         }
     }
 
@@ -70,7 +71,11 @@ impl Place {
 
     /// The kinds of all events.
     async fn told(&self) -> Vec<String> {
-        let page = self.store.events_after(0, 100).await.expect("read");
+        let page = self
+            .store
+            .events_after(0, &Interest::all(), 100)
+            .await
+            .expect("read");
         let kinds = page.events.into_iter().map(|queued| queued.event.kind);
         kinds.collect()
     }
@@ -154,7 +159,11 @@ async fn a_recording_is_published_once_however_often_it_is_found() {
     let kept = place.store.recording("r_1").await.expect("read");
     let kept = kept.expect("there");
     assert_eq!(kept.path, format!("date=2026-11-20/{CALL}"));
-    assert_eq!(place.object("manifest.json"), Some(kept.manifest.into()));
+    assert!(!kept.summary.contains("blocks"));
+    let manifest = place.store.manifest("r_1").await.expect("read");
+    let manifest = manifest.expect("there");
+    assert!(manifest.contains("blocks"));
+    assert_eq!(place.object("manifest.json"), Some(manifest.into()));
 }
 
 #[tokio::test]
@@ -163,8 +172,8 @@ async fn a_process_that_died_half_way_is_taken_up() {
     let directory = place.finished("r_1", b"audio");
     // As far as the audio, and nothing was told.
     let path = ObjectPath::from(format!("date=2026-11-20/{CALL}/audio.wav"));
-    let pieces = vec![bytes::Bytes::from_static(b"audio")];
-    place.objects.put(&path, pieces).await.expect("put");
+    let audio = bytes::Bytes::from_static(b"audio");
+    place.objects.put(&path, audio).await.expect("put");
     let outlook = place.publish(&directory).await;
     assert!(matches!(outlook, Outlook::Published), "{outlook:?}");
     assert_eq!(place.told().await, ["recording.published"]);
@@ -282,4 +291,43 @@ async fn what_is_old_goes_and_what_is_held_stays() {
     assert_eq!(place.object("r_2/audio.wav"), None);
     let told = place.told().await;
     assert_eq!(told[2..], ["recording.deleted", "recording.deleted"]);
+}
+
+#[tokio::test]
+async fn a_store_that_deletes_slowly_delays_no_publishing() {
+    let place = Place::new();
+    let memory = Arc::new(InMemory::new());
+    let slow = ThrottleConfig {
+        wait_delete_per_call: Duration::from_secs(3_600),
+        ..ThrottleConfig::default()
+    };
+    let store: Arc<dyn object_store::ObjectStore> = memory.clone();
+    let slow = Arc::new(ThrottledStore::new(store, slow));
+    let objects = Objects::of(slow, memory);
+    let upload = Upload {
+        objects: objects.clone(),
+        store: place.store.clone(),
+    };
+    let old = place.finished("r_1", b"old");
+    upload.publish(&old, Moment::read()).await;
+    let condemn = Change::Condemn {
+        recording: "r_1".to_owned(),
+    };
+    assert!(place.store.change(condemn).await.expect("condemned"));
+    let publisher = Publisher {
+        objects,
+        ..place.publisher()
+    };
+    let (outcomes, queue) = mpsc::channel(4);
+    let task = publisher.start(queue);
+    let dir = place.finished("r_2", b"new");
+    let finished = Outcome::Finished {
+        recording: "r_2".to_owned(),
+        dir,
+    };
+    outcomes.send(finished).await.expect("open");
+    drop(outcomes);
+    let ended = tokio::time::timeout(Duration::from_secs(30), task).await;
+    ended.expect("it waits for no deletion").expect("it ends");
+    assert_eq!(place.ids().await, ["r_2"]);
 }

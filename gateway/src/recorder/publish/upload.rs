@@ -1,14 +1,13 @@
 //! One recording on its way out of the spool.
 
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 
 use bytes::Bytes;
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
 use super::super::manifest::{self, Manifest, hex};
-use super::super::objects::{Objects, Put};
+use super::super::objects::{Local, Objects, Put};
 use super::super::published;
 use super::name_of;
 use crate::call::CallId;
@@ -21,8 +20,6 @@ use crate::store::{Change, Hold, KeptRecording, RecordingPlace, Store};
 pub(super) struct Upload {
     pub objects: Objects,
     pub store: Store,
-    /// MiB of audio that may be in memory.
-    pub memory: Semaphore,
 }
 
 /// What came of an attempt.
@@ -48,7 +45,7 @@ struct Finished {
     started_at: u64,
     /// `date=2026-11-20/c_…`
     path: String,
-    audio: Vec<Bytes>,
+    audio: PathBuf,
 }
 
 impl Upload {
@@ -61,17 +58,13 @@ impl Upload {
 
     async fn try_publish(&self, directory: &FilePath, now: Moment) -> Result<(), Outlook> {
         let (manifest, text) = read_manifest(directory).await?;
-        let mib = manifest.audio.bytes.div_ceil(1 << 20);
-        let share = u32::try_from(mib).unwrap_or(u32::MAX).min(LARGEST_SHARE);
-        let Ok(_share) = self.memory.acquire_many(share).await else {
-            return Err(Outlook::Again("the program ends".to_owned()));
-        };
         let finished = Finished::read(directory, manifest, text).await?;
         let path = self.put(&finished).await?;
         let recording = finished.row(path, now);
         let event = published::event(Kind::RecordingPublished, &recording, now.epoch_ms);
         let publish = Change::Publish {
             recording: Box::new(recording),
+            manifest: String::from_utf8_lossy(&finished.text).into_owned(),
             event,
         };
         // Whether it is new doesn't matter: then an attempt before came as far as this.
@@ -89,16 +82,18 @@ impl Upload {
         for path in [&finished.path, &nested] {
             let directory = Path::from(path.as_str());
             let manifest = directory.child(manifest::FILE);
-            let there = self.objects.read(&manifest).await.map_err(again)?;
-            if there.is_some_and(|there| there != finished.text) {
-                continue;
+            match self.objects.read(&manifest).await.map_err(again)? {
+                // It was put behind the audio.
+                Some(there) if there == finished.text => return Ok(path.clone()),
+                Some(_) => continue,
+                None => {}
             }
             let audio = directory.child(finished.manifest.audio.file.as_str());
-            let pieces = finished.audio.clone();
-            if self.objects.put(&audio, pieces).await.map_err(again)? == Put::Taken {
+            let put = self.objects.put_file(&audio, finished.local()).await;
+            if put.map_err(again)? == Put::Taken {
                 continue;
             }
-            let text = vec![finished.text.clone()];
+            let text = finished.text.clone();
             if self.objects.put(&manifest, text).await.map_err(again)? == Put::Done {
                 return Ok(path.clone());
             }
@@ -127,14 +122,15 @@ impl Finished {
         }
         let started_at = published::epoch_ms(&manifest.started_at)
             .ok_or_else(|| never("the manifest has no time"))?;
-        let file = directory.join(&manifest.audio.file);
-        let reading = tokio::task::spawn_blocking(move || read_in_pieces(&file));
-        let (audio, sha256) = reading
+        let audio = directory.join(&manifest.audio.file);
+        let file = audio.clone();
+        let reading = tokio::task::spawn_blocking(move || measure(&file));
+        let (bytes, sha256) = reading
             .await
             .map_err(std::io::Error::other)
             .flatten()
             .map_err(again)?;
-        if sha256 != manifest.audio.sha256 {
+        if sha256 != manifest.audio.sha256 || bytes != manifest.audio.bytes {
             return Err(never("the audio isn't what the manifest says"));
         }
         Ok(Self {
@@ -144,6 +140,15 @@ impl Finished {
             started_at,
             audio,
         })
+    }
+
+    fn local(&self) -> Local<'_> {
+        Local {
+            file: &self.audio,
+            bytes: self.manifest.audio.bytes,
+            sha256: &self.manifest.audio.sha256,
+            id: &self.manifest.id,
+        }
     }
 
     fn row(&self, path: String, now: Moment) -> KeptRecording {
@@ -159,10 +164,10 @@ impl Finished {
             published_at: now.epoch_ms,
             path,
             audio: manifest.audio.file.clone(),
-            bytes: self.audio.iter().map(|piece| piece.len() as u64).sum(),
+            bytes: manifest.audio.bytes,
             sha256: manifest.audio.sha256.clone(),
             hold: Hold::Free,
-            manifest: String::from_utf8_lossy(&self.text).into_owned(),
+            summary: published::summary(&String::from_utf8_lossy(&self.text)),
         }
     }
 }
@@ -188,20 +193,11 @@ async fn read_manifest(directory: &FilePath) -> Result<(Manifest, Bytes), Outloo
     }
 }
 
-/// A file in pieces that are passed on as they are, and its hash.
-fn read_in_pieces(file: &FilePath) -> std::io::Result<(Vec<Bytes>, String)> {
-    use std::io::Read;
-    let mut file = std::fs::File::open(file)?;
-    let mut pieces = Vec::new();
+/// A file's length and hash.
+fn measure(file: &FilePath) -> std::io::Result<(u64, String)> {
     let mut hash = Sha256::new();
-    loop {
-        let mut piece = Vec::new();
-        if file.by_ref().take(PIECE).read_to_end(&mut piece)? == 0 {
-            return Ok((pieces, hex(&hash.finalize())));
-        }
-        hash.update(&piece);
-        pieces.push(Bytes::from(piece));
-    }
+    let bytes = std::io::copy(&mut std::fs::File::open(file)?, &mut hash)?;
+    Ok((bytes, hex(&hash.finalize())))
 }
 
 /// A name that is one name in a path, whatever store reads it.
@@ -213,9 +209,3 @@ fn is_plain(name: &str) -> bool {
 fn again(error: impl std::fmt::Display) -> Outlook {
     Outlook::Again(error.to_string())
 }
-
-/// Octets.
-const PIECE: u64 = 1 << 20;
-
-/// A recording that is larger takes all of the memory there is for it, and a little more.
-const LARGEST_SHARE: u32 = 256;

@@ -84,7 +84,7 @@ fn a_digit_is_told_outside_a_bridge_even_if_its_end_is_lost() {
 }
 
 #[test]
-fn a_leg_outside_a_bridge_is_sent_digits_and_one_without_events_fails() {
+fn a_leg_outside_a_bridge_is_sent_digits_and_one_without_events_hands_them_back() {
     let engine = Rig::new(22_100..=22_199);
     let (customer, agent) = engine.two_legs();
     let (mut caller, callee) = (Phone::new(), Phone::new());
@@ -102,9 +102,11 @@ fn a_leg_outside_a_bridge_is_sent_digits_and_one_without_events_fails() {
         agent,
         &offer.replace("a=rtpmap:101 telephone-event/8000\r\n", ""),
     );
-    engine.digits(agent, "1");
+    engine.digits(agent, "1,2");
+    let tones: Tones = "1,2".parse().expect("digits");
+    let handed_back = Event::Undialled { leg: agent, tones };
+    engine.expect(|event| *event == handed_back);
     let failed = |leg, failure| engine.expect(|event| *event == Event::Failed { leg, failure });
-    failed(agent, Failure::NoTelephoneEvent);
     let unknown = engine.engine.new_leg(customer.worker());
     engine.digits(unknown, "1");
     failed(unknown, Failure::UnknownLeg);

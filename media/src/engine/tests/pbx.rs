@@ -38,8 +38,13 @@ fn audio_passes_with_either_certificate_in_either_role_and_profile() {
             first_port += 10;
             let (customer, agent) = engine.two_legs();
             let mut callee = Phone::new();
+            // Made for something else than what is offered.
+            let _ = engine.engine.prepare(agent, PeerKind::WebRtc);
             callee.accept(&engine.answer(agent, &callee.offer(8)));
             let mut pbx = Pbx::new(certificate, profile.0);
+            if role == Client {
+                let _ = engine.engine.prepare(customer, PeerKind::WebRtc);
+            }
             let answer = engine.answer(customer, &pbx.offer(role));
             let agreed = pbx.shake_hands(role, candidate(&answer).expect("a candidate"));
             assert_eq!(agreed, profile.1, "{certificate:?}, {role:?}");

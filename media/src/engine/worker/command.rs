@@ -30,6 +30,10 @@ pub enum Command {
         request: RequestId,
         sdp: String,
     },
+    Prepare {
+        leg: LegId,
+        kind: PeerKind,
+    },
     Answer {
         leg: LegId,
         request: RequestId,
@@ -114,6 +118,7 @@ impl Command {
     fn leg(&self) -> Option<LegId> {
         match *self {
             Self::AgentOffer { leg, .. }
+            | Self::Prepare { leg, .. }
             | Self::Answer { leg, .. }
             | Self::Offer { leg, .. }
             | Self::ReOffer { leg, .. }
@@ -171,6 +176,7 @@ impl Worker {
                     worker.agent_offer(leg, &sdp, now)
                 });
             }
+            Command::Prepare { leg, kind } => self.prepare(leg, kind, now),
             Command::Answer {
                 leg,
                 request,
@@ -210,7 +216,7 @@ impl Worker {
                 Some(entry) => entry.leg.set_mute(mute),
                 None => self.fail(leg, Failure::UnknownLeg),
             },
-            Command::Digits { leg, tones } => self.press(leg, &tones, now),
+            Command::Digits { leg, tones } => self.press(leg, tones, now),
             Command::Play {
                 leg,
                 prompt,
@@ -253,6 +259,7 @@ impl Worker {
     ) {
         let step = catch_unwind(AssertUnwindSafe(|| step(self)));
         let panicked = step.is_err();
+        self.handshakes.give_way(now);
         // The description goes first: its consequences are told after it.
         self.emit(Event::Description {
             leg,
@@ -291,6 +298,26 @@ impl Worker {
         Ok(answer)
     }
 
+    /// A leg that can't be made now may be when it is described.
+    fn prepare(&mut self, leg: LegId, kind: PeerKind, now: Instant) {
+        if !self.legs.contains_key(&leg) {
+            let _ = self.make(leg, kind, now);
+        }
+    }
+
+    /// Forgets what was made for an offer of another kind than came.
+    fn unprepare(&mut self, leg: LegId, kind: PeerKind, now: Instant) {
+        let fits = self.legs.get(&leg).is_none_or(|entry| {
+            let webrtc = matches!(entry.leg.path, Path::WebRtc(_));
+            entry.leg.is_described() || webrtc == (kind == PeerKind::WebRtc)
+        });
+        if !fits {
+            let policy = self.policies.remove(&leg);
+            self.discard(leg, now);
+            self.policies.extend(policy.map(|policy| (leg, policy)));
+        }
+    }
+
     fn answer(&mut self, leg: LegId, offer: &str, now: Instant) -> Result<String, SdpError> {
         let offer: Description = offer.parse()?;
         let kind = match offer.audio()?.protocol.security() {
@@ -298,6 +325,7 @@ impl Worker {
             Security::Sdes => PeerKind::Sdes,
             Security::Dtls => PeerKind::WebRtc,
         };
+        self.unprepare(leg, kind, now);
         let known = self.legs.contains_key(&leg);
         if !known {
             self.make(leg, kind, now)?;
@@ -322,6 +350,7 @@ impl Worker {
             self.make(leg, kind, now)?;
         }
         self.negotiate(leg, |leg, local, policy| {
+            leg.set_comfort(policy.comfort);
             let offer = leg.offer(&local, &policy.offered);
             Ok((offer.to_string(), Restart::None, local))
         })
@@ -344,6 +373,7 @@ impl Worker {
         entry.restarting = Some(fresh.clone());
         self.negotiate(leg, |leg, mut local, policy| {
             local.credentials = Some(fresh);
+            leg.set_comfort(policy.comfort);
             let offer = leg.offer(&local, &policy.offered);
             Ok((offer.to_string(), Restart::None, local))
         })
@@ -441,9 +471,9 @@ impl Worker {
         }
     }
 
-    fn press(&mut self, leg: LegId, tones: &Tones, now: Instant) {
+    fn press(&mut self, leg: LegId, tones: Tones, now: Instant) {
         let pressed = match self.legs.get_mut(&leg) {
-            Some(entry) => entry.leg.press(tones),
+            Some(entry) => entry.leg.press(&tones),
             None => Err(Failure::UnknownLeg),
         };
         match pressed {
@@ -451,6 +481,7 @@ impl Worker {
                 self.send_events(leg, now);
                 self.arm(leg);
             }
+            Err(Failure::NoTelephoneEvent) => self.emit(Event::Undialled { leg, tones }),
             Err(failure) => self.fail(leg, failure),
         }
     }

@@ -30,9 +30,16 @@ impl Worker {
         self.settle(leg, step, now);
     }
 
-    pub(super) fn queue_handshake(&mut self, leg: LegId, via: Via, received: Received) {
+    pub(super) fn queue_handshake(
+        &mut self,
+        leg: LegId,
+        via: Via,
+        received: Received,
+        now: Instant,
+    ) {
         let datagram = self.slab.read(received.slot, 0..received.length);
-        if let Err(Full) = self.handshakes.push(leg, via, received.from, datagram) {
+        let pushed = self.handshakes.push(leg, via, received.from, datagram, now);
+        if let Err(Full) = pushed {
             self.counters.discarded(Discard::TooBusy);
         }
     }
@@ -45,7 +52,8 @@ impl Worker {
             via,
             from,
             datagram,
-        }) = self.handshakes.pop()
+            ..
+        }) = self.handshakes.pop(now)
         else {
             return;
         };

@@ -103,7 +103,9 @@ impl Worker {
         };
         match (owner, protocol) {
             (Owner::WebRtc(_), Protocol::Stun) => self.control(leg, Via::Udp, received, now),
-            (Owner::WebRtc(_), Protocol::Dtls) => self.queue_handshake(leg, Via::Udp, received),
+            (Owner::WebRtc(_), Protocol::Dtls) => {
+                self.queue_handshake(leg, Via::Udp, received, now)
+            }
             (Owner::WebRtc(_) | Owner::Plain(_, PlainSocket::Rtp), Protocol::Rtp) => {
                 self.guard(leg, now, |worker| worker.relay(leg, received, now));
             }

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
-use super::{BATCHES_PER_SOCKET, Entry, PlainSocket, WEBRTC_KEY, Worker, source};
+use super::{BATCHES_PER_SOCKET, Entry, LISTENER_KEY, PlainSocket, WEBRTC_KEY, Worker, source};
 use crate::engine::LegId;
 use crate::engine::demux::Protocol;
 use crate::engine::ports::PortLease;
 use crate::engine::slab::Received;
 use crate::engine::socket::{BATCH, Poll, SocketKey};
-use crate::engine::tcp::{Over, Standing, Tcp, TooMany};
+use crate::engine::tcp::{Exhausted, Over, Standing, Tcp, TooMany};
 use crate::leg::Discard;
 use crate::leg::path::Path;
 use crate::peer::Via;
@@ -21,8 +21,10 @@ impl Worker {
     /// Takes new connections, up to a bound: the rest wakes us up again.
     pub(super) fn accept(&mut self, now: Instant) {
         for _ in 0..BATCH {
-            let Some((stream, remote)) = self.tcp.accept() else {
-                return;
+            let (stream, remote) = match self.tcp.accept() {
+                Ok(Some(accepted)) => accepted,
+                Ok(None) => return,
+                Err(Exhausted) => return self.rest(now),
             };
             let key = self.next_key();
             let watched = match self.tcp.admit(key, stream, remote, now) {
@@ -36,6 +38,15 @@ impl Worker {
                 self.hang_up(key);
             }
         }
+    }
+
+    /// Leaves the listener alone for a moment: somebody may give a descriptor back.
+    fn rest(&mut self, now: Instant) {
+        if let Some(listener) = self.tcp.listener() {
+            self.poll.remove_socket(listener);
+        }
+        self.counters.discarded(Discard::TooBusy);
+        self.tcp.rest(now);
     }
 
     /// Takes what a connection has, up to a bound, so that none starves the others.
@@ -90,7 +101,9 @@ impl Worker {
                 return Err(Over);
             }
             (Standing::Of(leg), Protocol::Stun) => self.control(leg, Via::Tcp, received, now),
-            (Standing::Of(leg), Protocol::Dtls) => self.queue_handshake(leg, Via::Tcp, received),
+            (Standing::Of(leg), Protocol::Dtls) => {
+                self.queue_handshake(leg, Via::Tcp, received, now)
+            }
             (Standing::Of(leg), Protocol::Rtp) => {
                 self.guard(leg, now, |worker| worker.relay(leg, received, now));
                 self.follow(leg, key, received.from);
@@ -156,8 +169,13 @@ impl Worker {
         }
     }
 
-    /// Strangers who never showed a password.
+    /// Strangers who never showed a password; and a listener that has rested takes new ones.
     pub(super) fn expire_strangers(&mut self, now: Instant) {
+        if let Some(listener) = self.tcp.rested(now)
+            && self.poll.add_socket(listener, LISTENER_KEY).is_err()
+        {
+            self.tcp.rest(now);
+        }
         while let Some(key) = self.tcp.expired(now) {
             self.hang_up(key);
         }

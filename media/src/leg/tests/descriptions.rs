@@ -1,6 +1,7 @@
 //! Offers and answers within a call: more than one answer, hold from either side.
 
 use super::*;
+use crate::codec::ComfortNoise;
 use crate::sdp::{Direction, SdpError};
 
 #[test]
@@ -32,6 +33,18 @@ fn an_answer_after_the_peers_own_offer_is_out_of_order() {
         accept(&mut leg, &answer, now),
         Err(SdpError::Misuse(_))
     ));
+}
+
+#[test]
+fn an_offer_asks_for_comfort_noise_where_the_leg_is_to_and_holds_on_to_what_was_answered() {
+    let (mut leg, now) = plain(Instant::now());
+    leg.set_comfort(ComfortNoise::Offered);
+    let offer = leg.offer(&local(), &CODECS).to_string();
+    assert!(offer.contains("a=rtpmap:13 CN/8000\r\n"), "{offer}");
+    let answer = sdp("198.51.100.9", 4_000, "8", "sendrecv");
+    accept(&mut leg, &answer, now).expect("an answer");
+    let again = leg.offer(&local(), &CODECS).to_string();
+    assert!(!again.contains(" CN/"), "it was refused: {again}");
 }
 
 #[test]

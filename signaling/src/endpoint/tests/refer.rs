@@ -240,10 +240,39 @@ fn digits_travel_by_info_either_way() {
             )),
             1
         );
+        let taken = |event: &Event| matches!(event, Event::DigitAnswered { status: 200, .. });
+        assert_eq!(pair.count(side, taken), 1);
     }
     pair.endpoints[CALLER].hang_up(pair.now, dialogs[CALLER], None);
     pair.drive();
     pair.assert_nothing_is_left();
+}
+
+#[test]
+fn what_became_of_a_digit_is_told_once_and_never_of_a_call_that_is_over() {
+    let mut script = Script::trunk();
+    let (dialog, _) = confirmed(&mut script);
+    let digit = Digit::new('1', Duration::from_millis(160)).expect("a key");
+    let press = |script: &mut Script| {
+        let (now, format) = (script.now, DigitFormat::Relay);
+        script
+            .endpoint
+            .send_digit(now, dialog, digit, format)
+            .expect("it stands");
+        script.sent_one()
+    };
+    let info = press(&mut script);
+    script.respond(&info, "415 Unsupported Media Type", "", "");
+    let refused = script.event();
+    assert!(matches!(
+        refused,
+        Some(Event::DigitAnswered { status: 415, .. })
+    ));
+    let info = press(&mut script);
+    script.endpoint.hang_up(script.now, dialog, None);
+    assert!(matches!(script.event(), Some(Event::Ended { .. })));
+    script.respond(&info, "200 OK", "", "");
+    assert!(script.event().is_none());
 }
 
 #[test]

@@ -1,0 +1,187 @@
+//! A bucket of recordings. What is too large for one request goes up in parts, to a name of its own, and is copied to
+//! its place within the bucket once it is whole: of the ways to end an upload in parts, only a copy can be told to write
+//! over nothing.
+//!
+//! ```text
+//! file ──parts──► uploading/r_… ──copy, if nothing is there──► date=…/c_…/audio.wav     uploading/r_… is deleted
+//! ```
+//!
+//! A process that dies between parts leaves them where nobody sees them and somebody pays for them. So the upload's id
+//! is written beside the file first, and the next attempt takes those parts back.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::path::Path;
+use object_store::{Error, MultipartId, ObjectStore};
+
+use super::{Local, Objects, Unusable, blocking, failed};
+
+/// The part of a bucket that is ours.
+#[derive(Clone)]
+pub(super) struct Bucket {
+    parts: Arc<dyn MultipartStore>,
+    prefix: Path,
+}
+
+impl Bucket {
+    pub(super) fn new(parts: Arc<dyn MultipartStore>, prefix: Path) -> Self {
+        Self { parts, prefix }
+    }
+
+    pub(super) fn at(&self, path: &Path) -> Path {
+        self.prefix.parts().chain(path.parts()).collect()
+    }
+
+    /// Puts a large file where nothing is.
+    pub(super) async fn put(
+        &self,
+        store: &dyn ObjectStore,
+        path: &Path,
+        local: Local<'_>,
+    ) -> Result<(), Error> {
+        let to = self.at(path);
+        // A store that doesn't know the copy's condition is kept from writing over what it has, too.
+        match store.head(&to).await {
+            Ok(_) => {
+                let source = "it is there".into();
+                let path = to.to_string();
+                return Err(Error::AlreadyExists { path, source });
+            }
+            Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let aside = self.at(&Path::from(UPLOADING).child(local.id));
+        self.upload(&aside, local).await?;
+        let copied = store.copy_if_not_exists(&aside, &to).await;
+        match store.delete(&aside).await {
+            Ok(()) | Err(Error::NotFound { .. }) => copied,
+            Err(error) => copied.and(Err(error)),
+        }
+    }
+
+    async fn upload(&self, aside: &Path, local: Local<'_>) -> Result<(), Error> {
+        let note = local.file.with_file_name(NOTE);
+        if let Ok(earlier) = tokio::fs::read_to_string(&note).await {
+            self.take_back(aside, &earlier).await;
+        }
+        let id = self.parts.create_multipart(aside).await?;
+        let noted = tokio::fs::write(&note, &id).await.map_err(failed);
+        let uploaded = match noted {
+            Ok(()) => self.put_parts(aside, &id, local).await,
+            Err(error) => Err(error),
+        };
+        let uploaded = match uploaded {
+            Ok(parts) => self.parts.complete_multipart(aside, &id, parts).await,
+            Err(error) => Err(error),
+        };
+        if uploaded.is_err() {
+            self.take_back(aside, &id).await;
+        }
+        uploaded.map(drop)
+    }
+
+    async fn put_parts(
+        &self,
+        aside: &Path,
+        id: &MultipartId,
+        local: Local<'_>,
+    ) -> Result<Vec<PartId>, Error> {
+        let mut parts = Vec::new();
+        let mut from = 0;
+        while from < local.bytes {
+            let length = PART.min(local.bytes - from);
+            let octets = part(local.file, from, length).await?;
+            let put = self.parts.put_part(aside, id, parts.len(), octets.into());
+            parts.push(put.await?);
+            from += length;
+        }
+        Ok(parts)
+    }
+
+    /// One that was completed, or that the bucket has forgotten, is none any more.
+    async fn take_back(&self, aside: &Path, id: &str) {
+        let id = id.to_owned();
+        match self.parts.abort_multipart(aside, &id).await {
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(error) => tracing::debug!(%error, "the parts of an upload stay in the bucket"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Bucket").field(&self.prefix).finish()
+    }
+}
+
+/// Some of a file's bytes.
+pub(super) async fn part(file: &FilePath, from: u64, length: u64) -> Result<Bytes, Error> {
+    let file = file.to_owned();
+    blocking(move || {
+        let mut octets = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        File::open(file)?.read_exact_at(&mut octets, from)?;
+        Ok(Bytes::from(octets))
+    })
+    .await
+}
+
+#[cfg(feature = "s3")]
+pub(super) fn open(place: &str, rest: &str) -> Result<Objects, Unusable> {
+    use std::time::Duration;
+
+    use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3CopyIfNotExists};
+    use object_store::{ClientConfigKey, RetryConfig};
+
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    // We try again ourselves, and tell of it.
+    let retry = RetryConfig {
+        max_retries: 1,
+        retry_timeout: Duration::from_secs(10),
+        ..RetryConfig::default()
+    };
+    let mut builder = AmazonS3Builder::from_env();
+    // Some stores have a header of their own for it, which the environment names.
+    if builder
+        .get_config_value(&AmazonS3ConfigKey::CopyIfNotExists)
+        .is_none()
+    {
+        builder = builder.with_copy_if_not_exists(S3CopyIfNotExists::Multipart);
+    }
+    let store = builder
+        .with_bucket_name(bucket)
+        .with_config(
+            AmazonS3ConfigKey::Client(ClientConfigKey::Timeout),
+            REQUEST_WITHIN,
+        )
+        .with_retry(retry)
+        .build()
+        .map_err(|error| Unusable::Bucket(place.to_owned(), error))?;
+    let store = Arc::new(store);
+    Ok(Objects {
+        store: store.clone(),
+        place: super::Place::Bucket(Bucket::new(store, Path::from(prefix))),
+    })
+}
+
+#[cfg(not(feature = "s3"))]
+pub(super) fn open(place: &str, _: &str) -> Result<Objects, Unusable> {
+    Err(Unusable::NotBuilt(place.to_owned()))
+}
+
+/// A part over a slow line; a copy of some gigabytes within the bucket.
+#[cfg(feature = "s3")]
+const REQUEST_WITHIN: &str = "600 seconds";
+
+/// Octets that are in memory at a time: an upload has at most 10,000 parts, none but the last below 5 MiB.
+pub(super) const PART: u64 = 16 << 20;
+
+/// Where large objects are until they are whole; a bucket may be told to forget what stays here for days.
+const UPLOADING: &str = "uploading";
+
+/// Beside the file: the id of its upload.
+const NOTE: &str = "upload";
