@@ -188,7 +188,9 @@ mod tests {
         idle.read_exact(&mut answer).await.expect("answered");
         stop.send(()).expect("it serves");
         let mut rest = Vec::new();
-        idle.read_to_end(&mut rest).await.expect("closed");
+        let closed = idle.read_to_end(&mut rest);
+        let closed = tokio::time::timeout(HEADERS_WITHIN / 3, closed).await;
+        closed.expect("closed at once").expect("closed in order");
         busy.write_all(&asked[20..]).await.expect("sent");
         rest.clear();
         busy.read_to_end(&mut rest)
