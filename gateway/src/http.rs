@@ -41,6 +41,7 @@ mod calls;
 mod context;
 mod cursor;
 mod dial_rate;
+mod docs;
 mod events;
 #[cfg(test)]
 pub(crate) mod fake_switchboard;
@@ -96,8 +97,9 @@ pub async fn serve(
 ) {
     let shutdown = shutdown.shared();
     let (public_routes, operations_routes) = routers(state);
-    let public = listener::serve(public, public_routes, shutdown.clone());
-    let operations = listener::serve(operations, operations_routes, shutdown.clone());
+    let stopping = shutdown.clone();
+    let public = listener::serve(public, public_routes, listener::places(), stopping.clone());
+    let operations = listener::serve(operations, operations_routes, listener::places(), stopping);
     let too_late = async {
         shutdown.await;
         tokio::time::sleep(SHUTDOWN_GRACE).await;
@@ -126,6 +128,7 @@ pub fn routers(state: HttpState) -> (Router, Router) {
         .merge(socket::routes())
         .merge(assets::routes())
         .merge(openapi::routes())
+        .merge(docs::routes())
         .route("/v1/version", get(version))
         .layer(DefaultBodyLimit::max(request::BODY_LIMIT))
         .layer(RequestBodyTimeoutLayer::new(BODY_STALLS_FOR))

@@ -175,7 +175,9 @@ pub enum Action {
         reason: Option<String>,
     },
     /// Declines what rings.
-    Reject,
+    Reject {
+        reason: Option<String>,
+    },
     /// Puts the customer on hold, or takes the talk up again.
     Hold {
         on: bool,

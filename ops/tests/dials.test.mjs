@@ -137,7 +137,7 @@ async function round(dials, random) {
 
 /** A platform that has a fault keeps its customer on the line, so here the agent hangs up. */
 async function talkAndEnd(dials, agent, call) {
-  await dials.when('talk', agent, call, (view) => view.state === 'connected', { within: 20_000, pause: SLOW_MS });
+  await dials.when('talk', agent, call, (view) => view.state === 'connected', { within: 60_000, pause: SLOW_MS });
   await dials.hangUp(agent, call);
 }
 

@@ -51,6 +51,11 @@ staged('the desk is opened in another browser: the talk goes there, and the firs
   await hears('the customer', 2300, () => customer.heard());
   await hears('the agent', CUSTOMER_HZ, () => second.heard());
   await gateway.settledLegs(2);
+
+  await second.page.evaluate(() => globalThis.warmline.agent.calls[0].hangup('wrong number'));
+  await customer.done();
+  const { story } = await gateway.api(second.token, `/v1/calls/${call}/explain`);
+  assert.ok(story.some(({ what }) => /words: wrong number/.test(what)), JSON.stringify(story));
 });
 
 staged('a tab crashes in a talk and is opened again: music, then the agent, in the same call', async (stage) => {

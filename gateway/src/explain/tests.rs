@@ -270,7 +270,7 @@ fn every_status_of_a_trunk_is_a_cause() {
     }
 }
 
-/// `CAUSES.md` is written by `WARMLINE_REWRITE=1 cargo test -p gateway explain`.
+/// `CAUSES.md` is written by `WARMLINE_REWRITE=1 cargo test --workspace --lib explain`.
 #[test]
 fn the_page_of_causes_is_what_the_table_says() {
     const PAGE: &str = include_str!("../../CAUSES.md");
@@ -299,7 +299,7 @@ fn the_page_of_causes_is_what_the_table_says() {
     }
     assert!(
         page == PAGE,
-        "CAUSES.md isn't what the table says: WARMLINE_REWRITE=1 cargo test -p gateway explain"
+        "CAUSES.md isn't what the table says: WARMLINE_REWRITE=1 cargo test --workspace --lib explain"
     );
 }
 

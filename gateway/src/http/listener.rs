@@ -12,17 +12,29 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
+
+/// A connection's right to be here; free again once nobody holds it. Every request brings it as an extension, so that what
+/// outlives HTTP can go on holding it.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// Room for one listener's connections.
+pub(super) fn places() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(CONNECTIONS_AT_MOST))
+}
 
 /// Serves until `shutdown`, then waits for the requests under way.
 pub(super) async fn serve(
     listener: TcpListener,
     routes: Router,
+    places: Arc<Semaphore>,
     shutdown: impl Future<Output = ()>,
 ) {
     let (stop, stopping) = watch::channel(());
-    let places = Arc::new(Semaphore::new(CONNECTIONS_AT_MOST));
     // HTTP/1 and nothing else: what guesses the version waits for a silent connection's first bytes without a limit.
     let mut protocol = http1::Builder::new();
     protocol
@@ -32,7 +44,10 @@ pub(super) async fn serve(
     loop {
         let next = async {
             // The permit is taken first: beyond the limit, connections wait in the system's queue.
-            let place = places.clone().acquire_owned().await;
+            let permit = places.clone().acquire_owned().await;
+            let place = Place {
+                _permit: Arc::new(permit.expect("nobody closes it")),
+            };
             (place, accept(&listener).await)
         };
         let (place, stream) = tokio::select! {
@@ -41,7 +56,10 @@ pub(super) async fn serve(
         };
         let routes = routes
             .clone()
-            .map_request(|request: Request<Incoming>| request.map(Body::new));
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(place.clone());
+                request.map(Body::new)
+            });
         let service = TowerToHyperService::new(routes);
         let connection = protocol.serve_connection(TokioIo::new(stream), service);
         let mut stopping = stopping.clone();
@@ -57,7 +75,7 @@ pub(super) async fn serve(
             if let Err(error) = served {
                 tracing::debug!(%error, "an HTTP connection broke");
             }
-            drop((place, stopping));
+            drop(stopping);
         });
     }
     drop((listener, stopping));
@@ -91,7 +109,7 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_FOR))
 }
 
-/// Connections that speak HTTP at a time; agents' sockets don't count once they are open.
+/// Connections that speak HTTP at a time; agents' sockets don't count once their token was good.
 const CONNECTIONS_AT_MOST: usize = 4_096;
 
 /// From the beginning, or from the last answer, to the end of a request's headers.
@@ -118,7 +136,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let routes = Router::new().route("/", axum::routing::get(async || "here"));
-        let serving = tokio::spawn(serve(listener, routes, shutdown));
+        let serving = tokio::spawn(serve(listener, routes, places(), shutdown));
         (address, serving)
     }
 
@@ -170,7 +188,9 @@ mod tests {
         idle.read_exact(&mut answer).await.expect("answered");
         stop.send(()).expect("it serves");
         let mut rest = Vec::new();
-        idle.read_to_end(&mut rest).await.expect("closed");
+        let closed = idle.read_to_end(&mut rest);
+        let closed = tokio::time::timeout(HEADERS_WITHIN / 3, closed).await;
+        closed.expect("closed at once").expect("closed in order");
         busy.write_all(&asked[20..]).await.expect("sent");
         rest.clear();
         busy.read_to_end(&mut rest)

@@ -22,7 +22,7 @@ async fn document() -> impl IntoResponse {
     (headers, DOCUMENT)
 }
 
-const DOCUMENT: &str = include_str!("openapi.json");
+pub(super) const DOCUMENT: &str = include_str!("openapi.json");
 
 #[cfg(test)]
 mod tests {

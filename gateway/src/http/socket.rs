@@ -18,12 +18,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 use http::uri::{Authority, Uri};
@@ -34,6 +34,7 @@ use tokio_tungstenite::tungstenite;
 use tracing::debug;
 
 use super::auth::{Caller, Scope};
+use super::listener::Place;
 use super::problem::Problem;
 use super::{Mode, Public};
 use crate::agent::wire::{FRAME_LIMIT, Frame, Malformed, Operation, Request, SUBPROTOCOL};
@@ -49,6 +50,7 @@ pub(super) fn routes() -> Router<Arc<Public>> {
 async fn upgrade(
     State(public): State<Arc<Public>>,
     headers: HeaderMap,
+    place: Option<Extension<Place>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     if !origin_allowed(&headers, &public) {
@@ -66,7 +68,7 @@ async fn upgrade(
             "The WebSocket subprotocol must be {SUBPROTOCOL}."
         )));
     }
-    Ok(upgrade.on_upgrade(move |socket| converse(socket, public)))
+    Ok(upgrade.on_upgrade(move |socket| converse(socket, public, place)))
 }
 
 /// A page's script can open a WebSocket to anywhere, so the browser's word on where it came from is checked.
@@ -119,9 +121,11 @@ struct Opened {
     frames: mpsc::Receiver<Frame>,
 }
 
-async fn converse(mut socket: WebSocket, public: Arc<Public>) {
+/// Until the token was good a socket takes a place among the connections: anybody may open one.
+async fn converse(mut socket: WebSocket, public: Arc<Public>, place: Option<Extension<Place>>) {
     let end = match greet(&mut socket, &public).await {
         Ok(opened) => {
+            drop(place);
             let connection = opened.connection;
             let end = carry(&mut socket, &public, opened).await;
             // Without a switchboard there is nothing left to tell.

@@ -162,7 +162,7 @@ impl Task {
         let guest = self.guest_at(age).ok_or_else(gone)?;
         match (action, guest.stage) {
             (Action::Answer, Stage::Ringing { .. }) => self.greet_guest(now, agent, age)?,
-            (Action::Reject | Action::Hangup { .. }, _) => {
+            (Action::Reject { .. } | Action::Hangup { .. }, _) => {
                 let view = self.guest_view(agent);
                 let (reason, did) = match guest.stage {
                     Stage::Ringing { .. } => (Reason::Declined, "declined"),

@@ -244,8 +244,8 @@ impl Task {
             }
             Operation::Dial(dial) => acted(self.dial_and_keep(now, agent, dial, Asker::Agent)),
             Operation::Answer { call } => acted(self.act_for(now, agent, &call, Action::Answer)),
-            Operation::Reject { call, .. } => {
-                acted(self.act_for(now, agent, &call, Action::Reject))
+            Operation::Reject { call, reason } => {
+                acted(self.act_for(now, agent, &call, Action::Reject { reason }))
             }
             Operation::Hangup { call, reason } => {
                 acted(self.act_for(now, agent, &call, Action::Hangup { reason }))
@@ -409,7 +409,7 @@ impl Task {
             (_, Action::Answer) if placed.call.rings_at_desk() => Err(Problem::conflict(
                 "The call asks several agents; one of them has to answer it.",
             )),
-            (_, Action::Hangup { .. } | Action::Reject) if placed.call.rings_at_desk() => {
+            (_, Action::Hangup { .. } | Action::Reject { .. }) if placed.call.rings_at_desk() => {
                 self.feed(now, age, Input::HangUp);
                 self.view(age)
             }
@@ -445,12 +445,16 @@ impl Task {
                 return self.view(age);
             }
             Action::Answer => return Err(wrong("only one that rings can be answered.")),
-            Action::Reject | Action::Hangup { .. } if rings => {
+            Action::Reject { reason } | Action::Hangup { reason } if rings => {
+                self.tell_why(now, age, reason);
                 self.decline(now, age, agent);
                 return self.view(age);
             }
-            Action::Reject => return Err(wrong("only one that rings can be declined.")),
-            Action::Hangup { .. } => Input::HangUp,
+            Action::Reject { .. } => return Err(wrong("only one that rings can be declined.")),
+            Action::Hangup { reason } => {
+                self.tell_why(now, age, reason);
+                Input::HangUp
+            }
             Action::Hold { on } => {
                 if !placed.call.is_connected() {
                     return Err(wrong("only a talk can be put on hold."));
@@ -531,6 +535,21 @@ impl Task {
             .any(|(other, placed)| other != age && placed.bridged.is_some())
     }
 
+    /// What whoever ends a call says of it stands in its story.
+    fn tell_why(&mut self, now: Moment, age: Age, reason: Option<String>) {
+        let shown = |c: &char| !c.is_control();
+        let reason: String = reason
+            .iter()
+            .flat_map(|r| r.chars().filter(shown))
+            .take(REASON)
+            .collect();
+        if let Some(placed) = self.calls.get_mut(&age).filter(|_| !reason.is_empty()) {
+            placed
+                .call
+                .tell(now, format!("It is ended with the words: {reason}"));
+        }
+    }
+
     fn decline(&mut self, now: Moment, age: Age, agent: usize) {
         let told = EndedView {
             by: EndedBy::Agent,
@@ -586,6 +605,9 @@ fn chosen(status: &Status) -> wire::StatusChoice {
         label: status.label.clone(),
     }
 }
+
+/// Characters of a reason, which a page or a back end may make as long as it likes.
+const REASON: usize = 200;
 
 /// How often the browser shows that it lives: often enough that a frozen tab is known of within ten seconds.
 const HEARTBEAT_MS: u64 = 3_000;

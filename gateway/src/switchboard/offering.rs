@@ -135,7 +135,7 @@ impl Task {
                 self.take_over(now, agent, age)?;
                 self.view(age)
             }
-            Action::Reject | Action::Hangup { .. } => {
+            Action::Reject { .. } | Action::Hangup { .. } => {
                 let view = self.offered_view(agent);
                 self.withdraw(now, age, Withdrawn::Declined);
                 view.ok_or_else(|| Problem::not_found("There is no such call."))

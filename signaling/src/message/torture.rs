@@ -1,6 +1,6 @@
 //! The cases of RFC 4475 and RFC 5118 in messages of our own, through the whole endpoint.
 //!
-//! The table in DESIGN.md is made from what happens here. To write it anew: `TORTURE_TABLE=write cargo test -p signaling torture`.
+//! The table in DESIGN.md is made from what happens here. To write it anew: `TORTURE_TABLE=write cargo test --workspace --lib torture`.
 
 mod rfc4475;
 mod rfc5118;

@@ -1,4 +1,4 @@
-//! The SDK's types of the wire, written from those of this crate: `WARMLINE_REWRITE=1 cargo test` makes them anew.
+//! The SDK's types of the wire, written from those of this crate: `WARMLINE_REWRITE=1 cargo test --workspace --lib wire` makes them anew.
 
 use ts_rs::{Config, TS};
 

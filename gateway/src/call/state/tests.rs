@@ -1,5 +1,5 @@
 use super::*;
-use crate::agent::wire::CallState;
+use crate::agent::wire::{CallState, Progress};
 
 const WINDOWS: Windows = Windows {
     invite: Duration::from_secs(45),

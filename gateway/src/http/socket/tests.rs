@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
@@ -11,7 +12,7 @@ use super::*;
 use crate::agent::wire::{ByeCode, Event};
 use crate::http::auth::Auth;
 use crate::http::fake_switchboard::{self, Heard};
-use crate::http::{HttpState, serve};
+use crate::http::{HttpState, listener, routers};
 use crate::metrics::Metrics;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -22,6 +23,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 struct Gateway {
     address: SocketAddr,
     heard: mpsc::Receiver<Heard>,
+    places: Arc<Semaphore>,
 }
 
 async fn gateway() -> Gateway {
@@ -30,9 +32,9 @@ async fn gateway() -> Gateway {
 
 async fn gateway_with(dial_rate: u32) -> Gateway {
     let (switchboard, heard) = fake_switchboard::start();
-    let bind = async || TcpListener::bind("127.0.0.1:0").await.expect("loopback");
-    let (public, operations) = (bind().await, bind().await);
-    let address = public.local_addr().expect("bound");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    let places = listener::places();
     let state = HttpState {
         switchboard,
         auth: Auth::new(SECRET, None, None).expect("long enough"),
@@ -46,8 +48,14 @@ async fn gateway_with(dial_rate: u32) -> Gateway {
         objects: None,
         crm: crate::crm::Crm::default(),
     };
-    tokio::spawn(serve(public, operations, state, std::future::pending()));
-    Gateway { address, heard }
+    let (public, _operations) = routers(state);
+    let serving = listener::serve(listener, public, places.clone(), std::future::pending());
+    tokio::spawn(serving);
+    Gateway {
+        address,
+        heard,
+        places,
+    }
 }
 
 impl Gateway {
@@ -131,6 +139,32 @@ fn refusal(opened: Result<Socket, Error>) -> u16 {
         Err(Error::Http(response)) => response.status().as_u16(),
         other => panic!("not refused: {other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_socket_keeps_its_place_until_its_token_was_good() {
+    let mut gateway = gateway().await;
+    let all = gateway.places.available_permits();
+    let taken = async |gateway: &Gateway, count: usize| {
+        // The listener holds one for whoever comes next.
+        let wanted = all - count - 1;
+        let settled = async {
+            while gateway.places.available_permits() != wanted {
+                tokio::task::yield_now().await;
+            }
+        };
+        let settled = timeout(Duration::from_secs(5), settled).await;
+        settled.unwrap_or_else(|_| panic!("not {count}: {}", gateway.places.available_permits()));
+    };
+    let mut silent = gateway.open().await;
+    let ping = Message::Ping(bytes::Bytes::new());
+    silent.send(ping).await.expect("it is open");
+    assert!(matches!(silent.next().await, Some(Ok(Message::Pong(_)))));
+    taken(&gateway, 1).await;
+    let (_socket, _connection, _frames) = gateway.signed_in().await;
+    taken(&gateway, 1).await;
+    drop(silent);
+    taken(&gateway, 0).await;
 }
 
 #[tokio::test]

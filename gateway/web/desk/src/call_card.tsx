@@ -43,6 +43,7 @@ export function CallCard({ face }: { face: CallFace }) {
     });
   };
 
+  const talks = view.state === 'connected' || view.state === 'held';
   return (
     <section
       ref={card}
@@ -55,15 +56,17 @@ export function CallCard({ face }: { face: CallFace }) {
     >
       <div class="card-top">
         <p class="kicker">{kicker(view)}</p>
-        {(view.state === 'connected' || view.state === 'held') && <QualityMark call={view.id} />}
+        {talks && <QualityMark call={view.id} />}
       </div>
       <h2 class="peer">{heading(view)}</h2>
       {view.peer.name && <p class="peer-number">{view.peer.number}</p>}
       <Line state={line(face)} />
       <Body face={face} act={act} refusal={refusal} />
-      <p class="refusal" role="alert">
-        {refusal.value}
-      </p>
+      {!talks && (
+        <p class="refusal" role="alert">
+          {refusal.value}
+        </p>
+      )}
     </section>
   );
 }

@@ -15,7 +15,7 @@ export function outcome({ direction, answered_at, ended_at, ended }: CallView): 
 /** The time today, the day and the time before. */
 export function when(ms: number, now: number): string {
   const [then, today] = [new Date(ms), new Date(now)];
-  const time = then.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  const time = then.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
   if (then.toDateString() === today.toDateString()) return time;
   return `${then.toLocaleDateString([], { day: 'numeric', month: 'short' })}, ${time}`;
 }

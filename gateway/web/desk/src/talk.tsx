@@ -54,9 +54,14 @@ export function Talk({ face, act, refusal }: { face: CallFace; act: Act; refusal
           Transfer
         </button>
       </div>
-      <End face={face} act={act}>
-        Hang up
-      </End>
+      <div class="handles">
+        <p class="refusal" role="alert">
+          {refusal.value}
+        </p>
+        <End face={face} act={act}>
+          Hang up
+        </End>
+      </div>
     </>
   );
 }
