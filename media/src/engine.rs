@@ -201,6 +201,8 @@ pub enum Event {
         received: Passed,
         /// To the peer: relayed and played.
         sent: Passed,
+        /// Since anything authentic came, comfort noise, digits, reports and answers to checks included.
+        alive: Duration,
     },
     /// How loud a browser's microphone is: once a second at most, when it changed by 3 dB.
     Level {

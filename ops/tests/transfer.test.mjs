@@ -289,6 +289,6 @@ staged('two who went on without the agent and both fell silent are hung up on af
   await until('the agent is out of it', async () => (await api(`/v1/calls/${id}`)).ended?.reason === 'transferred', PATIENT);
   for (const side of [customer, colleague]) assert.equal((await side.process.exit(LATER)).code, 0);
   const { story } = await api(`/v1/calls/${id}/explain`);
-  assert.match(story.at(-1).what, /^Neither side has sent audio for \d+ s; the talk without an agent was ended\.$/);
+  assert.match(story.at(-1).what, /^Nothing has come from either side for \d+ s; the talk without an agent was ended\.$/);
   await gateway.settled({ legs: 1, within: 30_000 });
 });

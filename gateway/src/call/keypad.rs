@@ -163,10 +163,10 @@ impl Untaken {
         let why = match self.status {
             408 => "did not answer the INFO that told of them".to_owned(),
             503 => "could not be reached".to_owned(),
-            status => format!("refused them by INFO, too (status {status})"),
+            status => format!("refused them by INFO (status {status})"),
         };
         format!(
-            "{} of {} digits reached the other side: it takes no telephone-event and {why}.",
+            "{} of {} digits reached the other side: it {why}.",
             self.taken, self.pressed
         )
     }
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!((untaken.taken, untaken.pressed), (1, 3));
         assert_eq!(
             untaken.sentence(),
-            "1 of 3 digits reached the other side: it takes no telephone-event and refused them by INFO, too (status 501)."
+            "1 of 3 digits reached the other side: it refused them by INFO (status 501)."
         );
         assert_eq!(symbol(&mut keypad, start + PAUSE * 9), None);
         pressed(&mut keypad, "9");

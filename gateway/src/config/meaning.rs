@@ -13,6 +13,7 @@ use super::route::Route;
 use super::status::Status;
 use super::table::{Located, unknown};
 use super::trunk::Trunk;
+use crate::call::state::{DESK, OZONETEL};
 
 pub(super) fn check(
     http: &Http,
@@ -37,9 +38,11 @@ pub(super) fn check(
     for one in routes {
         route(one, &trunk_names, &agent_ids, faults);
     }
-    for trunk in trunks.iter().filter(|t| t.value.name == OZONETEL) {
-        let message = format!("\"{OZONETEL}\" means the provider's line and can't name a trunk");
-        faults.push(trunk.fault("name", message));
+    for (reserved, meaning) in [(OZONETEL, "the provider's line"), (DESK, "another agent")] {
+        for trunk in trunks.iter().filter(|t| t.value.name == reserved) {
+            let message = format!("\"{reserved}\" means {meaning} and can't name a trunk");
+            faults.push(trunk.fault("name", message));
+        }
     }
     let mut ways = trunk_names;
     ways.extend(ozonetel.map(|_| OZONETEL));
@@ -56,9 +59,6 @@ pub(super) fn check(
 pub(super) fn check_statuses(statuses: &[Located<Status>], faults: &mut Faults) {
     once("name", statuses, |status| Some(&status.name), faults);
 }
-
-/// The agents' way through the provider, in `dial_via` and in the API.
-const OZONETEL: &str = "ozonetel";
 
 fn route(route: &Located<Route>, trunks: &[&str], agents: &[&str], faults: &mut Faults) {
     named("trunk", route, &route.value.trunk, trunks, faults);

@@ -388,6 +388,10 @@ fn what_is_wrong_is_told_with_line_and_key() {
             "line 10: route[1].strategy: must be one of",
         ),
         (
+            "[[trunk]]\nname = \"desk\"\nlisten = \"udp:127.0.0.1:5060\"\npeer = \"sip:198.51.100.7\"",
+            "line 1: trunk[1].name: \"desk\" means another agent",
+        ),
+        (
             "[recording]\nmode = \"all\"",
             "line 2: recording.mode: must be one of",
         ),

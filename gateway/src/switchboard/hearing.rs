@@ -11,14 +11,20 @@ use crate::agent::wire::{self, NoticeKind};
 use crate::clock::Moment;
 
 impl Task {
-    pub(super) fn handle_audio(&mut self, now: Moment, leg: LegId, received: Passed) {
+    pub(super) fn handle_audio(
+        &mut self,
+        now: Moment,
+        leg: LegId,
+        received: Passed,
+        alive: Duration,
+    ) {
         match self.legs.get(&leg).copied() {
             Some(Owner::Agent(agent)) if self.agents[agent].media.leg() == Some(leg) => {
                 self.handle_agent_audio(now, agent, received);
             }
             Some(Owner::Customer(age)) => {
                 self.handle_customer_audio(now, age, received);
-                self.listen_through(now, age, received);
+                self.listen_through(now, age, alive);
             }
             // A leg that is coming, or one that is about to go.
             Some(Owner::Agent(_)) | None => {}

@@ -80,9 +80,10 @@ impl Task {
                 leg,
                 received,
                 sent,
+                alive,
             } => {
-                tracing::debug!(%leg, ?received, ?sent, "audio");
-                self.handle_audio(now, leg, received);
+                tracing::debug!(%leg, ?received, ?sent, ?alive, "audio");
+                self.handle_audio(now, leg, received, alive);
             }
             Event::Level { leg, level } => {
                 tracing::trace!(%leg, %level, "the microphone's level");

@@ -252,9 +252,16 @@ impl Task {
                 .and_then(|agent| self.agents[agent].media.current)
                 .map(|warm| warm.leg),
         };
-        if let (Some(leg), Ok(tones)) = (leg, digit.symbol().to_string().parse())
-            && self.engine.digits(leg, tones).is_err()
-        {
+        let (Some(leg), Ok(tones)) = (leg, digit.symbol().to_string().parse()) else {
+            return;
+        };
+        let passed = match link {
+            Link::Through { other, .. } => self.dial_digits(now, other, leg, tones).is_ok(),
+            Link::None | Link::Customer { .. } | Link::Target { .. } => {
+                self.engine.digits(leg, tones).is_ok()
+            }
+        };
+        if !passed {
             tracing::warn!(%dialog, "a digit was not passed on: {OVERLOADED}");
         }
     }

@@ -153,6 +153,7 @@ impl Task {
         self.hold_talks(now, age, agent);
         let to = self.agents[agent].config.name.clone();
         let id = self.agents[agent].config.id.clone();
+        let wrap_up = self.wrap_up_of(agent);
         let Some(placed) = self.calls.get_mut(&age) else {
             return Ok(());
         };
@@ -169,6 +170,7 @@ impl Task {
         if let Some(placed) = self.calls.get_mut(&age) {
             placed.agent = agent;
             placed.call.agent = id;
+            placed.call.grant_wrap_up(wrap_up);
             placed.without_agent = None;
         }
         self.at_desk[agent].insert(age);

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use media::Passed;
-
 use super::task::{Age, Placed, Task};
 use super::transfer::Link;
 use crate::clock::Moment;
@@ -48,9 +46,9 @@ impl Task {
         self.calls.iter().filter_map(first).collect()
     }
 
-    /// What the media engine reports of one side, every few seconds. Over plain RTP nothing else tells of a phone that is
+    /// What the media engine reports of one side, every few seconds: how long ago anything of it came, were it comfort noise. Over plain RTP nothing else tells of a phone that is
     /// gone, and no agent is there to hang up.
-    pub(super) fn listen_through(&mut self, now: Moment, age: Age, received: Passed) {
+    pub(super) fn listen_through(&mut self, now: Moment, age: Age, alive: Duration) {
         let Some(placed) = self.calls.get_mut(&age) else {
             return;
         };
@@ -58,7 +56,7 @@ impl Task {
             return;
         };
         let joined = now.instant.saturating_duration_since(since);
-        placed.quiet = received.since_last.map_or(joined, |last| last.min(joined));
+        placed.quiet = alive.min(joined);
         let here = placed.quiet;
         let there = self.calls.get(&other).map_or(here, |other| other.quiet);
         if let Some(why) = deserted(here, there) {
@@ -73,13 +71,13 @@ fn deserted(here: Duration, there: Duration) -> Option<String> {
     if shorter >= BOTH_QUIET {
         let seconds = shorter.as_secs();
         return Some(format!(
-            "Neither side has sent audio for {seconds} s; the talk without an agent was ended."
+            "Nothing has come from either side for {seconds} s; the talk without an agent was ended."
         ));
     }
     (longer >= ONE_QUIET).then(|| {
         let minutes = longer.as_secs() / 60;
         format!(
-            "One side has sent no audio for {minutes} minutes; the talk without an agent was ended."
+            "Nothing has come from one side for {minutes} minutes; the talk without an agent was ended."
         )
     })
 }

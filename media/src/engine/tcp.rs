@@ -49,8 +49,8 @@ pub enum Standing {
     Of(LegId),
 }
 
-/// There is no descriptor, or no memory, for another connection. It stays in the listener's queue, which epoll goes on
-/// telling of.
+/// There is no descriptor, or no memory, for another connection. It stays in the listener's queue, and the
+/// listener rests for a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exhausted;
 

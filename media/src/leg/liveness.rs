@@ -43,6 +43,11 @@ impl Leg {
         }
     }
 
+    /// How long ago that was.
+    pub fn since_alive(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.liveness.last)
+    }
+
     /// A connectivity check was answered: the peer is there, and before the keys that is all.
     pub fn checked(&mut self, now: Instant) {
         match self.security {

@@ -293,10 +293,31 @@ fn offer(direction: &str) -> Description {
     .expect("legal")
 }
 
+#[test]
+fn who_is_silent_by_comfort_noise_is_alive() {
+    let (mut leg, now) = answered("sendrecv");
+    hear(&mut leg, 1, now);
+    let later = now + Duration::from_secs(90);
+    assert_eq!(leg.since_alive(later), Duration::from_secs(90));
+    hear_as(
+        &mut leg,
+        PayloadType::new(13).expect("seven bits"),
+        2,
+        later,
+    );
+    assert_eq!(leg.since_alive(later), Duration::ZERO);
+    let (received, _) = leg.audio(later).expect("described");
+    assert_eq!(received.since_last, Some(Duration::from_secs(90)));
+}
+
 fn hear(leg: &mut Leg, sequence: u16, now: Instant) {
+    hear_as(leg, PayloadType::new(8).expect("seven bits"), sequence, now);
+}
+
+fn hear_as(leg: &mut Leg, payload_type: PayloadType, sequence: u16, now: Instant) {
     let header = Header {
         marker: false,
-        payload_type: PayloadType::new(8).expect("seven bits"),
+        payload_type,
         sequence,
         timestamp: 160 * u32::from(sequence),
         ssrc: Ssrc(77),

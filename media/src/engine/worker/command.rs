@@ -308,8 +308,12 @@ impl Worker {
     /// Forgets what was made for an offer of another kind than came.
     fn unprepare(&mut self, leg: LegId, kind: PeerKind, now: Instant) {
         let fits = self.legs.get(&leg).is_none_or(|entry| {
-            let webrtc = matches!(entry.leg.path, Path::WebRtc(_));
-            entry.leg.is_described() || webrtc == (kind == PeerKind::WebRtc)
+            let made = match (&entry.leg.path, entry.leg.is_clear()) {
+                (Path::WebRtc(_), _) => PeerKind::WebRtc,
+                (Path::Plain(_), true) => PeerKind::Plain,
+                (Path::Plain(_), false) => PeerKind::Sdes,
+            };
+            entry.leg.is_described() || made == kind
         });
         if !fits {
             let policy = self.policies.remove(&leg);

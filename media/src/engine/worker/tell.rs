@@ -45,6 +45,7 @@ impl Worker {
                 leg,
                 received,
                 sent,
+                alive: entry.leg.since_alive(now),
             });
         }
         if entry.leg.bridged.is_none() {
