@@ -179,7 +179,8 @@ impl Task {
             microphone: Microphone::default(),
         };
         let old = self.agents[agent].media.current.replace(warm);
-        self.move_guest(agent, leg);
+        self.move_guest(now, agent, leg);
+        self.mind_guest(now, agent);
         self.join(agent);
         self.reprieve(
             now,
@@ -229,6 +230,7 @@ impl Task {
             MediaState::Up => {
                 self.join(agent);
                 self.reprieve(now, agent, "The browser's audio connection works again.");
+                self.mind_guest(now, agent);
             }
             MediaState::Down => self.doom(now, agent),
         }
@@ -255,6 +257,7 @@ impl Task {
             // Also where it was known before: the customer may have answered since.
             self.feed(now, age, Input::AgentAway);
         }
+        self.mind_guest(now, agent);
     }
 
     /// Whether a customer whose agent doesn't come back is told so.
