@@ -33,6 +33,7 @@ mod telling;
 mod through;
 mod transfer;
 mod trunks;
+mod unreleased;
 
 use std::time::Instant;
 

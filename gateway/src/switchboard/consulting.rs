@@ -8,9 +8,11 @@ use std::time::Instant;
 use media::LegId;
 
 use super::Action;
+use super::acts::OVERLOADED;
 use super::invites::RING;
 use super::offering::RING_AT_ANOTHER;
 use super::task::{Age, Desks, Entry, Route, Task, WhenAsked};
+use super::unreleased::Left;
 use crate::agent::microphone::Microphone;
 use crate::agent::readiness;
 use crate::agent::wire::{CallState, CallView, Direction, EndedBy, Event, Peer, TransferMode};
@@ -339,14 +341,25 @@ impl Task {
     }
 
     /// The leg is the guest's own, and outlives the talk.
-    pub(super) fn release_guest_leg(&self, leg: LegId) {
-        let released = self
-            .engine
-            .unbridge(leg)
-            .and_then(|()| self.engine.stop_playing(leg));
-        if released.is_err() {
-            tracing::warn!(%leg, "an agent's leg was not released at once: {}", super::acts::OVERLOADED);
+    pub(super) fn release_guest_leg(&mut self, leg: LegId) {
+        self.release_leg(leg, Left::Bridge);
+    }
+
+    /// Tries again what found the engine's ring full.
+    pub(super) fn release_legs(&mut self) {
+        for (leg, left) in self.unreleased.take() {
+            self.release_leg(leg, left);
         }
+    }
+
+    fn release_leg(&mut self, leg: LegId, left: Left) {
+        let left = match left {
+            Left::Bridge if self.engine.unbridge(leg).is_err() => Left::Bridge,
+            Left::Bridge | Left::Prompt if self.engine.stop_playing(leg).is_err() => Left::Prompt,
+            Left::Bridge | Left::Prompt => return,
+        };
+        tracing::warn!(%leg, "an agent's leg is released later: {OVERLOADED}");
+        self.unreleased.keep(leg, left);
     }
 
     /// Whether the customer could be given to that call's far end now; anybody but an agent always can.

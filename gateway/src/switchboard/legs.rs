@@ -397,7 +397,10 @@ impl Task {
         // A hold and a reload join the legs again; only the first time is the answer's.
         if placed.unheard.contains(&towards) {
             placed.unheard.retain(|side| *side != towards);
-            self.metrics.first_audio(towards, waited);
+            // A talk between two agents has no customer, and is nobody's answer.
+            if placed.has_customer() {
+                self.metrics.first_audio(towards, waited);
+            }
         }
         if towards == Side::Agent && placed.call.is_connected() {
             self.metrics.dead_air(towards, waited);
