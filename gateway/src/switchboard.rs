@@ -24,6 +24,7 @@ mod platform;
 mod provider;
 mod quality;
 mod queues;
+mod reason;
 mod recording;
 mod ringing;
 mod sample;

@@ -11,6 +11,7 @@ use super::Action;
 use super::acts::OVERLOADED;
 use super::invites::RING;
 use super::offering::RING_AT_ANOTHER;
+use super::reason::with_words;
 use super::task::{Age, Desks, Entry, Route, Task, WhenAsked};
 use super::unreleased::Left;
 use crate::agent::microphone::Microphone;
@@ -205,13 +206,14 @@ impl Task {
         let guest = self.guest_at(age).ok_or_else(gone)?;
         match (action, guest.stage) {
             (Action::Answer, Stage::Ringing { .. }) => self.greet_guest(now, agent, age)?,
-            (Action::Reject { .. } | Action::Hangup { .. }, _) => {
+            (Action::Reject { reason: words } | Action::Hangup { reason: words }, _) => {
                 let view = self.guest_view(agent);
                 let (reason, did) = match guest.stage {
                     Stage::Ringing { .. } => (Reason::Declined, "declined"),
                     Stage::Talking { .. } => (Reason::Hangup, "hung up"),
                 };
-                self.end_guest(now, age, EndedBy::Agent, reason, did);
+                let did = with_words(did, words.as_deref());
+                self.end_guest(now, age, EndedBy::Agent, reason, &did);
                 return view.ok_or_else(gone);
             }
             (Action::Mute { on }, Stage::Talking { .. }) => {
