@@ -24,6 +24,7 @@ mod platform;
 mod provider;
 mod quality;
 mod queues;
+mod reason;
 mod recording;
 mod ringing;
 mod sample;
@@ -33,6 +34,7 @@ mod telling;
 mod through;
 mod transfer;
 mod trunks;
+mod unreleased;
 
 use std::time::Instant;
 

@@ -286,6 +286,11 @@ impl Call {
         )
     }
 
+    /// The far end of a talk hears music: it is on hold, or the agent is away.
+    pub fn plays_music(&self) -> bool {
+        self.is_connected() && (!self.is_talking() || self.misses_agent())
+    }
+
     /// The customer hears music because the agent can't be heard.
     pub fn misses_agent(&self) -> bool {
         match &self.state {

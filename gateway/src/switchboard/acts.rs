@@ -207,6 +207,10 @@ impl Task {
         // The recording follows the legs.
         self.touched.extend(age);
         let bridged = customer.map_or(Ok(()), |customer| self.engine.bridge(customer, leg));
+        if let (Some(customer), Ok(())) = (customer, bridged) {
+            self.unreleased.handle_bridged(customer);
+            self.unreleased.handle_bridged(leg);
+        }
         let mute = if muted { Mute::On } else { Mute::Off };
         let result = bridged.and(self.engine.mute(leg, mute));
         if let (Err(Full), Some(age)) = (result, age) {
@@ -325,6 +329,7 @@ impl Task {
 
     /// Closes a leg; one that finds the engine's ring full is closed later.
     pub(super) fn close_leg(&mut self, leg: LegId) {
+        self.unreleased.forget(leg);
         if self.engine.close(leg).is_err() {
             self.unclosed.push(leg);
         }

@@ -29,6 +29,9 @@ impl Task {
         };
         placed.played_from = (repeat == Repeat::Once).then(|| now.instant + prompt.duration());
         let played = self.engine.play(leg, prompt, repeat);
+        if played.is_ok() {
+            self.unreleased.handle_played(leg);
+        }
         self.audible(now, age);
         played
             .err()
@@ -56,7 +59,7 @@ impl Task {
         };
         placed.bridged = Some(now.instant);
         placed.played_from = None;
-        if placed.call.customer_is_up() {
+        if placed.customer_is_up() {
             placed.silent_since.get_or_insert(now.instant);
         }
         let (agent, leg) = (placed.agent, placed.leg);
@@ -80,7 +83,7 @@ impl Task {
             |(_, placed): &(Age, &Placed)| placed.bridged.is_some() && !placed.call.misses_agent();
         let talk = self.live_calls(agent).find(hears).map(|(age, _)| age);
         if let Some(placed) = talk.and_then(|age| self.calls.get_mut(&age)) {
-            if placed.call.customer_is_up() {
+            if placed.customer_is_up() {
                 let since = now.instant.checked_sub(silent).unwrap_or(now.instant);
                 placed.silent_since.get_or_insert(since);
             }

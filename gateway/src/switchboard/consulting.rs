@@ -8,13 +8,17 @@ use std::time::Instant;
 use media::LegId;
 
 use super::Action;
+use super::acts::OVERLOADED;
 use super::invites::RING;
 use super::offering::RING_AT_ANOTHER;
+use super::reason::with_words;
 use super::task::{Age, Desks, Entry, Route, Task, WhenAsked};
+use super::unreleased::Left;
+use crate::agent::microphone::Microphone;
 use crate::agent::readiness;
 use crate::agent::wire::{CallState, CallView, Direction, EndedBy, Event, Peer, TransferMode};
 use crate::call::CallId;
-use crate::call::state::{Call, DESK, Input, Made, WrapUp};
+use crate::call::state::{Announcement, Call, DESK, Input, Made, WrapUp};
 use crate::call::termination::{Reason, Termination};
 use crate::call::view::over_for;
 use crate::clock::Moment;
@@ -36,6 +40,17 @@ enum Stage {
     Talking {
         /// Epoch milliseconds.
         since: u64,
+        hearing: Hearing,
+    },
+}
+
+/// What is heard of a guest who talks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hearing {
+    Audible,
+    /// The talk ends then, unless the guest is heard before.
+    Gone {
+        until: Instant,
     },
 }
 
@@ -48,9 +63,33 @@ enum Voice {
 impl Guest {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Ringing { until } => Some(until),
-            Stage::Talking { .. } => None,
+            Stage::Ringing { until }
+            | Stage::Talking {
+                hearing: Hearing::Gone { until },
+                ..
+            } => Some(until),
+            Stage::Talking {
+                hearing: Hearing::Audible,
+                ..
+            } => None,
         }
+    }
+
+    fn talks(&self) -> bool {
+        matches!(self.stage, Stage::Talking { .. })
+    }
+
+    /// Takes how the guest is heard now; whether that is news. The time that a silent one has runs from the first of it.
+    fn hear(&mut self, now: Hearing) -> bool {
+        let Stage::Talking { hearing, .. } = &mut self.stage else {
+            // One who rings is not owed to anybody yet.
+            return false;
+        };
+        let news = std::mem::discriminant(hearing) != std::mem::discriminant(&now);
+        if news {
+            *hearing = now;
+        }
+        news
     }
 }
 
@@ -120,6 +159,11 @@ impl Task {
         guest.is_some_and(|guest| guest.voice == Voice::Muted)
     }
 
+    pub(super) fn is_talking_guest(&self, agent: usize) -> bool {
+        let guest = self.guests.get(&agent).and_then(|age| self.guest_at(*age));
+        guest.is_some_and(|guest| guest.talks())
+    }
+
     /// The talk as the guest's desk shows it: a call of the agent who asks.
     pub(super) fn guest_view(&self, agent: usize) -> Option<CallView> {
         let placed = self.calls.get(self.guests.get(&agent)?)?;
@@ -127,7 +171,7 @@ impl Task {
         let asking = &self.agents[placed.agent].config;
         let (state, answered_at) = match guest.stage {
             Stage::Ringing { .. } => (CallState::RingingIn, None),
-            Stage::Talking { since } => (CallState::Connected, Some(since)),
+            Stage::Talking { since, .. } => (CallState::Connected, Some(since)),
         };
         Some(CallView {
             agent: self.agents[agent].config.id.clone(),
@@ -162,13 +206,14 @@ impl Task {
         let guest = self.guest_at(age).ok_or_else(gone)?;
         match (action, guest.stage) {
             (Action::Answer, Stage::Ringing { .. }) => self.greet_guest(now, agent, age)?,
-            (Action::Reject { .. } | Action::Hangup { .. }, _) => {
+            (Action::Reject { reason: words } | Action::Hangup { reason: words }, _) => {
                 let view = self.guest_view(agent);
                 let (reason, did) = match guest.stage {
                     Stage::Ringing { .. } => (Reason::Declined, "declined"),
                     Stage::Talking { .. } => (Reason::Hangup, "hung up"),
                 };
-                self.end_guest(now, age, EndedBy::Agent, reason, did);
+                let did = with_words(did, words.as_deref());
+                self.end_guest(now, age, EndedBy::Agent, reason, &did);
                 return view.ok_or_else(gone);
             }
             (Action::Mute { on }, Stage::Talking { .. }) => {
@@ -198,11 +243,13 @@ impl Task {
                 agent,
                 stage: Stage::Talking {
                     since: now.epoch_ms,
+                    hearing: Hearing::Audible,
                 },
                 voice: Voice::Open,
             });
         }
         self.feed(now, age, Input::ColleagueAnswered);
+        self.mind_guest(now, agent);
         Ok(())
     }
 
@@ -214,10 +261,53 @@ impl Task {
 
     /// Nobody answers for ever.
     pub(super) fn guest_due(&mut self, now: Moment, age: Age) {
-        let due = self.guest_at(age).and_then(|guest| guest.poll_timeout());
-        if due.is_some_and(|until| until <= now.instant) {
-            self.end_guest(now, age, EndedBy::Gateway, Reason::Missed, "did not answer");
+        let due = |guest: &Guest| {
+            let until = guest.poll_timeout();
+            until.is_some_and(|until| until <= now.instant)
+        };
+        let Some(guest) = self.guest_at(age).filter(due) else {
+            return;
+        };
+        let (reason, did) = match guest.stage {
+            Stage::Ringing { .. } => (Reason::Missed, "did not answer"),
+            Stage::Talking { .. } => (Reason::AgentLost, "could not be heard for too long"),
+        };
+        self.end_guest(now, age, EndedBy::Gateway, reason, did);
+    }
+
+    /// The guest's audio is gone, or back: who asks is told, and doesn't wait for ever. No customer hears the guest yet,
+    /// and a socket that lives says nothing of the audio.
+    pub(super) fn mind_guest(&mut self, now: Moment, agent: usize) {
+        let Some(age) = self.guests.get(&agent).copied() else {
+            return;
+        };
+        let media = &self.agents[agent].media;
+        let heard = media.warm().is_some() && media.microphone() != Microphone::SendsNothing;
+        let hearing = match heard {
+            true => Hearing::Audible,
+            false => Hearing::Gone {
+                until: now.instant + self.config.limits.grace,
+            },
+        };
+        let name = &self.agents[agent].config.name;
+        let told = match heard {
+            true => format!("{name} can be heard again."),
+            false => format!("{name} can't be heard any more; the talk ends if that lasts."),
+        };
+        let Some(placed) = self.calls.get_mut(&age) else {
+            return;
+        };
+        if !placed
+            .guest
+            .as_mut()
+            .is_some_and(|guest| guest.hear(hearing))
+        {
+            return;
         }
+        placed.call.tell(now, told.clone());
+        let asking = placed.agent;
+        self.touched.insert(age);
+        self.notify(now, asking, told);
     }
 
     /// The agent who is asked is gone.
@@ -235,8 +325,8 @@ impl Task {
         }
     }
 
-    /// The guest's page has a new leg.
-    pub(super) fn move_guest(&mut self, agent: usize, leg: LegId) {
+    /// The guest's page has a new leg; the music that the old one had goes on there.
+    pub(super) fn move_guest(&mut self, now: Moment, agent: usize, leg: LegId) {
         let Some(age) = self.guests.get(&agent).copied() else {
             return;
         };
@@ -244,20 +334,34 @@ impl Task {
             && placed.leg.is_some()
         {
             placed.leg = Some(leg);
-            let asking = placed.agent;
+            let (asking, music) = (placed.agent, placed.call.plays_music());
             self.join(asking);
+            let failed = music.then(|| self.play(now, age, Announcement::Hold));
+            self.pending
+                .extend(failed.flatten().map(|input| (age, input)));
         }
     }
 
     /// The leg is the guest's own, and outlives the talk.
-    pub(super) fn release_guest_leg(&self, leg: LegId) {
-        let released = self
-            .engine
-            .unbridge(leg)
-            .and_then(|()| self.engine.stop_playing(leg));
-        if released.is_err() {
-            tracing::warn!(%leg, "an agent's leg was not released at once: {}", super::acts::OVERLOADED);
+    pub(super) fn release_guest_leg(&mut self, leg: LegId) {
+        self.release_leg(leg, Left::Bridge);
+    }
+
+    /// Tries again what found the engine's ring full.
+    pub(super) fn release_legs(&mut self) {
+        for (leg, left) in self.unreleased.take() {
+            self.release_leg(leg, left);
         }
+    }
+
+    fn release_leg(&mut self, leg: LegId, left: Left) {
+        let left = match left {
+            Left::Bridge if self.engine.unbridge(leg).is_err() => Left::Bridge,
+            Left::Bridge | Left::Prompt if self.engine.stop_playing(leg).is_err() => Left::Prompt,
+            Left::Bridge | Left::Prompt => return,
+        };
+        tracing::warn!(%leg, "an agent's leg is released later: {OVERLOADED}");
+        self.unreleased.keep(leg, left);
     }
 
     /// Whether the customer could be given to that call's far end now; anybody but an agent always can.
@@ -336,5 +440,47 @@ impl Task {
         self.freed = true;
         self.tell_agent(now, guest.agent, Event::Call { call });
         self.join(guest.agent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn guest(stage: Stage) -> Guest {
+        Guest {
+            agent: 1,
+            stage,
+            voice: Voice::Open,
+        }
+    }
+
+    #[test]
+    fn a_guest_who_is_not_heard_has_the_grace_from_the_first_of_it() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let mut guest = guest(Stage::Talking {
+            since: 0,
+            hearing: Hearing::Audible,
+        });
+        assert_eq!(guest.poll_timeout(), None);
+        assert!(!guest.hear(Hearing::Audible), "it is heard all along");
+        assert!(guest.hear(Hearing::Gone { until: at(30) }));
+        assert!(!guest.hear(Hearing::Gone { until: at(40) }), "known");
+        assert_eq!(guest.poll_timeout(), Some(at(30)));
+        assert!(guest.hear(Hearing::Audible));
+        assert_eq!(guest.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_guest_at_whose_desk_it_rings_is_waited_for_as_long_as_it_rings() {
+        let until = Instant::now();
+        let mut guest = guest(Stage::Ringing { until });
+        assert!(!guest.talks());
+        let later = until + Duration::from_secs(30);
+        assert!(!guest.hear(Hearing::Gone { until: later }));
+        assert_eq!(guest.poll_timeout(), Some(until));
     }
 }

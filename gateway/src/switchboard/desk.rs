@@ -9,6 +9,7 @@ use super::acts::OVERLOADED;
 use super::dialling::Asker;
 use super::draining::{Admission, draining_notice};
 use super::page::Known;
+use super::reason::with_words;
 use super::task::{Age, Owner, Placed, Purpose, Route, Task};
 use super::transfer::Link;
 use super::{Action, Desk};
@@ -409,7 +410,10 @@ impl Task {
             (_, Action::Answer) if placed.call.rings_at_desk() => Err(Problem::conflict(
                 "The call asks several agents; one of them has to answer it.",
             )),
-            (_, Action::Hangup { .. } | Action::Reject { .. }) if placed.call.rings_at_desk() => {
+            (_, Action::Hangup { reason } | Action::Reject { reason })
+                if placed.call.rings_at_desk() =>
+            {
+                self.tell_why(now, age, reason.as_deref());
                 self.feed(now, age, Input::HangUp);
                 self.view(age)
             }
@@ -446,13 +450,12 @@ impl Task {
             }
             Action::Answer => return Err(wrong("only one that rings can be answered.")),
             Action::Reject { reason } | Action::Hangup { reason } if rings => {
-                self.tell_why(now, age, reason);
-                self.decline(now, age, agent);
+                self.decline(now, age, agent, reason.as_deref());
                 return self.view(age);
             }
             Action::Reject { .. } => return Err(wrong("only one that rings can be declined.")),
             Action::Hangup { reason } => {
-                self.tell_why(now, age, reason);
+                self.tell_why(now, age, reason.as_deref());
                 Input::HangUp
             }
             Action::Hold { on } => {
@@ -535,29 +538,24 @@ impl Task {
             .any(|(other, placed)| other != age && placed.bridged.is_some())
     }
 
-    /// What whoever ends a call says of it stands in its story.
-    fn tell_why(&mut self, now: Moment, age: Age, reason: Option<String>) {
-        let shown = |c: &char| !c.is_control();
-        let reason: String = reason
-            .iter()
-            .flat_map(|r| r.chars().filter(shown))
-            .take(REASON)
-            .collect();
-        if let Some(placed) = self.calls.get_mut(&age).filter(|_| !reason.is_empty()) {
-            placed
-                .call
-                .tell(now, format!("It is ended with the words: {reason}"));
-        }
-    }
-
-    fn decline(&mut self, now: Moment, age: Age, agent: usize) {
+    fn decline(&mut self, now: Moment, age: Age, agent: usize, reason: Option<&str>) {
+        let declined = with_words("The agent declined the call", reason);
         let told = EndedView {
             by: EndedBy::Agent,
             reason: Reason::Declined.label(),
-            detail: "The agent declined the call.".to_owned(),
+            detail: format!("{declined}."),
             sip: None,
         };
         self.leave(now, age, agent, told, Input::Reject);
+        // One that still asks others isn't ended by this.
+        let rings = |age| {
+            self.calls
+                .get(age)
+                .is_some_and(|placed| placed.call.rings_at_desk())
+        };
+        if !rings(&age) {
+            self.tell_why(now, age, reason);
+        }
     }
 
     /// The agent's browser is gone for good while it rings there.
@@ -605,9 +603,6 @@ fn chosen(status: &Status) -> wire::StatusChoice {
         label: status.label.clone(),
     }
 }
-
-/// Characters of a reason, which a page or a back end may make as long as it likes.
-const REASON: usize = 200;
 
 /// How often the browser shows that it lives: often enough that a frozen tab is known of within ten seconds.
 const HEARTBEAT_MS: u64 = 3_000;

@@ -1,5 +1,5 @@
 //! What is heard of both sides, as the media engine reports it every few seconds: who sends nothing, or only silence,
-//! is told of. No call ends for it.
+//! is told of. No customer's call ends for it.
 
 use std::time::Duration;
 
@@ -91,6 +91,7 @@ impl Task {
                 self.touched.insert(age);
             }
         }
+        self.mind_guest(now, agent);
         self.show_agent(now, agent);
     }
 

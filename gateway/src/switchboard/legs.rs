@@ -180,7 +180,8 @@ impl Task {
             microphone: Microphone::default(),
         };
         let old = self.agents[agent].media.current.replace(warm);
-        self.move_guest(agent, leg);
+        self.move_guest(now, agent, leg);
+        self.mind_guest(now, agent);
         self.join(agent);
         self.reprieve(
             now,
@@ -230,6 +231,7 @@ impl Task {
             MediaState::Up => {
                 self.join(agent);
                 self.reprieve(now, agent, "The browser's audio connection works again.");
+                self.mind_guest(now, agent);
             }
             MediaState::Down => self.doom(now, agent),
         }
@@ -256,6 +258,7 @@ impl Task {
             // Also where it was known before: the customer may have answered since.
             self.feed(now, age, Input::AgentAway);
         }
+        self.mind_guest(now, agent);
     }
 
     /// Whether a customer whose agent doesn't come back is told so.
@@ -395,7 +398,10 @@ impl Task {
         // A hold and a reload join the legs again; only the first time is the answer's.
         if placed.unheard.contains(&towards) {
             placed.unheard.retain(|side| *side != towards);
-            self.metrics.first_audio(towards, waited);
+            // A talk between two agents has no customer, and is nobody's answer.
+            if placed.has_customer() {
+                self.metrics.first_audio(towards, waited);
+            }
         }
         if towards == Side::Agent && placed.call.is_connected() {
             self.metrics.dead_air(towards, waited);

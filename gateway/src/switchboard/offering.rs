@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Action;
+use super::reason::with_words;
 use super::task::{Age, Route, Task};
 use crate::agent::readiness;
 use crate::agent::wire::{CallState, CallView, EndedBy, EndedView, Event, TransferMode};
@@ -21,9 +22,11 @@ pub(super) struct Offer {
 }
 
 /// Why it rings there no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Withdrawn {
-    Declined,
+    Declined {
+        reason: Option<String>,
+    },
     TooLate,
     /// The agent who gets it is gone.
     Lost,
@@ -135,9 +138,10 @@ impl Task {
                 self.take_over(now, agent, age)?;
                 self.view(age)
             }
-            Action::Reject { .. } | Action::Hangup { .. } => {
+            Action::Reject { reason } | Action::Hangup { reason } => {
+                let reason = reason.clone();
                 let view = self.offered_view(agent);
-                self.withdraw(now, age, Withdrawn::Declined);
+                self.withdraw(now, age, Withdrawn::Declined { reason });
                 view.ok_or_else(|| Problem::not_found("There is no such call."))
             }
             _ => Err(Problem::conflict(
@@ -197,10 +201,11 @@ impl Task {
             }
         };
         let over: Vec<(Age, Withdrawn)> = self.touched.iter().filter_map(offered).collect();
-        for (age, why) in &over {
-            self.withdraw(now, *age, *why);
+        let any = !over.is_empty();
+        for (age, why) in over {
+            self.withdraw(now, age, why);
         }
-        !over.is_empty()
+        any
     }
 
     pub(super) fn offer_due(&mut self, now: Moment, age: Age) {
@@ -228,13 +233,20 @@ impl Task {
         let (view, giver) = (placed.call.view(), placed.agent);
         let name = &self.agents[offer.agent].config.name;
         let (reason, here, there) = match why {
-            Withdrawn::Declined => ("declined", "The call was declined.", Some("declined it")),
+            Withdrawn::Declined { reason } => {
+                let did = with_words("declined it", reason.as_deref());
+                ("declined", "The call was declined.", Some(did))
+            }
             Withdrawn::TooLate => (
                 "missed",
                 "The call rang for too long.",
-                Some("did not answer"),
+                Some("did not answer".to_owned()),
             ),
-            Withdrawn::Lost => ("agent-lost", "The desk was closed.", Some("is gone")),
+            Withdrawn::Lost => (
+                "agent-lost",
+                "The desk was closed.",
+                Some("is gone".to_owned()),
+            ),
             Withdrawn::TakenBack => ("passed-on", "The call was taken back.", None),
             Withdrawn::Over => ("abandoned", "The call ended while it rang.", None),
         };

@@ -67,7 +67,7 @@ impl Task {
     /// The token has ended: living calls go on, and with the last of them the connection goes.
     pub(super) fn expire(&mut self, now: Moment, agent: usize) {
         let grace = self.config.limits.grace;
-        let talks = self.open_calls(agent).next().is_some();
+        let talks = self.open_calls(agent).next().is_some() || self.guests.contains_key(&agent);
         let shown = &mut self.agents[agent];
         if let Some(session) = shown.session.as_mut().filter(|_| !talks) {
             tracing::info!(agent = shown.config.id, "the agent's token has expired");
@@ -77,12 +77,13 @@ impl Task {
         self.show_agent(now, agent);
     }
 
-    /// The grace is over. Whose socket alone is gone isn't lost as long as the customer hears them.
+    /// The grace is over. Whose socket alone is gone isn't lost as long as the customer, or who asks them, hears them.
     pub(super) fn give_up(&mut self, now: Moment, agent: usize) {
         let grace = self.config.limits.grace;
         let media = &self.agents[agent].media;
         let audible = media.warm().is_some() && media.microphone() == Microphone::Works;
-        let talks = self.live_calls(agent).any(|(_, placed)| placed.is_agents());
+        let talks = self.live_calls(agent).any(|(_, placed)| placed.is_agents())
+            || self.is_talking_guest(agent);
         match self.agents[agent]
             .session
             .as_mut()

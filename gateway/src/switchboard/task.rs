@@ -21,6 +21,7 @@ use super::queues::Queues;
 use super::recording::Recorded;
 use super::telling::Telling;
 use super::transfer::Link;
+use super::unreleased::Unreleased;
 use super::{ConnectionId, Input, TrunkWay, telling};
 use crate::agent::Agent;
 use crate::agent::session::Due;
@@ -111,6 +112,8 @@ pub struct Task {
     pub(super) pending: VecDeque<(Age, state::Input)>,
     /// Legs whose closing found the engine's ring full.
     pub(super) unclosed: Vec<LegId>,
+    /// Guests' legs whose release did.
+    pub(super) unreleased: Unreleased<LegId>,
     next_age: u64,
     /// When the message was read that came last.
     pub(super) arrived: Instant,
@@ -240,6 +243,16 @@ impl Placed {
     /// No other call is bound to it.
     pub fn is_unlinked(&self) -> bool {
         self.link == Link::None
+    }
+
+    /// A talk between two agents has none.
+    pub fn has_customer(&self) -> bool {
+        self.route != Route::Desk
+    }
+
+    /// Silence is dead air to somebody.
+    pub fn customer_is_up(&self) -> bool {
+        self.has_customer() && self.call.customer_is_up()
     }
 
     /// The agent hears the customer, or has put it on hold.
@@ -382,6 +395,7 @@ impl Task {
             malformed: Malformed::default(),
             pending: VecDeque::new(),
             unclosed: Vec::new(),
+            unreleased: Unreleased::new(),
             next_age: 0,
             arrived: now.instant,
             last_peer: 0,
@@ -464,6 +478,7 @@ impl Task {
         for leg in std::mem::take(&mut self.unclosed) {
             self.close_leg(leg);
         }
+        self.release_legs();
         for agent in self.doubts.due(now.instant) {
             self.believe(now, agent);
         }

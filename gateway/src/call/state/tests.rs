@@ -915,6 +915,21 @@ fn an_agent_who_goes_away_leaves_music_and_comes_back_to_the_talk() {
 }
 
 #[test]
+fn who_is_on_hold_or_waits_for_the_agent_hears_music() {
+    let mut f = Fixture::connected();
+    assert!(!f.call.plays_music());
+    f.feed(Input::Hold(true));
+    assert!(f.call.plays_music());
+    f.feed(Input::AgentAway);
+    f.feed(Input::Hold(false));
+    assert!(f.call.plays_music(), "the agent is away");
+    f.feed(Input::AgentBack);
+    assert!(!f.call.plays_music());
+    f.feed(Input::HangUp);
+    assert!(!f.call.plays_music());
+}
+
+#[test]
 fn a_lost_agents_customer_is_told_or_not_as_it_is_configured() {
     let lost = |told| Input::AgentLost {
         words: "The agent's browser was gone for too long.",
