@@ -33,9 +33,18 @@ class _ {
   }
   async use(t) {
     const e = this.#e;
-    if (e.setSinkId) return e.setSinkId(t);
-    const i = this.#t ??= e.createMediaStreamDestination(), s = this.#s ??= document.createElement("audio");
-    await s.setSinkId?.(t), s.srcObject = i.stream, await s.play();
+    try {
+      e.setSinkId ? await e.setSinkId(t) : this.#t = await this.#o(t);
+    } catch (i) {
+      throw this.#t = void 0, await e.setSinkId?.("").catch(() => {
+      }), i;
+    }
+  }
+  async #o(t) {
+    const e = this.#s ??= document.createElement("audio");
+    await e.setSinkId?.(t);
+    const i = this.#t ?? this.#e.createMediaStreamDestination();
+    return e.srcObject = i.stream, await e.play(), i;
   }
   resume() {
     this.#e.resume();
@@ -56,8 +65,8 @@ class x extends g {
   #i = document.createElement("audio");
   #t = { is: "off" };
   #s;
-  #n;
-  #o = !1;
+  #o;
+  #n = !1;
   #r = !1;
   #c;
   #u;
@@ -71,10 +80,10 @@ class x extends g {
     return this.#t;
   }
   get locked() {
-    return this.#o;
+    return this.#n;
   }
   get remoteStream() {
-    return this.#n;
+    return this.#o;
   }
   get track() {
     return this.#s;
@@ -96,7 +105,7 @@ class x extends g {
     return {
       permission: e ? "denied" : t.is === "asking" && this.#h?.state === "prompt" ? "prompt" : void 0,
       microphone: t.is === "on" ? "on" : i,
-      loudspeaker: this.#o ? "suspended" : "running"
+      loudspeaker: this.#n ? "suspended" : "running"
     };
   }
   openMicrophone() {
@@ -106,10 +115,10 @@ class x extends g {
     this.#r = t, this.#s && (this.#s.enabled = !t);
   }
   play(t) {
-    this.#n = t, this.#i.srcObject = t, this.emit("remote", t), this.#m();
+    this.#o = t, this.#i.srcObject = t, this.emit("remote", t), this.#m();
   }
   unlock() {
-    this.#u?.resume(), this.#o && this.#m();
+    this.#u?.resume(), this.#n && this.#m();
   }
   startRinging() {
     this.#u ??= new _(this.#a);
@@ -118,7 +127,7 @@ class x extends g {
     this.#u?.stop(), this.#u = void 0;
   }
   close() {
-    this.stopRinging(), this.#v(), navigator.mediaDevices?.removeEventListener("devicechange", this.#y), this.#h && (this.#h.onchange = null), this.#h = void 0, this.#i.srcObject = null, this.#n = void 0, this.#f({ is: "off" });
+    this.stopRinging(), this.#v(), navigator.mediaDevices?.removeEventListener("devicechange", this.#y), this.#h && (this.#h.onchange = null), this.#h = void 0, this.#i.srcObject = null, this.#o = void 0, this.#f({ is: "off" });
   }
   #m() {
     this.#i.play().then(
@@ -184,7 +193,7 @@ class x extends g {
     this.#t = t, this.emit("microphone", t);
   }
   #k(t) {
-    this.#o !== t && (this.#o = t, this.emit("locked", t));
+    this.#n !== t && (this.#n = t, this.emit("locked", t));
   }
 }
 const N = "The microphone was unplugged, or its permission was taken back.", D = { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
@@ -209,7 +218,7 @@ function R(n, t, e) {
   if (t.ev === "welcome") {
     const s = new Map(n.calls);
     for (const [o, { view: r, source: h }] of n.calls)
-      h === "gateway" && r.state !== "closed" && !t.calls.some((l) => l.id === o) && s.set(o, { view: C(r, B, e), source: h });
+      h === "gateway" && r.state !== "closed" && !t.calls.some((l) => l.id === o) && s.set(o, { view: O(r, B, e), source: h });
     for (const o of t.calls)
       (o.state !== "closed" || n.calls.get(o.id)?.view.state !== "closed") && (o.state !== "closed" || n.calls.has(o.id)) && s.set(o.id, { view: o, source: "gateway" });
     return { seq: t.seq ?? (t.resumed ? n.seq : 0), agent: t.agent, calls: s };
@@ -234,7 +243,7 @@ function q(n, t) {
 }
 function j(n, t, e, i) {
   const s = n.calls.get(t);
-  return !s || s.view.state === "closed" ? n : p(n, C(s.view, e, i), s.source);
+  return !s || s.view.state === "closed" ? n : p(n, O(s.view, e, i), s.source);
 }
 function I(n) {
   return n.state !== "closed" && n.state !== "wrap-up";
@@ -242,7 +251,7 @@ function I(n) {
 function p(n, t, e) {
   return { ...n, calls: new Map(n.calls).set(t.id, { view: t, source: e }) };
 }
-function C(n, t, e) {
+function O(n, t, e) {
   return { ...n, state: "closed", progress: void 0, ended_at: n.ended_at ?? e, ended: n.ended ?? t };
 }
 const B = {
@@ -304,12 +313,12 @@ class $ extends g {
     return this.#s("hangup", t);
   }
   async mute(t) {
-    this.#n({ muted: t });
+    this.#o({ muted: t });
     try {
       await this.#e("mute", { call: this.id, on: t });
     } catch (e) {
       if (S(e)) return;
-      throw this.#n({ muted: void 0 }), e;
+      throw this.#o({ muted: void 0 }), e;
     }
   }
   async hold(t) {
@@ -339,15 +348,15 @@ class $ extends g {
     t ? this.#s(t).catch(reportError) : e !== void 0 && this.mute(e).catch(reportError);
   }
   async #s(t, e) {
-    this.#n({ end: t });
+    this.#o({ end: t });
     try {
       await this.#e(t, { call: this.id, reason: e });
     } catch (i) {
       if (S(i)) return;
-      throw this.#n({ end: void 0 }), i;
+      throw this.#o({ end: void 0 }), i;
     }
   }
-  #n(t) {
+  #o(t) {
     this.#t = { ...this.#t, ...t }, this.emit("change", this);
   }
 }
@@ -360,7 +369,7 @@ function W(n, t) {
   return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (s) => s.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
 }
 const b = [0, 300, 1200, 2700, 4800, 7e3], G = 100;
-function O(n, t) {
+function C(n, t) {
   const e = b[Math.min(n, b.length - 1)] ?? 0;
   return e + t * (e / 4 + G);
 }
@@ -369,8 +378,8 @@ class H {
   #i = { is: "off" };
   #t;
   #s = null;
-  #n = [];
-  #o = 0;
+  #o = [];
+  #n = 0;
   #r = { latest: 0, since: 0 };
   #c = !1;
   #u = -1 / 0;
@@ -382,7 +391,7 @@ class H {
     return this.#i;
   }
   open(t, e) {
-    this.#s = t, this.#n = e, this.#o = 0, this.#h();
+    this.#s = t, this.#o = e, this.#n = 0, this.#h();
   }
   async replace(t) {
     this.#s = t, await this.#t?.getTransceivers()[0]?.sender.replaceTrack(t);
@@ -425,7 +434,7 @@ class H {
   }
   #h() {
     this.#l();
-    const t = new RTCPeerConnection({ iceServers: this.#n, bundlePolicy: "max-bundle" });
+    const t = new RTCPeerConnection({ iceServers: this.#o, bundlePolicy: "max-bundle" });
     this.#t = t, t.onconnectionstatechange = () => {
       this.#t === t && this.#w(t.connectionState);
     }, t.ontrack = ({ track: s }) => this.#e.heard(new MediaStream([s]));
@@ -453,7 +462,7 @@ class H {
   #w(t) {
     switch (t) {
       case "connected":
-        clearTimeout(this.#a), this.#o = 0, this.#g({ is: "up" });
+        clearTimeout(this.#a), this.#n = 0, this.#g({ is: "up" });
         return;
       case "disconnected":
         clearTimeout(this.#a), this.#a = setTimeout(() => this.#d(), F);
@@ -471,7 +480,7 @@ class H {
     clearTimeout(this.#a), this.#a = setTimeout(() => this.#p("The audio connection took too long."), t);
   }
   #p(t) {
-    this.#v(t), this.#a = setTimeout(() => this.#h(), O(this.#o, Math.random())), this.#o += 1;
+    this.#v(t), this.#a = setTimeout(() => this.#h(), C(this.#n, Math.random())), this.#n += 1;
   }
   #v(t) {
     this.#l(), this.#g({ is: "down", detail: t });
@@ -506,8 +515,8 @@ class X {
   #i = { is: "off" };
   #t;
   #s = 1;
-  #n = /* @__PURE__ */ new Map();
-  #o = 0;
+  #o = /* @__PURE__ */ new Map();
+  #n = 0;
   #r;
   #c = 0;
   #u = 0;
@@ -522,7 +531,7 @@ class X {
     return this.#i;
   }
   open() {
-    this.#i.is !== "off" && this.#i.is !== "ended" || (this.#o = 0, this.#w());
+    this.#i.is !== "off" && this.#i.is !== "ended" || (this.#n = 0, this.#w());
   }
   close(t) {
     this.#f(), this.#k(t === "leaving" ? { is: "off" } : { is: "ended", because: t });
@@ -545,7 +554,7 @@ class X {
   #w() {
     clearTimeout(this.#h), this.#r = void 0;
     const t = new WebSocket(this.#e.url, U);
-    this.#t = t, this.#k({ is: "connecting", attempt: this.#o }), this.#d = setTimeout(() => this.#y(t), tt), t.onopen = () => {
+    this.#t = t, this.#k({ is: "connecting", attempt: this.#n }), this.#d = setTimeout(() => this.#y(t), tt), t.onopen = () => {
       this.#S(t);
     }, t.onmessage = (e) => {
       this.#t === t && this.#p(t, e.data);
@@ -571,8 +580,8 @@ class X {
     const i = Z(e);
     if (i) {
       if ("re" in i) {
-        const s = this.#n.get(i.re);
-        this.#n.delete(i.re), i.err ? s?.reject(new c(i.err)) : s?.resolve(i.ok);
+        const s = this.#o.get(i.re);
+        this.#o.delete(i.re), i.err ? s?.reject(new c(i.err)) : s?.resolve(i.ok);
         return;
       }
       i.ev === "welcome" && this.#v(i.heartbeat_ms), i.ev === "bye" && (this.#r = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#y(t);
@@ -594,7 +603,7 @@ class X {
     if (i?.readyState !== WebSocket.OPEN) return Promise.reject(c.offline());
     const s = this.#s++;
     return new Promise((o, r) => {
-      this.#n.set(s, { resolve: o, reject: r }), i.send(JSON.stringify({ id: s, op: t, ...e }));
+      this.#o.set(s, { resolve: o, reject: r }), i.send(JSON.stringify({ id: s, op: t, ...e }));
     });
   }
   #y(t) {
@@ -604,16 +613,16 @@ class X {
       this.#k({ is: "ended", because: e.code });
       return;
     }
-    i && (this.#o = 0);
-    const s = O(this.#o, Math.random());
-    this.#o += 1, this.#h = setTimeout(() => this.#w(), s), this.#k({ is: "waiting", attempt: this.#o, until: Date.now() + s });
+    i && (this.#n = 0);
+    const s = C(this.#n, Math.random());
+    this.#n += 1, this.#h = setTimeout(() => this.#w(), s), this.#k({ is: "waiting", attempt: this.#n, until: Date.now() + s });
   }
   #f() {
     clearTimeout(this.#h), clearTimeout(this.#d), clearInterval(this.#m);
     const t = this.#t;
     this.#t = void 0, this.#s = 1;
-    const e = this.#n;
-    this.#n = /* @__PURE__ */ new Map(), t && (t.onopen = t.onmessage = t.onclose = null, t.close(1e3));
+    const e = this.#o;
+    this.#o = /* @__PURE__ */ new Map(), t && (t.onopen = t.onmessage = t.onclose = null, t.close(1e3));
     for (const { reject: i } of e.values()) i(c.offline());
   }
   #k(t) {
@@ -721,8 +730,8 @@ class at {
   #i = new rt();
   #t;
   #s;
-  #n;
   #o;
+  #n;
   constructor(t) {
     this.#e = t;
   }
@@ -738,7 +747,7 @@ class at {
     clearInterval(this.#t), this.#t = void 0, this.#s = void 0, this.#i.reset() && this.#e.changed([]);
   }
   take(t) {
-    this.#n = t;
+    this.#o = t;
   }
   report() {
     const t = this.#s;
@@ -749,14 +758,14 @@ class at {
   async #r() {
     const t = await this.#e.stats();
     if (!t || this.#t === void 0) return;
-    const e = this.#e.talk(), i = e?.id === this.#o ? this.#s : void 0;
-    this.#o = e?.id;
+    const e = this.#e.talk(), i = e?.id === this.#n ? this.#s : void 0;
+    this.#n = e?.id;
     const s = nt([...t.values()], i, Date.now());
     this.#s = s, this.#c(e, s) && this.#e.changed(this.warnings);
   }
   #c(t, e) {
     if (!t) return this.#i.reset();
-    const i = this.#n?.call === t.id ? this.#n : void 0, s = i && Math.min(i.to_agent.mos, i.to_customer.mos);
+    const i = this.#o?.call === t.id ? this.#o : void 0, s = i && Math.min(i.to_agent.mos, i.to_customer.mos);
     return this.#i.take({ sample: e, mos: s, muted: t.muted });
   }
 }
@@ -779,8 +788,8 @@ class pt extends g {
   #i;
   #t;
   #s = /* @__PURE__ */ new Map();
-  #n;
-  #o = P;
+  #o;
+  #n = P;
   #r = [];
   #c = [];
   #u = { ready: !1, because: "Not signed in." };
@@ -789,7 +798,7 @@ class pt extends g {
   #d;
   #m = "";
   constructor(t) {
-    super(), this.#n = t.token, this.#e = t.storage ?? sessionStorage, this.audio = new x(t.microphone), this.audio.on("microphone", () => this.#b()), this.audio.on("locked", () => this.#b()), this.audio.on("track", (e) => this.#w(e)), this.#t = new H({
+    super(), this.#o = t.token, this.#e = t.storage ?? sessionStorage, this.audio = new x(t.microphone), this.audio.on("microphone", () => this.#b()), this.audio.on("locked", () => this.#b()), this.audio.on("track", (e) => this.#w(e)), this.#t = new H({
       negotiate: async (e, i) => (await this.#l("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
       heard: (e) => this.audio.play(e),
       moved: (e) => {
@@ -812,7 +821,7 @@ class pt extends g {
     return this.#i.connection;
   }
   get view() {
-    return this.#o.agent;
+    return this.#n.agent;
   }
   get statuses() {
     return this.#c;
@@ -847,7 +856,7 @@ class pt extends g {
     this.#D("leaving");
   }
   async renewToken(t) {
-    this.#n = t, await this.#l("auth", { token: t });
+    this.#o = t, await this.#l("auth", { token: t });
   }
   async setStatus(t, e) {
     await this.#l("status", { name: t, reason: e });
@@ -855,7 +864,7 @@ class pt extends g {
   dial(t, e = {}) {
     const i = Date.now(), s = W(i, crypto.getRandomValues(new Uint8Array(16)));
     return this.#T(
-      q(this.#o, {
+      q(this.#n, {
         id: s,
         direction: "outbound",
         state: "ringing-out",
@@ -870,13 +879,13 @@ class pt extends g {
   }
   forget(t) {
     if (t.state !== "closed") return;
-    const e = new Map(this.#o.calls);
-    e.delete(t.id), this.#s.delete(t.id), this.#o = { ...this.#o, calls: e }, this.emit("call", t);
+    const e = new Map(this.#n.calls);
+    e.delete(t.id), this.#s.delete(t.id), this.#n = { ...this.#n, calls: e }, this.emit("call", t);
   }
   async #S() {
-    if (typeof this.#n == "function")
+    if (typeof this.#o == "function")
       try {
-        await this.#l("auth", { token: await this.#n() });
+        await this.#l("auth", { token: await this.#o() });
       } catch (t) {
         reportError(t);
       }
@@ -897,10 +906,10 @@ class pt extends g {
   };
   async #g() {
     return {
-      token: typeof this.#n == "function" ? await this.#n() : this.#n,
+      token: typeof this.#o == "function" ? await this.#o() : this.#o,
       sdk: lt,
       session: this.#e.getItem(u) ?? void 0,
-      seq: this.#o.seq || void 0,
+      seq: this.#n.seq || void 0,
       device: ut()
     };
   }
@@ -915,13 +924,13 @@ class pt extends g {
   }
   #f(t, { message: e, problem: i }) {
     const s = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
-    this.#T(j(this.#o, t, { by: "gateway", reason: s, detail: o }, Date.now()));
+    this.#T(j(this.#n, t, { by: "gateway", reason: s, detail: o }, Date.now()));
   }
   #k(t) {
     const e = this.view?.media;
-    switch (this.#T(R(this.#o, t, Date.now())), t.ev) {
+    switch (this.#T(R(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#e.setItem(u, t.session), this.#r = t.ice ?? [], this.#c = t.statuses ?? [], this.#p(t.agent.id), this.emit("agent", t.agent), this.#C(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#O();
+        this.#e.setItem(u, t.session), this.#r = t.ice ?? [], this.#c = t.statuses ?? [], this.#p(t.agent.id), this.emit("agent", t.agent), this.#O(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#C();
         return;
       case "agent":
         this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#t.reportedDown(), this.#b();
@@ -938,13 +947,13 @@ class pt extends g {
         return;
     }
   }
-  #C(t) {
+  #O(t) {
     const e = this.media.is === "up" || this.media.is === "restarting";
     t === "kept" && e ? this.#t.nudge() : this.audio.track && this.#t.open(this.audio.track, this.#r), this.#b();
   }
-  #O() {
+  #C() {
     for (const t of this.#s.values())
-      if (!(this.#o.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
+      if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
       else if (t.isEnding || Date.now() - t.view.started_at > gt) this.#f(t.id, c.offline());
       else {
         const { id: i, peer: s, via: o, context: r } = t.view;
@@ -952,8 +961,8 @@ class pt extends g {
       }
   }
   #T(t) {
-    const e = this.#o;
-    this.#o = t;
+    const e = this.#n;
+    this.#n = t;
     const i = [...t.calls.values()].filter(({ view: s }) => e.calls.get(s.id)?.view !== s);
     for (const { view: s } of i) {
       const o = this.#s.get(s.id);
