@@ -2,6 +2,7 @@
 
 import { pause } from './backoff';
 import { Refusal } from './protocol';
+import { isAnswered, selectedPair, type SelectedPair } from './stats';
 
 export type MediaState =
   | { is: 'off' }
@@ -60,11 +61,12 @@ export class MediaLeg {
    * whatever better one it has found; a new leg holds on to nothing.
    */
   reportedUnheard(now = performance.now()): void {
-    const [pc, { latest }] = [this.#pc, this.#heard];
-    // In the midst of a restart another one would only begin again.
-    if (now - this.#restarted < RESTART_MS) return;
+    const pc = this.#pc;
+    // A leg that is being made has its own time; in the midst of a restart another one would only begin again.
+    if (!pc || !this.#isMade || now - this.#restarted < RESTART_MS) return;
+    const [pair, { latest }] = [pairOf(pc), this.#heard];
     this.networkChanged();
-    setTimeout(() => pc && this.#pc === pc && this.#heard.latest === latest && this.#build(), HOPE_MS);
+    setTimeout(() => void this.#buildUnlessAnswered(pc, pair, latest), HOPE_MS);
   }
 
   /** The gateway says that the leg is down. Chromium may believe in a leg long after the other end has closed it. */
@@ -81,8 +83,7 @@ export class MediaLeg {
 
   /** The network is another: ICE looks for the new way before the old one is missed. */
   networkChanged(): void {
-    const alive = this.#state.is === 'up' || this.#state.is === 'restarting';
-    if (alive && !this.#negotiating) this.#restart();
+    if (this.#isMade && !this.#negotiating) this.#restart();
   }
 
   /** Whether audio came until lately and doesn't any more; told once for each stop. No browser says so by itself for five seconds. */
@@ -116,6 +117,17 @@ export class MediaLeg {
   close(): void {
     this.#letGo();
     this.#move({ is: 'off' });
+  }
+
+  get #isMade(): boolean {
+    return this.#state.is === 'up' || this.#state.is === 'restarting';
+  }
+
+  /** What is heard says little of what is sent: nothing may come because nobody speaks. It counts where the browser tells no more. */
+  async #buildUnlessAnswered(pc: RTCPeerConnection, before: Promise<SelectedPair | undefined>, latest: number): Promise<void> {
+    if (this.#pc !== pc) return;
+    const answered = isAnswered(await pairOf(pc), await before) ?? this.#heard.latest !== latest;
+    if (this.#pc === pc && !answered) this.#build();
   }
 
   #build(): void {
@@ -218,6 +230,11 @@ export class MediaLeg {
   }
 }
 
+async function pairOf(pc: RTCPeerConnection): Promise<SelectedPair | undefined> {
+  const reports = await pc.getStats().catch(() => undefined);
+  return reports && selectedPair(reports.values());
+}
+
 /** What the gateway may choose from: G.711 first, as most customers' sides speak it, since then no sample is ever transcoded. */
 function telephoneCodecs(): RTCRtpCodec[] {
   const rank = ['PCMA/8000', 'PCMU/8000', 'opus/48000', 'G722/8000', 'telephone-event/8000', 'telephone-event/48000'];
@@ -228,7 +245,7 @@ function telephoneCodecs(): RTCRtpCodec[] {
 /** ICE and DTLS on a bad network; 60–85 ms on a good one. */
 const CONNECT_MS = 10_000;
 const RESTART_MS = 5_000;
-/** For a restart to bring audio back, where it can. */
+/** For a restart to find a way on which the gateway answers, where it can. */
 const HOPE_MS = 500;
 const HEAL_MS = 1_500;
 /** Longer than what networks hold back and deliver late. */

@@ -36,7 +36,7 @@ function no(because: string): Readiness {
 
 const ENDED: Record<EndedBecause, string> = {
   'signed-out': 'Signed out.',
-  replaced: 'The desk is open in another tab.',
+  replaced: 'The desk is open in another tab or on another device.',
   'taken-over': 'The desk is open in another browser or on another device.',
   expired: 'The sign-in has expired.',
   forbidden: 'The sign-in was refused.',

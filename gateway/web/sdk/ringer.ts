@@ -11,16 +11,31 @@ export class Ringer {
     this.#strike();
   }
 
-  /** Rings on that loudspeaker, where the browser can choose. */
+  /**
+   * Rings on that loudspeaker, where the browser can choose. Where it can't be had, the bell is on the system's, and this rejects: a bell that is heard
+   * elsewhere is better than none.
+   */
   async use(device: string): Promise<void> {
     const context = this.#context as AudioContext & { setSinkId?(id: string): Promise<void> };
-    if (context.setSinkId) return context.setSinkId(device);
-    // Firefox chooses for elements only.
-    const out = (this.#out ??= context.createMediaStreamDestination());
+    try {
+      if (context.setSinkId) await context.setSinkId(device);
+      // Firefox chooses for elements only.
+      else this.#out = await this.#playedOn(device);
+    } catch (error) {
+      this.#out = undefined;
+      await context.setSinkId?.('').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** What the loudspeaker plays, once it does: until then nobody would hear it. */
+  async #playedOn(device: string): Promise<MediaStreamAudioDestinationNode> {
     const element = (this.#element ??= document.createElement('audio'));
     await element.setSinkId?.(device);
+    const out = this.#out ?? this.#context.createMediaStreamDestination();
     element.srcObject = out.stream;
     await element.play();
+    return out;
   }
 
   resume(): void {

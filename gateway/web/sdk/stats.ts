@@ -48,6 +48,31 @@ export function sample(reports: Reports, before: Sample | undefined, now: number
   return next;
 }
 
+/** The candidate pair that ICE has selected, and the responses to its checks; not every browser counts them. */
+export interface SelectedPair {
+  id: unknown;
+  responses?: number;
+}
+
+export function selectedPair(reports: Reports): SelectedPair | undefined {
+  const all = [...reports];
+  const selected = all.find(({ type }) => type === 'transport')?.selectedCandidatePairId;
+  // Firefox tells it of the pair.
+  const pair = all.find(({ type, id, selected: isSelected }) => type === 'candidate-pair' && (selected === undefined ? isSelected === true : id === selected));
+  if (!pair) return undefined;
+  const { id, responsesReceived } = pair;
+  return { id, responses: typeof responsesReceived === 'number' ? responsesReceived : undefined };
+}
+
+/** Whether the other end has answered on the selected pair since `before`: then what we send arrives. Nothing where the browser doesn't tell. */
+export function isAnswered(pair: SelectedPair | undefined, before: SelectedPair | undefined): boolean | undefined {
+  if (!pair) return undefined;
+  const isSame = pair.id === before?.id;
+  // ICE selects no other pair but one that was answered.
+  if (pair.responses === undefined) return isSame ? undefined : true;
+  return pair.responses > (isSame ? (before?.responses ?? 0) : 0);
+}
+
 function times1000(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : seconds * 1_000;
 }

@@ -337,12 +337,12 @@ test('a network change restarts ICE on the same leg, and the call goes on', asyn
 test('newest tab wins: this one says so, and can take the desk back', async () => {
   await signIn();
   gateway.send({ ev: 'bye', code: 'replaced', reconnect: false });
-  await page.getByTestId('banner').getByText('another tab').waitFor();
+  await page.getByTestId('banner').getByText('in another tab or on another device').waitFor();
   assert.equal(await light().getAttribute('data-ready'), 'false');
   await page.getByRole('button', { name: 'Use this tab' }).click();
   await page.waitForSelector('[data-testid=ready-light][data-ready=true]');
   gateway.send({ ev: 'bye', code: 'taken-over', reconnect: false });
-  await page.getByTestId('banner').getByText('on another device').waitFor();
+  await page.getByTestId('banner').getByText('in another browser').waitFor();
 });
 
 test('a token that is refused leads to the sign-in page with the sentence', async () => {

@@ -27,5 +27,6 @@ export function Elsewhere() {
 
 function where(connection: Connection): string {
   const isAway = connection.is === 'ended' && connection.because === 'taken-over';
-  return isAway ? 'in another browser or on another device' : 'in another tab';
+  // `replaced` is also what is said where one of the two pages has no name for its browser.
+  return isAway ? 'in another browser or on another device' : 'in another tab or on another device';
 }

@@ -1,11 +1,11 @@
 async function w() {
-  const n = await navigator.mediaDevices.enumerateDevices(), t = (e) => n.filter((i) => i.kind === e).map(({ deviceId: i, label: s }) => ({ id: i, label: s }));
+  const s = await navigator.mediaDevices.enumerateDevices(), t = (e) => s.filter((i) => i.kind === e).map(({ deviceId: i, label: n }) => ({ id: i, label: n }));
   return { microphones: t("audioinput"), speakers: t("audiooutput") };
 }
 async function v() {
   return (await navigator.mediaDevices.enumerateDevices()).find(({ kind: t, deviceId: e }) => t === "audioinput" && e === "default")?.groupId;
 }
-class g {
+class p {
   #e = /* @__PURE__ */ new Map();
   on(t, e) {
     const i = this.#e.get(t) ?? /* @__PURE__ */ new Set();
@@ -17,12 +17,12 @@ class g {
     for (const i of [...this.#e.get(t) ?? []])
       try {
         i(e);
-      } catch (s) {
-        reportError(s);
+      } catch (n) {
+        reportError(n);
       }
   }
 }
-class _ {
+class x {
   #e = new AudioContext();
   #i = setInterval(() => this.#n(), 3e3);
   #t;
@@ -33,9 +33,18 @@ class _ {
   }
   async use(t) {
     const e = this.#e;
-    if (e.setSinkId) return e.setSinkId(t);
-    const i = this.#t ??= e.createMediaStreamDestination(), s = this.#s ??= document.createElement("audio");
-    await s.setSinkId?.(t), s.srcObject = i.stream, await s.play();
+    try {
+      e.setSinkId ? await e.setSinkId(t) : this.#t = await this.#o(t);
+    } catch (i) {
+      throw this.#t = void 0, await e.setSinkId?.("").catch(() => {
+      }), i;
+    }
+  }
+  async #o(t) {
+    const e = this.#s ??= document.createElement("audio");
+    await e.setSinkId?.(t);
+    const i = this.#t ?? this.#e.createMediaStreamDestination();
+    return e.srcObject = i.stream, await e.play(), i;
   }
   resume() {
     this.#e.resume();
@@ -46,24 +55,24 @@ class _ {
   #n() {
     if (this.#e.state !== "running") return void this.#e.resume();
     for (const [t, e] of [[660, 0], [880, 0.18]]) {
-      const i = this.#e.currentTime + e, s = new OscillatorNode(this.#e, { frequency: t }), o = new GainNode(this.#e, { gain: 0 });
-      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), s.connect(o).connect(this.#t ?? this.#e.destination), s.start(i), s.stop(i + 1);
+      const i = this.#e.currentTime + e, n = new OscillatorNode(this.#e, { frequency: t }), o = new GainNode(this.#e, { gain: 0 });
+      o.gain.linearRampToValueAtTime(0.15, i + 0.02), o.gain.exponentialRampToValueAtTime(1e-3, i + 0.9), n.connect(o).connect(this.#t ?? this.#e.destination), n.start(i), n.stop(i + 1);
     }
   }
 }
-class x extends g {
+class N extends p {
   #e;
   #i = document.createElement("audio");
   #t = { is: "off" };
   #s;
-  #n;
-  #o = !1;
+  #o;
+  #n = !1;
   #r = !1;
-  #c;
+  #l;
   #u;
-  #a = "";
-  #h;
-  #d;
+  #h = "";
+  #c;
+  #f;
   constructor(t = {}) {
     super(), this.#e = t, this.#i.autoplay = !0;
   }
@@ -71,10 +80,10 @@ class x extends g {
     return this.#t;
   }
   get locked() {
-    return this.#o;
+    return this.#n;
   }
   get remoteStream() {
-    return this.#n;
+    return this.#o;
   }
   get track() {
     return this.#s;
@@ -83,88 +92,88 @@ class x extends g {
     return w();
   }
   async useMicrophone(t) {
-    this.#e = { ...this.#e, deviceId: t === void 0 ? void 0 : { exact: t } }, await this.#p();
+    this.#e = { ...this.#e, deviceId: t === void 0 ? void 0 : { exact: t } }, await this.#S();
   }
   async useSpeaker(t) {
     await this.#i.setSinkId(t);
   }
   async useRinger(t) {
-    this.#a = t, await this.#u?.use(t);
+    this.#h = t, await this.#u?.use(t);
   }
   report() {
     const t = this.#t, e = t.is === "refused" && t.reason === "denied", i = t.is === "refused" && t.reason !== "denied" ? t.reason : void 0;
     return {
-      permission: e ? "denied" : t.is === "asking" && this.#h?.state === "prompt" ? "prompt" : void 0,
+      permission: e ? "denied" : t.is === "asking" && this.#c?.state === "prompt" ? "prompt" : void 0,
       microphone: t.is === "on" ? "on" : i,
-      loudspeaker: this.#o ? "suspended" : "running"
+      loudspeaker: this.#n ? "suspended" : "running"
     };
   }
   openMicrophone() {
-    return this.#s ? Promise.resolve(this.#s) : (this.#c ??= this.#w().finally(() => this.#c = void 0), this.#c);
+    return this.#s ? Promise.resolve(this.#s) : (this.#l ??= this.#m().finally(() => this.#l = void 0), this.#l);
   }
   silence(t) {
     this.#r = t, this.#s && (this.#s.enabled = !t);
   }
   play(t) {
-    this.#n = t, this.#i.srcObject = t, this.emit("remote", t), this.#m();
+    this.#o = t, this.#i.srcObject = t, this.emit("remote", t), this.#g();
   }
   unlock() {
-    this.#u?.resume(), this.#o && this.#m();
+    this.#u?.resume(), this.#n && this.#g();
   }
   startRinging() {
-    this.#u ??= new _(this.#a);
+    this.#u ??= new x(this.#h);
   }
   stopRinging() {
     this.#u?.stop(), this.#u = void 0;
   }
   close() {
-    this.stopRinging(), this.#v(), navigator.mediaDevices?.removeEventListener("devicechange", this.#y), this.#h && (this.#h.onchange = null), this.#h = void 0, this.#i.srcObject = null, this.#n = void 0, this.#f({ is: "off" });
+    this.stopRinging(), this.#w(), navigator.mediaDevices?.removeEventListener("devicechange", this.#p), this.#c && (this.#c.onchange = null), this.#c = void 0, this.#i.srcObject = null, this.#o = void 0, this.#a({ is: "off" });
   }
-  #m() {
+  #g() {
     this.#i.play().then(
-      () => this.#k(!1),
+      () => this.#v(!1),
       (t) => {
-        t.name === "NotAllowedError" && this.#k(!0);
+        t.name === "NotAllowedError" && this.#v(!0);
       }
     );
   }
-  async #w() {
-    this.#f({ is: "asking" });
+  async #m() {
+    this.#a({ is: "asking" });
     try {
       if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
-      this.#l();
+      this.#d();
       const e = (await navigator.mediaDevices.getUserMedia({ audio: this.#e })).getAudioTracks()[0];
       return this.#t.is === "off" ? void e.stop() : (e.enabled = !this.#r, e.onended = () => {
-        this.#S(e);
-      }, this.#s = e, this.#d = await v(), this.#f({ is: "on" }), this.emit("track", e), e);
+        this.#k(e);
+      }, this.#s = e, this.#f = await v(), this.#a({ is: "on" }), this.emit("track", e), e);
     } catch (t) {
-      this.#f({ is: "refused", ...L(t) });
+      this.#a({ is: "refused", ...L(t) });
       return;
     }
   }
-  async #S(t) {
+  async #k(t) {
     if (this.#s !== t) return;
     const e = t.label;
-    this.#v(), this.#f({ is: "refused", reason: "lost", detail: N }), this.#e = { ...this.#e, deviceId: void 0 };
+    this.#w(), this.#a({ is: "refused", reason: "lost", detail: P }), this.#e = { ...this.#e, deviceId: void 0 };
     const i = await this.openMicrophone();
     i && this.emit("switched", { because: "unplugged", detail: `${e || "The microphone"} was unplugged; ${y(i)} is used now.` });
   }
-  async #p() {
-    return await this.#c, this.#v(), this.openMicrophone();
+  async #S() {
+    return await this.#l, this.#w(), this.openMicrophone();
   }
-  #v() {
+  #w() {
     this.#s && (this.#s.onended = null), this.#s?.stop(), this.#s = void 0;
   }
-  async #l() {
-    navigator.mediaDevices.addEventListener("devicechange", this.#y);
+  async #d() {
+    navigator.mediaDevices.addEventListener("devicechange", this.#p);
     const t = await navigator.permissions?.query({ name: "microphone" }).catch(() => {
     });
-    !t || this.#h || this.#t.is === "off" || (this.#h = t, t.onchange = () => this.#g(t.state));
+    !t || this.#c || this.#t.is === "off" || (this.#c = t, t.onchange = () => this.#y(t.state));
   }
-  #g(t) {
-    t === "denied" ? (this.#v(), this.#f({ is: "refused", ...D })) : t === "granted" && this.#t.is === "refused" && this.openMicrophone();
+  #y(t) {
+    t === "denied" ? (this.#w(), this.#a({ is: "refused", ...I })) : t === "granted" && this.#t.is === "refused" && this.openMicrophone();
   }
-  #y = async () => {
+  #p = async () => {
     const t = this.#t;
     if (t.is === "refused" && (t.reason === "absent" || t.reason === "lost")) {
       await this.openMicrophone();
@@ -172,29 +181,29 @@ class x extends g {
     }
     const e = this.#s;
     if (!e) return;
-    const { microphones: i } = await w(), s = e.getSettings().deviceId;
+    const { microphones: i } = await w(), n = e.getSettings().deviceId;
     if (this.#s !== e) return;
-    if (s && i.every(({ id: h }) => h !== s)) return this.#S(e);
+    if (n && i.every(({ id: h }) => h !== n)) return this.#k(e);
     const o = await v();
-    if (this.#e.deviceId !== void 0 || o === this.#d || this.#s !== e) return;
-    const r = await this.#p();
+    if (this.#e.deviceId !== void 0 || o === this.#f || this.#s !== e) return;
+    const r = await this.#S();
     r && this.emit("switched", { because: "default-changed", detail: `The system's microphone is ${y(r)} now, and so is yours.` });
   };
-  #f(t) {
+  #a(t) {
     this.#t = t, this.emit("microphone", t);
   }
-  #k(t) {
-    this.#o !== t && (this.#o = t, this.emit("locked", t));
+  #v(t) {
+    this.#n !== t && (this.#n = t, this.emit("locked", t));
   }
 }
-const N = "The microphone was unplugged, or its permission was taken back.", D = { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
-function y(n) {
-  return n.label || "another one";
+const P = "The microphone was unplugged, or its permission was taken back.", I = { reason: "denied", detail: "The browser may not use the microphone. Allow it in the address bar." };
+function y(s) {
+  return s.label || "another one";
 }
-function L(n) {
-  switch (n instanceof DOMException ? n.name : "") {
+function L(s) {
+  switch (s instanceof DOMException ? s.name : "") {
     case "NotAllowedError":
-      return D;
+      return I;
     case "NotFoundError":
     case "OverconstrainedError":
       return { reason: "absent", detail: "No microphone was found. Plug a headset in." };
@@ -204,52 +213,52 @@ function L(n) {
       return { reason: "busy", detail: "The microphone could not be opened. Another program may be using it." };
   }
 }
-const P = { seq: 0, calls: /* @__PURE__ */ new Map() };
-function R(n, t, e) {
+const R = { seq: 0, calls: /* @__PURE__ */ new Map() };
+function q(s, t, e) {
   if (t.ev === "welcome") {
-    const s = new Map(n.calls);
-    for (const [o, { view: r, source: h }] of n.calls)
-      h === "gateway" && r.state !== "closed" && !t.calls.some((l) => l.id === o) && s.set(o, { view: C(r, B, e), source: h });
+    const n = new Map(s.calls);
+    for (const [o, { view: r, source: h }] of s.calls)
+      h === "gateway" && r.state !== "closed" && !t.calls.some((l) => l.id === o) && n.set(o, { view: C(r, B, e), source: h });
     for (const o of t.calls)
-      (o.state !== "closed" || n.calls.get(o.id)?.view.state !== "closed") && (o.state !== "closed" || n.calls.has(o.id)) && s.set(o.id, { view: o, source: "gateway" });
-    return { seq: t.seq ?? (t.resumed ? n.seq : 0), agent: t.agent, calls: s };
+      (o.state !== "closed" || s.calls.get(o.id)?.view.state !== "closed") && (o.state !== "closed" || s.calls.has(o.id)) && n.set(o.id, { view: o, source: "gateway" });
+    return { seq: t.seq ?? (t.resumed ? s.seq : 0), agent: t.agent, calls: n };
   }
-  if (t.seq !== void 0 && t.seq <= n.seq) return n;
-  const i = t.seq ?? n.seq;
+  if (t.seq !== void 0 && t.seq <= s.seq) return s;
+  const i = t.seq ?? s.seq;
   switch (t.ev) {
     case "agent":
-      return { ...n, seq: i, agent: t.agent };
+      return { ...s, seq: i, agent: t.agent };
     case "call":
-      return p({ ...n, seq: i }, t.call, "gateway");
+      return g({ ...s, seq: i }, t.call, "gateway");
     case "quality":
     case "notice":
     case "bye":
-      return { ...n, seq: i };
+      return { ...s, seq: i };
     default:
-      return { ...n, seq: i };
+      return { ...s, seq: i };
   }
 }
-function q(n, t) {
-  return p(n, t, "page");
+function j(s, t) {
+  return g(s, t, "page");
 }
-function j(n, t, e, i) {
-  const s = n.calls.get(t);
-  return !s || s.view.state === "closed" ? n : p(n, C(s.view, e, i), s.source);
+function U(s, t, e, i) {
+  const n = s.calls.get(t);
+  return !n || n.view.state === "closed" ? s : g(s, C(n.view, e, i), n.source);
 }
-function I(n) {
-  return n.state !== "closed" && n.state !== "wrap-up";
+function O(s) {
+  return s.state !== "closed" && s.state !== "wrap-up";
 }
-function p(n, t, e) {
-  return { ...n, calls: new Map(n.calls).set(t.id, { view: t, source: e }) };
+function g(s, t, e) {
+  return { ...s, calls: new Map(s.calls).set(t.id, { view: t, source: e }) };
 }
-function C(n, t, e) {
-  return { ...n, state: "closed", progress: void 0, ended_at: n.ended_at ?? e, ended: n.ended ?? t };
+function C(s, t, e) {
+  return { ...s, state: "closed", progress: void 0, ended_at: s.ended_at ?? e, ended: s.ended ?? t };
 }
 const B = {
   by: "gateway",
   reason: "lost",
   detail: "The gateway was restarted, and the call is no longer there."
-}, U = "warmline.agent.v1";
+}, $ = "warmline.agent.v1";
 class c extends Error {
   problem;
   constructor(t) {
@@ -269,7 +278,7 @@ class c extends Error {
   }
 }
 const k = "about:offline";
-class $ extends g {
+class W extends p {
   #e;
   #i;
   #t = {};
@@ -292,7 +301,7 @@ class $ extends g {
     return this.#t.end !== void 0;
   }
   get isLive() {
-    return I(this.#i);
+    return O(this.#i);
   }
   async answer() {
     await this.#e("answer", { call: this.id });
@@ -304,12 +313,12 @@ class $ extends g {
     return this.#s("hangup", t);
   }
   async mute(t) {
-    this.#n({ muted: t });
+    this.#o({ muted: t });
     try {
       await this.#e("mute", { call: this.id, on: t });
     } catch (e) {
       if (S(e)) return;
-      throw this.#n({ muted: void 0 }), e;
+      throw this.#o({ muted: void 0 }), e;
     }
   }
   async hold(t) {
@@ -339,42 +348,82 @@ class $ extends g {
     t ? this.#s(t).catch(reportError) : e !== void 0 && this.mute(e).catch(reportError);
   }
   async #s(t, e) {
-    this.#n({ end: t });
+    this.#o({ end: t });
     try {
       await this.#e(t, { call: this.id, reason: e });
     } catch (i) {
       if (S(i)) return;
-      throw this.#n({ end: void 0 }), i;
+      throw this.#o({ end: void 0 }), i;
     }
   }
-  #n(t) {
+  #o(t) {
     this.#t = { ...this.#t, ...t }, this.emit("change", this);
   }
 }
-function S(n) {
-  return n instanceof c && n.isOffline;
+function S(s) {
+  return s instanceof c && s.isOffline;
 }
-function W(n, t) {
+function G(s, t) {
   const e = t.slice(0, 16);
-  for (let s = 5, o = n; s >= 0; s--, o = Math.floor(o / 256)) e[s] = o % 256;
-  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (s) => s.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
+  for (let n = 5, o = s; n >= 0; n--, o = Math.floor(o / 256)) e[n] = o % 256;
+  return e[6] = 112 | e[6] & 15, e[8] = 128 | e[8] & 63, `c_${Array.from(e, (n) => n.toString(16).padStart(2, "0")).join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
 }
-const b = [0, 300, 1200, 2700, 4800, 7e3], G = 100;
-function O(n, t) {
-  const e = b[Math.min(n, b.length - 1)] ?? 0;
-  return e + t * (e / 4 + G);
+const b = [0, 300, 1200, 2700, 4800, 7e3], H = 100;
+function A(s, t) {
+  const e = b[Math.min(s, b.length - 1)] ?? 0;
+  return e + t * (e / 4 + H);
 }
-class H {
+function z(s, t, e) {
+  const i = { at: e, received: 0, lost: 0, sent: 0 };
+  for (const h of s) {
+    const a = (l) => typeof h[l] == "number" ? h[l] : void 0;
+    switch (h.type) {
+      case "inbound-rtp":
+        i.received += a("packetsReceived") ?? 0, i.lost += a("packetsLost") ?? 0, i.jitterMs = T(a("jitter"));
+        break;
+      case "outbound-rtp":
+        i.sent += a("packetsSent") ?? 0;
+        break;
+      case "candidate-pair":
+        h.nominated && (i.rttMs = T(a("currentRoundTripTime")) ?? i.rttMs);
+        break;
+      case "media-source":
+        i.levelDb = F(a("audioLevel"));
+        break;
+    }
+  }
+  const n = t && t.received <= i.received ? t : void 0, o = i.received - (n?.received ?? 0), r = Math.max(0, i.lost - (n?.lost ?? 0));
+  return o + r > 0 && (i.lossPct = 100 * r / (o + r)), o === 0 && (i.silentSince = n?.silentSince ?? n?.at ?? e), i;
+}
+function J(s) {
+  const t = [...s], e = t.find(({ type: r }) => r === "transport")?.selectedCandidatePairId, i = t.find(({ type: r, id: h, selected: a }) => r === "candidate-pair" && (e === void 0 ? a === !0 : h === e));
+  if (!i) return;
+  const { id: n, responsesReceived: o } = i;
+  return { id: n, responses: typeof o == "number" ? o : void 0 };
+}
+function Y(s, t) {
+  if (!s) return;
+  const e = s.id === t?.id;
+  return s.responses === void 0 ? e ? void 0 : !0 : s.responses > (e ? t?.responses ?? 0 : 0);
+}
+function T(s) {
+  return s === void 0 ? void 0 : s * 1e3;
+}
+function F(s) {
+  return s === void 0 ? void 0 : Math.max(_, 20 * Math.log10(s || 1e-9));
+}
+const _ = -127;
+class V {
   #e;
   #i = { is: "off" };
   #t;
   #s = null;
-  #n = [];
-  #o = 0;
+  #o = [];
+  #n = 0;
   #r = { latest: 0, since: 0 };
-  #c = !1;
+  #l = !1;
   #u = -1 / 0;
-  #a;
+  #h;
   constructor(t) {
     this.#e = t;
   }
@@ -382,29 +431,33 @@ class H {
     return this.#i;
   }
   open(t, e) {
-    this.#s = t, this.#n = e, this.#o = 0, this.#h();
+    this.#s = t, this.#o = e, this.#n = 0, this.#g();
   }
   async replace(t) {
     this.#s = t, await this.#t?.getTransceivers()[0]?.sender.replaceTrack(t);
   }
   reportedUnheard(t = performance.now()) {
-    const [e, { latest: i }] = [this.#t, this.#r];
-    t - this.#u < T || (this.networkChanged(), setTimeout(() => e && this.#t === e && this.#r.latest === i && this.#h(), Y));
+    const e = this.#t;
+    if (!e || !this.#c || t - this.#u < E) return;
+    const [i, { latest: n }] = [M(e), this.#r];
+    this.networkChanged(), setTimeout(() => {
+      this.#f(e, i, n);
+    }, X);
   }
   reportedDown() {
-    this.#i.is === "up" && this.#p("The gateway lost the audio connection.");
+    this.#i.is === "up" && this.#d("The gateway lost the audio connection.");
   }
   nudge() {
     (this.#i.is === "restarting" || this.#r.since === 1 / 0 || this.#t?.connectionState !== "connected") && this.networkChanged();
   }
   networkChanged() {
-    (this.#i.is === "up" || this.#i.is === "restarting") && !this.#c && this.#d();
+    this.#c && !this.#l && this.#m();
   }
   stops(t = performance.now()) {
     const e = this.#t?.getReceivers()[0]?.getSynchronizationSources() ?? [], i = Math.max(0, ...e.map((o) => o.timestamp));
     i !== this.#r.latest && (this.#r = { latest: i, since: t });
-    const s = i > 0 && t - this.#r.since >= V;
-    return s && (this.#r.since = 1 / 0), s;
+    const n = i > 0 && t - this.#r.since >= tt;
+    return n && (this.#r.since = 1 / 0), n;
   }
   get path() {
     switch (this.#t?.connectionState) {
@@ -421,45 +474,53 @@ class H {
     return this.#t?.getStats();
   }
   close() {
-    this.#l(), this.#g({ is: "off" });
+    this.#p(), this.#a({ is: "off" });
   }
-  #h() {
-    this.#l();
-    const t = new RTCPeerConnection({ iceServers: this.#n, bundlePolicy: "max-bundle" });
+  get #c() {
+    return this.#i.is === "up" || this.#i.is === "restarting";
+  }
+  async #f(t, e, i) {
+    if (this.#t !== t) return;
+    const n = Y(await M(t), await e) ?? this.#r.latest !== i;
+    this.#t === t && !n && this.#g();
+  }
+  #g() {
+    this.#p();
+    const t = new RTCPeerConnection({ iceServers: this.#o, bundlePolicy: "max-bundle" });
     this.#t = t, t.onconnectionstatechange = () => {
-      this.#t === t && this.#w(t.connectionState);
-    }, t.ontrack = ({ track: s }) => this.#e.heard(new MediaStream([s]));
+      this.#t === t && this.#S(t.connectionState);
+    }, t.ontrack = ({ track: n }) => this.#e.heard(new MediaStream([n]));
     const e = this.#s ? [new MediaStream([this.#s])] : [];
-    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(z()), this.#g({ is: "connecting" }), this.#S(J), this.#m(t, "new leg");
+    t.addTransceiver(this.#s ?? "audio", { direction: "sendrecv", streams: e }).setCodecPreferences?.(K()), this.#a({ is: "connecting" }), this.#w(Q), this.#k(t, "new leg");
   }
-  #d() {
+  #m() {
     const t = this.#t;
-    t && (this.#g({ is: "restarting" }), this.#S(T), this.#u = performance.now(), t.restartIce(), this.#m(t, "ICE restart"));
+    t && (this.#a({ is: "restarting" }), this.#w(E), this.#u = performance.now(), t.restartIce(), this.#k(t, "ICE restart"));
   }
-  async #m(t, e) {
-    this.#c = !0;
+  async #k(t, e) {
+    this.#l = !0;
     try {
       await t.setLocalDescription();
       const i = await this.#e.negotiate(t.localDescription.sdp, e === "ICE restart");
       if (this.#t !== t) return;
-      await t.setRemoteDescription({ type: "answer", sdp: i }), this.#w(t.connectionState);
+      await t.setRemoteDescription({ type: "answer", sdp: i }), this.#S(t.connectionState);
     } catch (i) {
       if (this.#t !== t) return;
-      i instanceof c ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#a) : i.isOffline || !i.problem.retryable ? this.#v(i.message) : this.#p(i.message) : this.#p(`The browser refused the audio connection: ${i}`);
+      i instanceof c ? i.isOffline && e === "ICE restart" ? clearTimeout(this.#h) : i.isOffline || !i.problem.retryable ? this.#y(i.message) : this.#d(i.message) : this.#d(`The browser refused the audio connection: ${i}`);
     } finally {
-      this.#t === t && (this.#c = !1);
+      this.#t === t && (this.#l = !1);
     }
   }
-  #w(t) {
+  #S(t) {
     switch (t) {
       case "connected":
-        clearTimeout(this.#a), this.#o = 0, this.#g({ is: "up" });
+        clearTimeout(this.#h), this.#n = 0, this.#a({ is: "up" });
         return;
       case "disconnected":
-        clearTimeout(this.#a), this.#a = setTimeout(() => this.#d(), F);
+        clearTimeout(this.#h), this.#h = setTimeout(() => this.#m(), Z);
         return;
       case "failed":
-        this.#p("No network path for audio to the gateway was found.");
+        this.#d("No network path for audio to the gateway was found.");
         return;
       case "new":
       case "connecting":
@@ -467,54 +528,59 @@ class H {
         return;
     }
   }
-  #S(t) {
-    clearTimeout(this.#a), this.#a = setTimeout(() => this.#p("The audio connection took too long."), t);
+  #w(t) {
+    clearTimeout(this.#h), this.#h = setTimeout(() => this.#d("The audio connection took too long."), t);
   }
-  #p(t) {
-    this.#v(t), this.#a = setTimeout(() => this.#h(), O(this.#o, Math.random())), this.#o += 1;
+  #d(t) {
+    this.#y(t), this.#h = setTimeout(() => this.#g(), A(this.#n, Math.random())), this.#n += 1;
   }
-  #v(t) {
-    this.#l(), this.#g({ is: "down", detail: t });
+  #y(t) {
+    this.#p(), this.#a({ is: "down", detail: t });
   }
-  #l() {
-    clearTimeout(this.#a), this.#c = !1, this.#t?.close(), this.#t = void 0;
+  #p() {
+    clearTimeout(this.#h), this.#l = !1, this.#t?.close(), this.#t = void 0;
   }
-  #g(t) {
+  #a(t) {
     this.#i = t, this.#e.moved(t);
   }
 }
-function z() {
-  const n = ["PCMA/8000", "PCMU/8000", "opus/48000", "G722/8000", "telephone-event/8000", "telephone-event/48000"], t = ({ mimeType: e, clockRate: i }) => n.indexOf(`${e.slice(6)}/${i}`);
+async function M(s) {
+  const t = await s.getStats().catch(() => {
+  });
+  return t && J(t.values());
+}
+function K() {
+  const s = ["PCMA/8000", "PCMU/8000", "opus/48000", "G722/8000", "telephone-event/8000", "telephone-event/48000"], t = ({ mimeType: e, clockRate: i }) => s.indexOf(`${e.slice(6)}/${i}`);
   return (RTCRtpReceiver.getCapabilities("audio")?.codecs ?? []).filter((e) => t(e) >= 0).sort((e, i) => t(e) - t(i));
 }
-const J = 1e4, T = 5e3, Y = 500, F = 1500, V = 500;
-function K({ connection: n, microphone: t, locked: e, media: i, agent: s }) {
-  return n.is === "off" ? d("Not signed in.") : n.is === "ended" ? d(Q[n.because]) : n.is === "waiting" ? d("The connection to the gateway is interrupted.") : t.is === "asking" ? d("Waiting for permission to use the microphone.") : t.is === "refused" ? d(t.detail) : n.is === "connecting" ? d("Connecting to the gateway.") : i.is === "down" ? d(i.detail) : i.is !== "up" ? d("Setting up audio.") : e ? d("The browser holds the sound back until this page is clicked.") : s?.ready ? { ready: !0 } : d(s?.not_ready_because ?? "The gateway is getting ready.");
+const Q = 1e4, E = 5e3, X = 500, Z = 1500, tt = 500;
+function et({ connection: s, microphone: t, locked: e, media: i, agent: n }) {
+  return s.is === "off" ? d("Not signed in.") : s.is === "ended" ? d(it[s.because]) : s.is === "waiting" ? d("The connection to the gateway is interrupted.") : t.is === "asking" ? d("Waiting for permission to use the microphone.") : t.is === "refused" ? d(t.detail) : s.is === "connecting" ? d("Connecting to the gateway.") : i.is === "down" ? d(i.detail) : i.is !== "up" ? d("Setting up audio.") : e ? d("The browser holds the sound back until this page is clicked.") : n?.ready ? { ready: !0 } : d(n?.not_ready_because ?? "The gateway is getting ready.");
 }
-function d(n) {
-  return { ready: !1, because: n };
+function d(s) {
+  return { ready: !1, because: s };
 }
-const Q = {
+const it = {
   "signed-out": "Signed out.",
-  replaced: "The desk is open in another tab.",
+  replaced: "The desk is open in another tab or on another device.",
   "taken-over": "The desk is open in another browser or on another device.",
   expired: "The sign-in has expired.",
   forbidden: "The sign-in was refused."
 };
-class X {
+class st {
   #e;
   #i = { is: "off" };
   #t;
   #s = 1;
-  #n = /* @__PURE__ */ new Map();
-  #o = 0;
+  #o = /* @__PURE__ */ new Map();
+  #n = 0;
   #r;
-  #c = 0;
+  #l = 0;
   #u = 0;
-  #a = 0;
-  #h;
-  #d;
-  #m;
+  #h = 0;
+  #c;
+  #f;
+  #g;
   constructor(t) {
     this.#e = t;
   }
@@ -522,143 +588,114 @@ class X {
     return this.#i;
   }
   open() {
-    this.#i.is !== "off" && this.#i.is !== "ended" || (this.#o = 0, this.#w());
+    this.#i.is !== "off" && this.#i.is !== "ended" || (this.#n = 0, this.#m());
   }
   close(t) {
-    this.#f(), this.#k(t === "leaving" ? { is: "off" } : { is: "ended", because: t });
+    this.#a(), this.#v(t === "leaving" ? { is: "off" } : { is: "ended", because: t });
   }
   nudge() {
-    this.#i.is === "waiting" && this.#w(), this.#i.is === "open" && this.#l(M);
+    this.#i.is === "waiting" && this.#m(), this.#i.is === "open" && this.#d(D);
   }
   networkChanged() {
-    this.#i.is === "open" ? this.#l(Math.min(it + 2 * this.#a, M)) : this.nudge();
+    this.#i.is === "open" ? this.#d(Math.min(at + 2 * this.#h, D)) : this.nudge();
   }
   tell() {
     const t = Date.now();
-    this.#g("stats", { quality: this.#e.report() }).then(
-      () => this.#a = Date.now() - t,
+    this.#y("stats", { quality: this.#e.report() }).then(
+      () => this.#h = Date.now() - t,
       () => {
       }
     );
   }
-  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(c.offline()) : this.#g(t, e);
-  #w() {
-    clearTimeout(this.#h), this.#r = void 0;
-    const t = new WebSocket(this.#e.url, U);
-    this.#t = t, this.#k({ is: "connecting", attempt: this.#o }), this.#d = setTimeout(() => this.#y(t), tt), t.onopen = () => {
-      this.#S(t);
+  ask = (t, e) => this.#i.is !== "open" ? Promise.reject(c.offline()) : this.#y(t, e);
+  #m() {
+    clearTimeout(this.#c), this.#r = void 0;
+    const t = new WebSocket(this.#e.url, $);
+    this.#t = t, this.#v({ is: "connecting", attempt: this.#n }), this.#f = setTimeout(() => this.#p(t), ot), t.onopen = () => {
+      this.#k(t);
     }, t.onmessage = (e) => {
-      this.#t === t && this.#p(t, e.data);
-    }, t.onclose = () => this.#y(t);
+      this.#t === t && this.#S(t, e.data);
+    }, t.onclose = () => this.#p(t);
   }
-  async #S(t) {
+  async #k(t) {
     try {
       const e = await this.#e.hello();
       if (this.#t !== t || t.readyState !== WebSocket.OPEN) return;
-      await this.#g("hello", e);
+      await this.#y("hello", e);
     } catch (e) {
       if (this.#t !== t) return;
-      const { status: i, detail: s } = e instanceof c ? e.problem : { status: 0, detail: void 0 };
+      const { status: i, detail: n } = e instanceof c ? e.problem : { status: 0, detail: void 0 };
       if (i === 401 || i === 403) {
-        this.#f(), this.#k({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: s });
+        this.#a(), this.#v({ is: "ended", because: i === 401 ? "expired" : "forbidden", detail: n });
         return;
       }
-      (i === 404 || i === 410) && this.#e.sessionUnknown(), this.#y(t);
+      (i === 404 || i === 410) && this.#e.sessionUnknown(), this.#p(t);
     }
   }
-  #p(t, e) {
-    this.#c = Date.now();
-    const i = Z(e);
+  #S(t, e) {
+    this.#l = Date.now();
+    const i = nt(e);
     if (i) {
       if ("re" in i) {
-        const s = this.#n.get(i.re);
-        this.#n.delete(i.re), i.err ? s?.reject(new c(i.err)) : s?.resolve(i.ok);
+        const n = this.#o.get(i.re);
+        this.#o.delete(i.re), i.err ? n?.reject(new c(i.err)) : n?.resolve(i.ok);
         return;
       }
-      i.ev === "welcome" && this.#v(i.heartbeat_ms), i.ev === "bye" && (this.#r = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#y(t);
+      i.ev === "welcome" && this.#w(i.heartbeat_ms), i.ev === "bye" && (this.#r = i), this.#e.event(i), i.ev === "bye" && !i.reconnect && this.#p(t);
     }
   }
-  #v(t) {
-    clearTimeout(this.#d), this.#u = Date.now();
-    const e = Math.max(t || 0, et);
-    this.#m = setInterval(() => this.#l(2 * e), e), this.#k({ is: "open" }), this.tell();
+  #w(t) {
+    clearTimeout(this.#f), this.#u = Date.now();
+    const e = Math.max(t || 0, rt);
+    this.#g = setInterval(() => this.#d(2 * e), e), this.#v({ is: "open" }), this.tell();
   }
-  #l(t) {
+  #d(t) {
     const e = this.#t, i = Date.now();
     this.tell(), setTimeout(() => {
-      e && this.#t === e && this.#c < i && this.#y(e);
+      e && this.#t === e && this.#l < i && this.#p(e);
     }, t);
   }
-  #g(t, e) {
+  #y(t, e) {
     const i = this.#t;
     if (i?.readyState !== WebSocket.OPEN) return Promise.reject(c.offline());
-    const s = this.#s++;
+    const n = this.#s++;
     return new Promise((o, r) => {
-      this.#n.set(s, { resolve: o, reject: r }), i.send(JSON.stringify({ id: s, op: t, ...e }));
+      this.#o.set(n, { resolve: o, reject: r }), i.send(JSON.stringify({ id: n, op: t, ...e }));
     });
   }
-  #y(t) {
+  #p(t) {
     if (this.#t !== t) return;
-    const e = this.#r, i = this.#i.is === "open" && Date.now() - this.#u > st;
-    if (this.#f(), e && !e.reconnect && e.code !== "shutdown") {
-      this.#k({ is: "ended", because: e.code });
+    const e = this.#r, i = this.#i.is === "open" && Date.now() - this.#u > ht;
+    if (this.#a(), e && !e.reconnect && e.code !== "shutdown") {
+      this.#v({ is: "ended", because: e.code });
       return;
     }
-    i && (this.#o = 0);
-    const s = O(this.#o, Math.random());
-    this.#o += 1, this.#h = setTimeout(() => this.#w(), s), this.#k({ is: "waiting", attempt: this.#o, until: Date.now() + s });
+    i && (this.#n = 0);
+    const n = A(this.#n, Math.random());
+    this.#n += 1, this.#c = setTimeout(() => this.#m(), n), this.#v({ is: "waiting", attempt: this.#n, until: Date.now() + n });
   }
-  #f() {
-    clearTimeout(this.#h), clearTimeout(this.#d), clearInterval(this.#m);
+  #a() {
+    clearTimeout(this.#c), clearTimeout(this.#f), clearInterval(this.#g);
     const t = this.#t;
     this.#t = void 0, this.#s = 1;
-    const e = this.#n;
-    this.#n = /* @__PURE__ */ new Map(), t && (t.onopen = t.onmessage = t.onclose = null, t.close(1e3));
+    const e = this.#o;
+    this.#o = /* @__PURE__ */ new Map(), t && (t.onopen = t.onmessage = t.onclose = null, t.close(1e3));
     for (const { reject: i } of e.values()) i(c.offline());
   }
-  #k(t) {
+  #v(t) {
     this.#i = t, this.#e.moved(t);
   }
 }
-function Z(n) {
+function nt(s) {
   try {
-    const t = JSON.parse(String(n));
+    const t = JSON.parse(String(s));
     return typeof t == "object" && t !== null && ("re" in t || "ev" in t) ? t : void 0;
   } catch {
     return;
   }
 }
-const tt = 1e4, et = 1e3, M = 3e3, it = 300, st = 5e3;
-function nt(n, t, e) {
-  const i = { at: e, received: 0, lost: 0, sent: 0 };
-  for (const h of n) {
-    const a = (l) => typeof h[l] == "number" ? h[l] : void 0;
-    switch (h.type) {
-      case "inbound-rtp":
-        i.received += a("packetsReceived") ?? 0, i.lost += a("packetsLost") ?? 0, i.jitterMs = E(a("jitter"));
-        break;
-      case "outbound-rtp":
-        i.sent += a("packetsSent") ?? 0;
-        break;
-      case "candidate-pair":
-        h.nominated && (i.rttMs = E(a("currentRoundTripTime")) ?? i.rttMs);
-        break;
-      case "media-source":
-        i.levelDb = ot(a("audioLevel"));
-        break;
-    }
-  }
-  const s = t && t.received <= i.received ? t : void 0, o = i.received - (s?.received ?? 0), r = Math.max(0, i.lost - (s?.lost ?? 0));
-  return o + r > 0 && (i.lossPct = 100 * r / (o + r)), o === 0 && (i.silentSince = s?.silentSince ?? s?.at ?? e), i;
-}
-function E(n) {
-  return n === void 0 ? void 0 : n * 1e3;
-}
-function ot(n) {
-  return n === void 0 ? void 0 : Math.max(A, 20 * Math.log10(n || 1e-9));
-}
-const A = -127;
-class rt {
+const ot = 1e4, rt = 1e3, D = 3e3, at = 300, ht = 5e3;
+class ct {
   #e = /* @__PURE__ */ new Map();
   #i = /* @__PURE__ */ new Set();
   get raised() {
@@ -666,11 +703,11 @@ class rt {
   }
   take(t) {
     const e = new Set(this.#i);
-    for (const s of Object.keys(f)) {
-      const o = f[s], r = o.isBad(t) === e.has(s) ? 0 : (this.#e.get(s) ?? 0) + 1;
-      this.#e.set(s, r), !(r < (e.has(s) ? o.clear : o.raise)) && (this.#e.set(s, 0), e.delete(s) || e.add(s));
+    for (const n of Object.keys(f)) {
+      const o = f[n], r = o.isBad(t) === e.has(n) ? 0 : (this.#e.get(n) ?? 0) + 1;
+      this.#e.set(n, r), !(r < (e.has(n) ? o.clear : o.raise)) && (this.#e.set(n, 0), e.delete(n) || e.add(n));
     }
-    const i = e.size !== this.#i.size || [...e].some((s) => !this.#i.has(s));
+    const i = e.size !== this.#i.size || [...e].some((n) => !this.#i.has(n));
     return this.#i = e, i;
   }
   reset() {
@@ -681,48 +718,48 @@ class rt {
 const f = {
   jitter: {
     detail: "Your network delivers unevenly: the customer’s voice may stutter.",
-    isBad: ({ sample: n }) => (n.jitterMs ?? 0) > 30,
+    isBad: ({ sample: s }) => (s.jitterMs ?? 0) > 30,
     raise: 3,
     clear: 5
   },
   "round-trip": {
     detail: "Your network is slow: the customer hears you late.",
-    isBad: ({ sample: n }) => (n.rttMs ?? 0) > 400,
+    isBad: ({ sample: s }) => (s.rttMs ?? 0) > 400,
     raise: 3,
     clear: 5
   },
   loss: {
     detail: "Your network loses sound.",
-    isBad: ({ sample: n }) => (n.lossPct ?? 0) > 1,
+    isBad: ({ sample: s }) => (s.lossPct ?? 0) > 1,
     raise: 3,
     clear: 5
   },
   quality: {
     detail: "This call is hard to understand.",
-    isBad: ({ mos: n }) => n !== void 0 && n < 3,
+    isBad: ({ mos: s }) => s !== void 0 && s < 3,
     raise: 1,
     clear: 5
   },
   "no-audio": {
     detail: "Nothing has come from the customer’s side for three seconds.",
-    isBad: ({ sample: n }) => n.silentSince !== void 0 && n.at - n.silentSince >= 3e3,
+    isBad: ({ sample: s }) => s.silentSince !== void 0 && s.at - s.silentSince >= 3e3,
     raise: 1,
     clear: 1
   },
   microphone: {
     detail: "Your microphone is silent: it may be muted at the headset.",
-    isBad: ({ sample: n, muted: t }) => !t && n.levelDb !== void 0 && n.levelDb <= A,
+    isBad: ({ sample: s, muted: t }) => !t && s.levelDb !== void 0 && s.levelDb <= _,
     raise: 10,
     clear: 1
   }
 };
-class at {
+class dt {
   #e;
-  #i = new rt();
+  #i = new ct();
   #t;
   #s;
-  #n;
   #o;
+  #n;
   constructor(t) {
     this.#e = t;
   }
@@ -732,77 +769,77 @@ class at {
   open() {
     this.#t ??= setInterval(() => {
       this.#r();
-    }, ht);
+    }, lt);
   }
   close() {
     clearInterval(this.#t), this.#t = void 0, this.#s = void 0, this.#i.reset() && this.#e.changed([]);
   }
   take(t) {
-    this.#n = t;
+    this.#o = t;
   }
   report() {
     const t = this.#s;
     if (!t) return {};
-    const { levelDb: e, rttMs: i, jitterMs: s, lossPct: o, received: r, sent: h } = t;
-    return { level_db: e, rtt_ms: i, jitter_ms: s, loss_pct: o, packets_received: r, packets_sent: h };
+    const { levelDb: e, rttMs: i, jitterMs: n, lossPct: o, received: r, sent: h } = t;
+    return { level_db: e, rtt_ms: i, jitter_ms: n, loss_pct: o, packets_received: r, packets_sent: h };
   }
   async #r() {
     const t = await this.#e.stats();
     if (!t || this.#t === void 0) return;
-    const e = this.#e.talk(), i = e?.id === this.#o ? this.#s : void 0;
-    this.#o = e?.id;
-    const s = nt([...t.values()], i, Date.now());
-    this.#s = s, this.#c(e, s) && this.#e.changed(this.warnings);
+    const e = this.#e.talk(), i = e?.id === this.#n ? this.#s : void 0;
+    this.#n = e?.id;
+    const n = z([...t.values()], i, Date.now());
+    this.#s = n, this.#l(e, n) && this.#e.changed(this.warnings);
   }
-  #c(t, e) {
+  #l(t, e) {
     if (!t) return this.#i.reset();
-    const i = this.#n?.call === t.id ? this.#n : void 0, s = i && Math.min(i.to_agent.mos, i.to_customer.mos);
-    return this.#i.take({ sample: e, mos: s, muted: t.muted });
+    const i = this.#o?.call === t.id ? this.#o : void 0, n = i && Math.min(i.to_agent.mos, i.to_customer.mos);
+    return this.#i.take({ sample: e, mos: n, muted: t.muted });
   }
 }
-const ht = 1e3;
-function ct(n, t) {
+const lt = 1e3;
+function ut(s, t) {
   const e = navigator.locks;
   if (!e) return () => {
   };
   let i = () => {
   };
-  const s = new AbortController(), o = new Promise((r) => i = r);
-  return e.request(n, { steal: !0 }, () => o).catch(() => e.request(n, { signal: s.signal }, t)).catch(() => {
+  const n = new AbortController(), o = new Promise((r) => i = r);
+  return e.request(s, { steal: !0 }, () => o).catch(() => e.request(s, { signal: n.signal }, t)).catch(() => {
   }), () => {
-    i(), s.abort();
+    i(), n.abort();
   };
 }
-class pt extends g {
+class vt extends p {
   audio;
   #e;
   #i;
   #t;
   #s = /* @__PURE__ */ new Map();
-  #n;
-  #o = P;
+  #o;
+  #n = R;
   #r = [];
-  #c = [];
+  #l = [];
   #u = { ready: !1, because: "Not signed in." };
-  #a = [];
-  #h;
-  #d;
-  #m = "";
+  #h = [];
+  #c;
+  #f;
+  #g = "";
   constructor(t) {
-    super(), this.#n = t.token, this.#e = t.storage ?? sessionStorage, this.audio = new x(t.microphone), this.audio.on("microphone", () => this.#b()), this.audio.on("locked", () => this.#b()), this.audio.on("track", (e) => this.#w(e)), this.#t = new H({
-      negotiate: async (e, i) => (await this.#l("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
+    super(), this.#o = t.token, this.#e = t.storage ?? sessionStorage, this.audio = new N(t.microphone), this.audio.on("microphone", () => this.#b()), this.audio.on("locked", () => this.#b()), this.audio.on("track", (e) => this.#m(e)), this.#t = new V({
+      negotiate: async (e, i) => (await this.#d("media", i ? { sdp: e, restart: i } : { sdp: e })).sdp,
       heard: (e) => this.audio.play(e),
       moved: (e) => {
         this.emit("media", e), this.#b();
       }
-    }), this.#i = new X({
+    }), this.#i = new st({
       url: t.url ?? `${location.origin.replace(/^http/, "ws")}/v1/agent`,
-      hello: () => this.#g(),
-      report: () => this.#v(),
+      hello: () => this.#y(),
+      report: () => this.#w(),
       sessionUnknown: () => this.#e.removeItem(u),
-      event: (e) => this.#k(e),
+      event: (e) => this.#v(e),
       moved: (e) => this.#_(e)
-    }), this.#d = new at({
+    }), this.#f = new dt({
       stats: () => this.#t.stats(),
       talk: () => this.calls.find(({ state: e }) => e === "connected"),
       changed: (e) => this.emit("warnings", e)
@@ -812,10 +849,10 @@ class pt extends g {
     return this.#i.connection;
   }
   get view() {
-    return this.#o.agent;
+    return this.#n.agent;
   }
   get statuses() {
-    return this.#c;
+    return this.#l;
   }
   get media() {
     return this.#t.state;
@@ -827,17 +864,17 @@ class pt extends g {
     return [...this.#s.values()];
   }
   get warnings() {
-    return this.#d.warnings;
+    return this.#f.warnings;
   }
   async signIn() {
-    this.#N(), this.#d.open(), this.#i.open(), await this.retryAudio();
+    this.#N(), this.#f.open(), this.#i.open(), await this.retryAudio();
   }
   async retryAudio() {
     this.audio.unlock();
     const t = await this.audio.openMicrophone();
-    t && this.#w(t);
+    t && this.#m(t);
   }
-  #w(t) {
+  #m(t) {
     this.connection.is === "open" && (this.media.is === "off" || this.media.is === "down" ? this.#t.open(t, this.#r) : this.#t.replace(t).catch(reportError));
   }
   signOut() {
@@ -847,16 +884,16 @@ class pt extends g {
     this.#D("leaving");
   }
   async renewToken(t) {
-    this.#n = t, await this.#l("auth", { token: t });
+    this.#o = t, await this.#d("auth", { token: t });
   }
   async setStatus(t, e) {
-    await this.#l("status", { name: t, reason: e });
+    await this.#d("status", { name: t, reason: e });
   }
   dial(t, e = {}) {
-    const i = Date.now(), s = W(i, crypto.getRandomValues(new Uint8Array(16)));
+    const i = Date.now(), n = G(i, crypto.getRandomValues(new Uint8Array(16)));
     return this.#T(
-      q(this.#o, {
-        id: s,
+      j(this.#n, {
+        id: n,
         direction: "outbound",
         state: "ringing-out",
         peer: { number: t },
@@ -866,109 +903,109 @@ class pt extends g {
         muted: !1,
         recording: "off"
       })
-    ), this.#y({ call: s, to: t, ...e }), this.#s.get(s);
+    ), this.#p({ call: n, to: t, ...e }), this.#s.get(n);
   }
   forget(t) {
     if (t.state !== "closed") return;
-    const e = new Map(this.#o.calls);
-    e.delete(t.id), this.#s.delete(t.id), this.#o = { ...this.#o, calls: e }, this.emit("call", t);
+    const e = new Map(this.#n.calls);
+    e.delete(t.id), this.#s.delete(t.id), this.#n = { ...this.#n, calls: e }, this.emit("call", t);
   }
-  async #S() {
-    if (typeof this.#n == "function")
+  async #k() {
+    if (typeof this.#o == "function")
       try {
-        await this.#l("auth", { token: await this.#n() });
+        await this.#d("auth", { token: await this.#o() });
       } catch (t) {
         reportError(t);
       }
   }
-  #p(t) {
-    this.#h || (this.#h = ct(`warmline.${t}`, () => this.emit("vacant", void 0)));
+  #S(t) {
+    this.#c || (this.#c = ut(`warmline.${t}`, () => this.emit("vacant", void 0)));
   }
-  #v() {
-    return { ...this.#d.report(), ...this.audio.report(), path: this.#t.path };
+  #w() {
+    return { ...this.#f.report(), ...this.audio.report(), path: this.#t.path };
   }
-  #l = async (t, e) => {
+  #d = async (t, e) => {
     try {
       return await this.#i.ask(t, e);
     } catch (i) {
-      const { call: s } = e;
-      throw s && t !== "dial" && i instanceof c && i.problem.status === 404 && this.#f(s, i), i;
+      const { call: n } = e;
+      throw n && t !== "dial" && i instanceof c && i.problem.status === 404 && this.#a(n, i), i;
     }
   };
-  async #g() {
+  async #y() {
     return {
-      token: typeof this.#n == "function" ? await this.#n() : this.#n,
-      sdk: lt,
+      token: typeof this.#o == "function" ? await this.#o() : this.#o,
+      sdk: pt,
       session: this.#e.getItem(u) ?? void 0,
-      seq: this.#o.seq || void 0,
-      device: ut()
+      seq: this.#n.seq || void 0,
+      device: gt()
     };
   }
-  async #y(t) {
+  async #p(t) {
     try {
-      await this.#l("dial", t);
+      await this.#d("dial", t);
     } catch (e) {
       if (!(e instanceof c)) throw e;
       if (e.isOffline && this.connection.is === "waiting") return;
-      this.#f(t.call, e);
+      this.#a(t.call, e);
     }
   }
-  #f(t, { message: e, problem: i }) {
-    const s = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
-    this.#T(j(this.#o, t, { by: "gateway", reason: s, detail: o }, Date.now()));
+  #a(t, { message: e, problem: i }) {
+    const n = i.type.split("/").pop() ?? "refused", o = i.status === 0 ? "The call was not placed: there is no connection to the gateway." : e;
+    this.#T(U(this.#n, t, { by: "gateway", reason: n, detail: o }, Date.now()));
   }
-  #k(t) {
+  #v(t) {
     const e = this.view?.media;
-    switch (this.#T(R(this.#o, t, Date.now())), t.ev) {
+    switch (this.#T(q(this.#n, t, Date.now())), t.ev) {
       case "welcome":
-        this.#e.setItem(u, t.session), this.#r = t.ice ?? [], this.#c = t.statuses ?? [], this.#p(t.agent.id), this.emit("agent", t.agent), this.#C(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#O();
+        this.#e.setItem(u, t.session), this.#r = t.ice ?? [], this.#l = t.statuses ?? [], this.#S(t.agent.id), this.emit("agent", t.agent), this.#O(t.resumed && t.agent.media === "up" ? "kept" : "gone"), this.#C();
         return;
       case "agent":
         this.emit("agent", t.agent), e === "up" && t.agent.media === "down" && this.#t.reportedDown(), this.#b();
         return;
       case "quality":
-        this.#d.take(t), this.emit("quality", t);
+        this.#f.take(t), this.emit("quality", t);
         return;
       case "notice":
         if (t.kind === "unheard") return this.#t.reportedUnheard();
-        t.kind === "token-expiring" && this.#S(), this.emit("notice", t);
+        t.kind === "token-expiring" && this.#k(), this.emit("notice", t);
         return;
       case "call":
       case "bye":
         return;
     }
   }
-  #C(t) {
+  #O(t) {
     const e = this.media.is === "up" || this.media.is === "restarting";
     t === "kept" && e ? this.#t.nudge() : this.audio.track && this.#t.open(this.audio.track, this.#r), this.#b();
   }
-  #O() {
+  #C() {
     for (const t of this.#s.values())
-      if (!(this.#o.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
-      else if (t.isEnding || Date.now() - t.view.started_at > gt) this.#f(t.id, c.offline());
+      if (!(this.#n.calls.get(t.id)?.source === "page" && t.isLive)) t.repeatWishes();
+      else if (t.isEnding || Date.now() - t.view.started_at > wt) this.#a(t.id, c.offline());
       else {
-        const { id: i, peer: s, via: o, context: r } = t.view;
-        this.#y({ call: i, to: s.number, via: o, context: r });
+        const { id: i, peer: n, via: o, context: r } = t.view;
+        this.#p({ call: i, to: n.number, via: o, context: r });
       }
   }
   #T(t) {
-    const e = this.#o;
-    this.#o = t;
-    const i = [...t.calls.values()].filter(({ view: s }) => e.calls.get(s.id)?.view !== s);
-    for (const { view: s } of i) {
-      const o = this.#s.get(s.id);
-      o ? o.take(s) : this.#A(s);
+    const e = this.#n;
+    this.#n = t;
+    const i = [...t.calls.values()].filter(({ view: n }) => e.calls.get(n.id)?.view !== n);
+    for (const { view: n } of i) {
+      const o = this.#s.get(n.id);
+      o ? o.take(n) : this.#A(n);
     }
     i.length && this.#M();
   }
   #A(t) {
-    const e = new $(t, this.#l);
+    const e = new W(t, this.#d);
     this.#s.set(t.id, e), e.on("change", () => {
       this.#M(), this.emit("call", e);
     }), this.emit("call", e);
   }
   #M() {
-    const t = this.calls.filter(({ view: e }) => I(e));
+    const t = this.calls.filter(({ view: e }) => O(e));
     this.audio.silence(t.some((e) => e.muted)), t.some((e) => e.state === "ringing-in" && !e.isEnding) ? this.audio.startRinging() : this.audio.stopRinging();
   }
   #_(t) {
@@ -976,55 +1013,55 @@ class pt extends g {
   }
   #b() {
     this.#x();
-    const { connection: t, media: e, view: i } = this, { microphone: s, locked: o } = this.audio, r = K({ connection: t, microphone: s, locked: o, media: e, agent: i });
+    const { connection: t, media: e, view: i } = this, { microphone: n, locked: o } = this.audio, r = et({ connection: t, microphone: n, locked: o, media: e, agent: i });
     JSON.stringify(r) !== JSON.stringify(this.#u) && (this.#u = r, this.emit("readiness", r));
   }
   #x() {
     const t = JSON.stringify({ ...this.audio.report(), path: this.#t.path });
-    t !== this.#m && (this.#m = t, this.connection.is === "open" && this.#i.tell());
+    t !== this.#g && (this.#g = t, this.connection.is === "open" && this.#i.tell());
   }
   #E() {
-    this.#h?.(), this.#h = void 0;
+    this.#c?.(), this.#c = void 0;
   }
   #D(t) {
     this.#E(), this.#i.close(t), this.#I(), this.#b();
   }
   #I() {
-    for (const t of this.#a.splice(0)) t();
-    this.#d.close(), this.#t.close(), this.audio.close();
+    for (const t of this.#h.splice(0)) t();
+    this.#f.close(), this.#t.close(), this.audio.close();
   }
   #N() {
-    if (this.#a.length) return;
+    if (this.#h.length) return;
     const t = (a, l, m) => {
-      a.addEventListener(l, m), this.#a.push(() => a.removeEventListener(l, m));
+      a.addEventListener(l, m), this.#h.push(() => a.removeEventListener(l, m));
     }, e = () => {
       this.#i.nudge(), this.#t.nudge();
     }, i = () => {
       this.#i.networkChanged(), this.#t.networkChanged();
-    }, s = () => this.audio.unlock();
+    }, n = () => this.audio.unlock();
     t(window, "online", i);
     const { connection: o } = navigator;
     o && t(o, "change", i);
-    const r = () => this.calls.some((a) => a.state === "connected"), h = setInterval(() => this.#t.stops() && r() && this.#i.networkChanged(), dt);
-    this.#a.push(() => clearInterval(h)), t(window, "pagehide", (a) => {
+    const r = () => this.calls.some((a) => a.state === "connected"), h = setInterval(() => this.#t.stops() && r() && this.#i.networkChanged(), ft);
+    this.#h.push(() => clearInterval(h)), t(window, "pagehide", (a) => {
       this.leave(), a.persisted && addEventListener("pageshow", () => {
         this.signIn();
       }, { once: !0 });
-    }), t(document, "visibilitychange", () => document.visibilityState === "visible" && e()), t(window, "pointerdown", s), t(window, "keydown", s);
+    }), t(document, "visibilitychange", () => document.visibilityState === "visible" && e()), t(window, "pointerdown", n), t(window, "keydown", n);
   }
 }
-const dt = 100, lt = "warmline-js/0.1.0";
-function ut() {
+const ft = 100, pt = "warmline-js/0.1.0";
+function gt() {
   try {
-    return localStorage[ft] ??= crypto.randomUUID();
+    return localStorage[mt] ??= crypto.randomUUID();
   } catch {
     return;
   }
 }
-const ft = "warmline.device", u = "warmline.session", gt = 15e3;
+const mt = "warmline.device", u = "warmline.session", wt = 15e3;
 export {
-  pt as Agent,
-  x as Audio,
-  $ as Call,
+  vt as Agent,
+  N as Audio,
+  W as Call,
   c as Refusal
 };
