@@ -192,9 +192,18 @@ impl Objects {
     ///
     /// The store's.
     pub async fn delete(&self, path: &Path) -> Result<(), Error> {
-        match self.store.delete(&self.at(path)).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
+        bucket::gone(self.store.delete(&self.at(path)).await)
+    }
+
+    /// Deletes what an upload of a recording may have left beside its place.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn delete_upload(&self, id: &str) -> Result<(), Error> {
+        match &self.place {
+            Place::Directory(_) => Ok(()),
+            Place::Bucket(_) => self.delete(&bucket::aside(id)).await,
         }
     }
 

@@ -45,9 +45,12 @@ impl Bucket {
         local: Local<'_>,
     ) -> Result<(), Error> {
         let to = self.at(path);
+        let aside = self.at(&aside(local.id));
         // A store that doesn't know the copy's condition is kept from writing over what it has, too.
         match store.head(&to).await {
             Ok(_) => {
+                // Perhaps an attempt before copied it there, and came no further.
+                gone(store.delete(&aside).await)?;
                 let source = "it is there".into();
                 let path = to.to_string();
                 return Err(Error::AlreadyExists { path, source });
@@ -55,13 +58,10 @@ impl Bucket {
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }
-        let aside = self.at(&Path::from(UPLOADING).child(local.id));
         self.upload(&aside, local).await?;
         let copied = store.copy_if_not_exists(&aside, &to).await;
-        match store.delete(&aside).await {
-            Ok(()) | Err(Error::NotFound { .. }) => copied,
-            Err(error) => copied.and(Err(error)),
-        }
+        let deleted = gone(store.delete(&aside).await);
+        deleted.and(copied)
     }
 
     async fn upload(&self, aside: &Path, local: Local<'_>) -> Result<(), Error> {
@@ -106,9 +106,8 @@ impl Bucket {
     /// One that was completed, or that the bucket has forgotten, is none any more.
     async fn take_back(&self, aside: &Path, id: &str) {
         let id = id.to_owned();
-        match self.parts.abort_multipart(aside, &id).await {
-            Ok(()) | Err(Error::NotFound { .. }) => {}
-            Err(error) => tracing::debug!(%error, "the parts of an upload stay in the bucket"),
+        if let Err(error) = gone(self.parts.abort_multipart(aside, &id).await) {
+            tracing::debug!(%error, "the parts of an upload stay in the bucket");
         }
     }
 }
@@ -116,6 +115,19 @@ impl Bucket {
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Bucket").field(&self.prefix).finish()
+    }
+}
+
+/// Where a recording's audio is until it is whole.
+pub(super) fn aside(id: &str) -> Path {
+    Path::from(UPLOADING).child(id)
+}
+
+/// What isn't there is gone.
+pub(super) fn gone(deleted: Result<(), Error>) -> Result<(), Error> {
+    match deleted {
+        Err(Error::NotFound { .. }) => Ok(()),
+        deleted => deleted,
     }
 }
 

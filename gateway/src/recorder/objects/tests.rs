@@ -126,6 +126,26 @@ async fn the_parts_of_a_process_that_died_are_taken_back() {
 }
 
 #[tokio::test]
+async fn what_was_copied_to_its_place_does_not_stay_beside_it() {
+    let (root, memory) = (Root::new(), Arc::new(InMemory::new()));
+    let objects = Objects::of(memory.clone(), memory.clone());
+    let octets = large(0);
+    let file = root.file(&octets);
+    // As a process leaves them that died between the copy and the deletion.
+    for path in [PATH, "uploading/r_1"] {
+        let copy = octets.clone().into();
+        memory.put(&Path::from(path), copy).await.expect("put");
+    }
+    assert_eq!(put_file(&objects, &octets, &file).await, Put::Done);
+    assert_eq!(names(&memory).await, [PATH]);
+    let copy = octets.into();
+    let aside = Path::from("uploading/r_1");
+    memory.put(&aside, copy).await.expect("put");
+    objects.delete_upload("r_1").await.expect("deleted");
+    assert_eq!(names(&memory).await, [PATH]);
+}
+
+#[tokio::test]
 async fn the_parts_of_an_upload_that_fails_are_taken_back() {
     let (root, memory) = (Root::new(), Arc::new(InMemory::new()));
     let objects = Objects::of(memory.clone(), memory.clone());
