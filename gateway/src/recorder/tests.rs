@@ -412,6 +412,41 @@ fn heard_is_told_even_when_nothing_was() {
 }
 
 #[test]
+fn a_disk_that_gives_no_journal_now_cuts_nothing_and_is_asked_again() {
+    let place = Place::new();
+    let config = crate::config::Config::parse("", "test").expect("a configuration");
+    let config = crate::config::Recording {
+        dir: place.0.clone(),
+        ..config.recording
+    };
+    let spool = place.0.join(SPOOL);
+    let mut tape = tape(Coding::Pcm, None);
+    write(&mut tape, &spool, None, 0..6);
+    end(&mut tape, &spool, None);
+    let journal = spool.join("r_1").join(JOURNAL);
+    let text = std::fs::read(&journal).expect("a journal");
+    std::fs::remove_file(&journal).expect("removed");
+    // It opens, and can't be read.
+    std::fs::create_dir(&journal).expect("a directory");
+    let started = || {
+        let (outcomes, mut ended) = tokio::sync::mpsc::channel(8);
+        let (recorder, threads) =
+            Recorder::start(&config, 1, Metrics::new(), outcomes).expect("started");
+        drop(recorder);
+        threads.join();
+        ended.blocking_recv().expect("one outcome")
+    };
+    let failed = started();
+    assert!(matches!(failed, Outcome::Failed { .. }), "{failed:?}");
+    std::fs::remove_dir(&journal).expect("removed");
+    std::fs::write(&journal, text).expect("written");
+    let finished = started();
+    assert!(matches!(finished, Outcome::Finished { .. }), "{finished:?}");
+    let manifest = Manifest::read(&spool.join("r_1")).expect("a manifest");
+    assert_eq!((manifest.duration_ms, manifest.truncated), (3_000, false));
+}
+
+#[test]
 fn what_a_power_cut_left_without_a_journal_is_told_once_and_kept() {
     let place = Place::new();
     let config = crate::config::Config::parse("", "test").expect("a configuration");
