@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A process that dies between parts leaves them where nobody sees them and somebody pays for them. So the upload's id
-//! is written beside the file first, and the next attempt takes those parts back.
+//! is written beside the file first, if the disk takes it, and the next attempt takes those parts back.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -19,7 +19,7 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{Error, MultipartId, ObjectStore};
 
-use super::{Local, Objects, Unusable, blocking, failed};
+use super::{Local, Objects, Unusable, blocking};
 
 /// The part of a bucket that is ours.
 #[derive(Clone)]
@@ -66,16 +66,18 @@ impl Bucket {
 
     async fn upload(&self, aside: &Path, local: Local<'_>) -> Result<(), Error> {
         let note = local.file.with_file_name(NOTE);
-        if let Ok(earlier) = tokio::fs::read_to_string(&note).await {
-            self.take_back(aside, &earlier).await;
+        match tokio::fs::read_to_string(&note).await {
+            // A full disk keeps the file and not its text.
+            Ok(earlier) if earlier.is_empty() => {}
+            Ok(earlier) => self.take_back(aside, &earlier).await,
+            Err(_) => {}
         }
         let id = self.parts.create_multipart(aside).await?;
-        let noted = tokio::fs::write(&note, &id).await.map_err(failed);
-        let uploaded = match noted {
-            Ok(()) => self.put_parts(aside, &id, local).await,
-            Err(error) => Err(error),
-        };
-        let uploaded = match uploaded {
+        // A full disk is emptied by uploads: none is given up for it.
+        if let Err(error) = tokio::fs::write(&note, &id).await {
+            tracing::debug!(%error, "an upload's id can't be noted");
+        }
+        let uploaded = match self.put_parts(aside, &id, local).await {
             Ok(parts) => self.parts.complete_multipart(aside, &id, parts).await,
             Err(error) => Err(error),
         };

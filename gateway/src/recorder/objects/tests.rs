@@ -126,6 +126,17 @@ async fn the_parts_of_a_process_that_died_are_taken_back() {
 }
 
 #[tokio::test]
+async fn an_upload_that_can_not_be_noted_goes_on() {
+    let (root, memory) = (Root::new(), Arc::new(InMemory::new()));
+    let objects = Objects::of(memory.clone(), memory.clone());
+    let octets = large(0);
+    let file = root.file(&octets);
+    std::fs::create_dir(file.with_file_name("upload")).expect("an obstacle");
+    assert_eq!(put_file(&objects, &octets, &file).await, Put::Done);
+    assert_eq!(names(&memory).await, [PATH]);
+}
+
+#[tokio::test]
 async fn what_was_copied_to_its_place_does_not_stay_beside_it() {
     let (root, memory) = (Root::new(), Arc::new(InMemory::new()));
     let objects = Objects::of(memory.clone(), memory.clone());
