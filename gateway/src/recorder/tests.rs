@@ -447,7 +447,7 @@ fn a_disk_that_gives_no_journal_now_cuts_nothing_and_is_asked_again() {
 }
 
 #[test]
-fn what_a_power_cut_left_without_a_journal_is_told_once_and_kept() {
+fn what_a_power_cut_left_without_a_journal_is_told_until_it_is_put_aside() {
     let place = Place::new();
     let config = crate::config::Config::parse("", "test").expect("a configuration");
     let config = crate::config::Recording {
@@ -474,7 +474,7 @@ fn what_a_power_cut_left_without_a_journal_is_told_once_and_kept() {
     let target = place.of("target");
     std::fs::create_dir(&target).expect("a directory");
     std::os::unix::fs::symlink(&target, spool.join("r_link")).expect("a link");
-    for start in 0..2 {
+    for start in 0..3 {
         let (outcomes, mut ended) = tokio::sync::mpsc::channel(8);
         let (recorder, threads) =
             Recorder::start(&config, 1, Metrics::new(), outcomes).expect("started");
@@ -482,19 +482,31 @@ fn what_a_power_cut_left_without_a_journal_is_told_once_and_kept() {
         threads.join();
         let mut failed = Vec::new();
         while let Some(outcome) = ended.blocking_recv() {
-            let Outcome::Failed { recording, .. } = outcome else {
+            let Outcome::Failed {
+                recording,
+                unreadable,
+                ..
+            } = outcome
+            else {
                 panic!("{outcome:?}");
             };
+            // Until it is told and put aside, it is found again.
+            let unreadable = unreadable.expect("no later start can read it");
+            assert_eq!(unreadable, spool.join(&recording));
+            if start == 1 {
+                let aside = place.0.join(&recording);
+                std::fs::rename(unreadable, aside).expect("put aside");
+            }
             failed.push(recording);
         }
         failed.sort_unstable();
         match start {
-            0 => assert_eq!(failed, ["r_empty", "r_points", "r_zeros"]),
+            0 | 1 => assert_eq!(failed, ["r_empty", "r_points", "r_zeros"]),
             _ => assert_eq!(failed, [""; 0]),
         }
     }
     for file in ["r_empty", "r_zeros/journal", "r_zeros/audio.wav"] {
-        assert!(place.0.join("unreadable").join(file).exists(), "{file}");
+        assert!(place.0.join(file).exists(), "{file}");
     }
     let untouched = std::fs::read(&elsewhere).expect("there");
     assert_eq!(untouched, b"not a recording's");
