@@ -278,10 +278,30 @@ fn a_sealed_recording_shows_nothing_and_opens_for_its_recipient() {
         let opened = directory.join("opened");
         let identities: Vec<Box<dyn age::Identity + Send + Sync>> =
             vec![Box::new(identity.clone())];
+        let nobodys: Vec<Box<dyn age::Identity + Send + Sync>> =
+            vec![Box::new(age::x25519::Identity::generate())];
+        decrypt(&directory, &nobodys, &opened).expect_err("somebody else's");
+        let files = || std::fs::read_dir(&directory).expect("a directory").count();
+        assert_eq!(files(), 2, "nothing is left of it");
+        let sealed = directory.join(&manifest.audio.file);
+        let whole = std::fs::read(&sealed).expect("audio");
+        // Behind the key and the first piece.
+        let mut cut = 0;
+        for _ in 0..2 {
+            let length = whole[cut..].first_chunk().expect("a length");
+            cut += 4 + u32::from_be_bytes(*length) as usize;
+        }
+        std::fs::write(&sealed, &whole[..cut]).expect("written");
+        let changed = decrypt(&directory, &identities, &opened).expect_err("it was cut");
+        assert!(matches!(changed, Undecipherable::Changed), "{changed}");
+        assert_eq!(files(), 2, "nothing is left of it");
+        std::fs::write(&sealed, &whole).expect("written");
         decrypt(&directory, &identities, &opened).expect("mine");
+        assert_eq!(files(), 3);
         if coding == Coding::Pcm {
             assert_eq!(samples(&opened), plain);
         }
+        decrypt(&directory, &identities, &opened).expect_err("nothing is written over");
     }
 }
 
