@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use object_store::memory::InMemory;
 use object_store::multipart::MultipartStore;
+use object_store::throttle::{ThrottleConfig, ThrottledStore};
 
 use super::*;
 
@@ -123,6 +126,29 @@ async fn the_parts_of_a_process_that_died_are_taken_back() {
     let gone = memory.abort_multipart(&aside, &earlier).await;
     gone.expect_err("it is gone");
     assert_eq!(names(&memory).await, [PATH]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_does_not_answer_is_left_after_half_a_minute() {
+    let memory = Arc::new(InMemory::new());
+    let hour = Duration::from_secs(3_600);
+    let silent = ThrottleConfig {
+        wait_get_per_call: hour,
+        wait_put_per_call: hour,
+        wait_delete_per_call: hour,
+        ..ThrottleConfig::default()
+    };
+    let store: Arc<dyn ObjectStore> = memory.clone();
+    let objects = Objects::of(Arc::new(ThrottledStore::new(store, silent)), memory);
+    let (path, before) = (Path::from(PATH), tokio::time::Instant::now());
+    objects.read(&path).await.expect_err("silence");
+    let put = objects.put(&path, Bytes::from("one")).await;
+    put.expect_err("silence");
+    objects.delete(&path).await.expect_err("silence");
+    assert!(before.elapsed() < Duration::from_secs(100));
+    // Many octets have their time.
+    let many = Bytes::from(vec![0; 2 << 20]);
+    assert_eq!(objects.put(&path, many).await.expect("put"), Put::Done);
 }
 
 #[tokio::test]
