@@ -70,6 +70,8 @@ pub enum Outcome {
         recording: String,
         call: String,
         reason: String,
+        /// What no later start can read either; it is put aside once it is told.
+        unreadable: Option<PathBuf>,
     },
 }
 
@@ -226,6 +228,7 @@ impl Recorder {
                 recording: id.clone(),
                 call: call.as_str().to_owned(),
                 reason: reason.clone(),
+                unreadable: None,
             };
             if self.outcomes.try_send(failed).is_err() {
                 tracing::error!(call = call.as_str(), reason, "a recording failed");

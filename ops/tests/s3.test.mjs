@@ -99,6 +99,9 @@ store = "s3://${bucket.name}/calls"
 `);
   const unfinished = async () => (await (await bucket.ask('?uploads')).text()).includes('<UploadId>');
   await until('it is on its way', unfinished, { ...WITHIN, pause: 5 });
+  // Its id is written down behind the bucket's answer; without it nobody takes the parts back.
+  const noted = async () => (await readFile(path.join(directory, 'spool', made.id, 'upload'), 'utf8').catch(() => '')) !== '';
+  await until('its id is noted', noted, { ...WITHIN, pause: 5 });
   await gateway.end('SIGKILL');
   await gateway.again();
   const token = await gateway.token('archive', '--scope', 'recordings:read');

@@ -1,10 +1,12 @@
 //! A sealed recording made playable by whoever has an identity.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Seek as _, Write as _};
-use std::path::Path;
+use std::io::{self, BufReader, BufWriter, ErrorKind, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
 
-use super::manifest::Manifest;
+use sha2::{Digest as _, Sha256};
+
+use super::manifest::{Manifest, hex, regular};
 use super::seal::{Scheme, Unseal};
 use super::wav;
 
@@ -15,6 +17,8 @@ pub enum Undecipherable {
     Readable,
     #[error("it is encrypted as \"{0}\", which isn't known")]
     Unknown(String),
+    #[error("the audio isn't what the manifest says: it was cut or changed")]
+    Changed,
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -49,21 +53,92 @@ pub fn decrypt(
         "pcm_alaw" => Some(wav::Coding::Alaw),
         _ => None,
     };
-    let input = BufReader::new(File::open(sealed)?);
-    let mut input = Unseal::new(input, scheme, identities);
-    let mut output = BufWriter::new(File::create_new(to)?);
-    if let Some(coding) = coding {
-        output.write_all(&coding.header(0))?;
+    regular(&sealed)?;
+    let mut input = Measured {
+        input: BufReader::new(File::open(sealed)?),
+        hash: Sha256::new(),
+        octets: 0,
+    };
+    let mut output = Output::create(to)?;
+    output.write(Unseal::new(&mut input, scheme, identities), coding)?;
+    // A file that ends between two pieces opens to its end, too.
+    let told = (manifest.audio.bytes, manifest.audio.sha256);
+    if (input.octets, hex(&input.hash.finalize())) != told {
+        return Err(Undecipherable::Changed);
     }
-    let mut octets = 0;
-    while let Some(piece) = input.piece()? {
-        output.write_all(&piece)?;
-        octets += piece.len() as u64;
+    Ok(output.appear(to)?)
+}
+
+/// What is read, with its length and hash.
+struct Measured<R> {
+    input: R,
+    hash: Sha256,
+    octets: u64,
+}
+
+impl<R: io::Read> io::Read for Measured<R> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(octets)?;
+        self.hash.update(&octets[..read]);
+        self.octets += read as u64;
+        Ok(read)
     }
-    if let Some(coding) = coding {
-        output.rewind()?;
-        output.write_all(&coding.header(octets))?;
+}
+
+/// The opened audio, under another name until it is whole; that one goes in any case.
+struct Output {
+    file: BufWriter<File>,
+    part: PathBuf,
+}
+
+impl Output {
+    fn create(to: &Path) -> io::Result<Self> {
+        if to.try_exists()? {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        let mut part = to.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        // A run that was killed leaves one; whoever removes it has to know its name.
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", part.display()));
+        let file = BufWriter::new(File::create_new(&part).map_err(named)?);
+        Ok(Self { file, part })
     }
-    output.flush()?;
-    Ok(())
+
+    fn write(
+        &mut self,
+        mut input: Unseal<'_, impl io::Read>,
+        coding: Option<wav::Coding>,
+    ) -> io::Result<()> {
+        if let Some(coding) = coding {
+            self.file.write_all(&coding.header(0))?;
+        }
+        let mut octets = 0;
+        while let Some(piece) = input.piece()? {
+            self.file.write_all(&piece)?;
+            octets += piece.len() as u64;
+        }
+        if let Some(coding) = coding {
+            self.file.rewind()?;
+            self.file.write_all(&coding.header(octets))?;
+        }
+        self.file.flush()
+    }
+
+    /// A second name can't be written over a file, and a rename can; but not every file system has second names.
+    fn appear(self, to: &Path) -> io::Result<()> {
+        match std::fs::hard_link(&self.part, to) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+            Err(_) if to.try_exists()? => Err(ErrorKind::AlreadyExists.into()),
+            Err(_) => std::fs::rename(&self.part, to),
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.part);
+    }
 }

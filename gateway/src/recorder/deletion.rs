@@ -69,6 +69,7 @@ impl Deletion {
         self.objects
             .delete(&directory.child(recording.audio.as_str()))
             .await?;
+        self.objects.delete_upload(&recording.place.id).await?;
         let bury = Change::Bury {
             recording: recording.place.id.clone(),
             event: published::event(Kind::RecordingDeleted, recording, now.epoch_ms),

@@ -76,7 +76,7 @@ impl Finisher {
                         late.insert(id, new);
                     }
                 }
-                Ok(Job::Fail { id, call, reason }) => self.fail(id, call, reason),
+                Ok(Job::Fail { id, call, reason }) => self.fail(id, call, reason, None),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -101,7 +101,7 @@ impl Finisher {
             }
             Err(error) => {
                 let reason = format!("It could not be finished: {error}.");
-                self.fail(id.to_owned(), late.call.clone(), reason);
+                self.fail(id.to_owned(), late.call.clone(), reason, None);
                 true
             }
         }
@@ -129,22 +129,12 @@ impl Finisher {
                 Err(error) => {
                     let call = Journal::read(&directory).map(|journal| journal.begin.call);
                     let reason = format!("It could not be recovered: {error}.");
-                    self.fail(id, call.unwrap_or_default(), reason);
-                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) {
-                        self.put_aside(&directory);
-                    }
+                    let lasting =
+                        matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData);
+                    let unreadable = lasting.then_some(directory);
+                    self.fail(id, call.unwrap_or_default(), reason, unreadable);
                 }
             }
-        }
-    }
-
-    /// What no later start can read either is told of once, and kept for somebody to look at.
-    fn put_aside(&self, directory: &Path) {
-        let aside = self.root.with_file_name(UNREADABLE);
-        let moved = std::fs::create_dir_all(&aside)
-            .and_then(|()| std::fs::rename(directory, aside.join(name(directory))));
-        if let Err(error) = moved {
-            tracing::error!(directory = %directory.display(), %error, "it can't be put aside");
         }
     }
 
@@ -159,13 +149,14 @@ impl Finisher {
         });
     }
 
-    fn fail(&self, recording: String, call: String, reason: String) {
+    fn fail(&self, recording: String, call: String, reason: String, unreadable: Option<PathBuf>) {
         tracing::error!(recording, call, reason, "a recording failed");
         self.metrics.recording_ended(Recorded::Failed);
         self.tell(Outcome::Failed {
             recording,
             call,
             reason,
+            unreadable,
         });
     }
 
@@ -204,9 +195,6 @@ fn name(directory: &Path) -> String {
     let name = directory.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
-
-/// Beside the spool: what a power cut left of recordings that had hardly begun.
-const UNREADABLE: &str = "unreadable";
 
 /// Between two looks at the spool, and two attempts.
 const BETWEEN: Duration = Duration::from_secs(2);

@@ -110,8 +110,9 @@ impl Objects {
             mode: PutMode::Create,
             ..PutOptions::default()
         };
-        let payload = PutPayload::from(object);
-        let created = self.store.put_opts(&self.at(path), payload, options).await;
+        let (octets, payload) = (object.len(), PutPayload::from(object));
+        let to = self.at(path);
+        let created = bucket::prompt(octets, self.store.put_opts(&to, payload, options)).await;
         self.settle(path, &sha256, created.map(drop)).await
     }
 
@@ -160,8 +161,11 @@ impl Objects {
     ///
     /// The store's.
     pub async fn read(&self, path: &Path) -> Result<Option<Bytes>, Error> {
-        match self.store.get(&self.at(path)).await {
-            Ok(found) => Ok(Some(found.bytes().await?)),
+        match bucket::prompt(0, self.store.get(&self.at(path))).await {
+            Ok(found) => {
+                let octets = usize::try_from(found.meta.size).unwrap_or(usize::MAX);
+                Ok(Some(bucket::prompt(octets, found.bytes()).await?))
+            }
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -182,7 +186,8 @@ impl Objects {
             range: (!range.is_empty()).then_some(GetRange::Bounded(range)),
             ..GetOptions::default()
         };
-        let got = self.store.get_opts(&self.at(path), options).await?;
+        let at = self.at(path);
+        let got = bucket::prompt(0, self.store.get_opts(&at, options)).await?;
         Ok(got.into_stream())
     }
 
@@ -192,15 +197,26 @@ impl Objects {
     ///
     /// The store's.
     pub async fn delete(&self, path: &Path) -> Result<(), Error> {
-        match self.store.delete(&self.at(path)).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
+        bucket::gone(bucket::prompt(0, self.store.delete(&self.at(path))).await)
+    }
+
+    /// Deletes what an upload of a recording may have left beside its place.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn delete_upload(&self, id: &str) -> Result<(), Error> {
+        match &self.place {
+            Place::Directory(_) => Ok(()),
+            Place::Bucket(_) => self.delete(&bucket::aside(id)).await,
         }
     }
 
     async fn digest(&self, path: &Path) -> Result<[u8; 32], Error> {
         let mut hash = Sha256::new();
-        let mut stream = self.store.get(&self.at(path)).await?.into_stream();
+        let at = self.at(path);
+        let got = bucket::prompt(0, self.store.get(&at)).await?;
+        let mut stream = got.into_stream();
         while let Some(piece) = stream.next().await {
             hash.update(piece?);
         }

@@ -28,7 +28,7 @@ use super::objects::Objects;
 use crate::clock::Moment;
 use crate::events::{About, Event, Kind};
 use crate::metrics::Metrics;
-use crate::store::Store;
+use crate::store::{Change, Store};
 
 /// What publishing needs.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Desk {
             let due = self.poll_timeout();
             tokio::select! {
                 outcome = outcomes.recv(), if open => match outcome {
-                    Some(outcome) => self.hear(outcome),
+                    Some(outcome) => self.hear(outcome).await,
                     None => open = false,
                 },
                 Some(done) = self.running.join_next(), if !self.running.is_empty() => self.done(done).await,
@@ -128,16 +128,26 @@ impl Desk {
         self.metrics.unpublished(self.backlog.len());
     }
 
-    fn hear(&mut self, outcome: Outcome) {
+    async fn hear(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Finished { dir, .. } => self.backlog.add(dir),
             Outcome::Failed {
                 recording,
                 call,
                 reason,
+                unreadable,
             } => {
                 tracing::error!(recording, call, reason, "there is no recording of a call");
-                self.tell_failed(&recording, &call, &reason);
+                let event = failed(&recording, &call, &reason);
+                match unreadable {
+                    None => self.store.tell(event),
+                    Some(directory) => match self.store.change(Change::Tell { event }).await {
+                        Ok(_) => self.put_aside(&directory, UNREADABLE).await,
+                        Err(error) => {
+                            tracing::warn!(recording, %error, "it stays in the spool, and is told at the next start");
+                        }
+                    },
+                }
             }
         }
     }
@@ -159,23 +169,30 @@ impl Desk {
                 self.backlog.published(&directory);
             }
             Outlook::Gone => self.backlog.published(&directory),
-            Outlook::Again(cause) => {
-                self.metrics.publish_failed();
-                let pause = self.backlog.failed(&directory, Instant::now());
-                tracing::warn!(directory = %shown, cause, pause_s = pause.as_secs(), "a recording can't be published now");
-            }
+            Outlook::Again(cause) => self.wait(&directory, &cause),
             Outlook::Never { call, cause } => {
+                let event = failed(&name_of(&directory), &call, &cause);
+                // Whoever moves it first and dies has told nobody.
+                if let Err(error) = self.store.change(Change::Tell { event }).await {
+                    self.wait(&directory, &error.to_string());
+                    return;
+                }
                 tracing::error!(directory = %shown, cause, "a recording can't be published; it is put aside");
                 self.metrics.publish_failed();
                 self.backlog.published(&directory);
-                self.put_aside(&directory).await;
-                self.tell_failed(&name_of(&directory), &call, &cause);
+                self.put_aside(&directory, UNPUBLISHED).await;
             }
         }
     }
 
-    async fn put_aside(&self, directory: &Path) {
-        let aside = self.directory.join(UNPUBLISHED);
+    fn wait(&mut self, directory: &Path, cause: &str) {
+        self.metrics.publish_failed();
+        let pause = self.backlog.failed(directory, Instant::now());
+        tracing::warn!(directory = %directory.display(), cause, pause_s = pause.as_secs(), "a recording can't be published now");
+    }
+
+    async fn put_aside(&self, directory: &Path, into: &str) {
+        let aside = self.directory.join(into);
         let moved = async {
             tokio::fs::create_dir_all(&aside).await?;
             tokio::fs::rename(directory, aside.join(name_of(directory))).await
@@ -184,19 +201,18 @@ impl Desk {
             tracing::error!(directory = %directory.display(), %error, "it can't be put aside");
         }
     }
+}
 
-    fn tell_failed(&self, recording: &str, call: &str, reason: &str) {
-        // A recording that can't even be read doesn't tell its call.
-        let subject = if call.is_empty() { recording } else { call };
-        let about = About {
-            subject: subject.to_owned(),
-            agent: None,
-        };
-        let data = json!({ "recording": { "id": recording, "call": call, "reason": reason } });
-        let now = Moment::read().epoch_ms;
-        self.store
-            .tell(Event::new(Kind::RecordingFailed, about, now, data));
-    }
+fn failed(recording: &str, call: &str, reason: &str) -> Event {
+    // A recording that can't even be read doesn't tell its call.
+    let subject = if call.is_empty() { recording } else { call };
+    let about = About {
+        subject: subject.to_owned(),
+        agent: None,
+    };
+    let data = json!({ "recording": { "id": recording, "call": call, "reason": reason } });
+    let now = Moment::read().epoch_ms;
+    Event::new(Kind::RecordingFailed, about, now, data)
 }
 
 /// A task of its own: a store that deletes slowly, or ten thousand recordings that grow old in one night, keep nothing
@@ -208,7 +224,7 @@ async fn sweep(deletion: Deletion) {
     }
 }
 
-/// The recordings in the spool that are whole: those with a manifest.
+/// The recordings in the spool that are whole: those with a manifest. What is left of published ones goes.
 async fn finished(spool: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     // Nothing was ever recorded.
@@ -217,6 +233,13 @@ async fn finished(spool: &Path) -> Vec<PathBuf> {
     };
     while let Ok(Some(entry)) = entries.next_entry().await {
         let directory = entry.path();
+        if name_of(&directory).starts_with(GONE) {
+            // Its removal was cut off, or goes on.
+            if let Err(error) = tokio::fs::remove_dir_all(&directory).await {
+                tracing::debug!(directory = %directory.display(), %error, "a published recording stays in the spool for now");
+            }
+            continue;
+        }
         let manifest = directory.join(super::manifest::FILE);
         if tokio::fs::try_exists(&manifest).await.unwrap_or(false) {
             found.push(directory);
@@ -235,8 +258,14 @@ fn name_of(directory: &Path) -> String {
 /// Under `recording.dir`: where finished recordings wait.
 pub const SPOOL: &str = "spool";
 
+/// In the spool, before the name of a recording that is published: whatever is left of it is none.
+const GONE: &str = ".gone-";
+
 /// Under `recording.dir`: what can't be published, for somebody to look at.
 const UNPUBLISHED: &str = "unpublished";
+
+/// Under `recording.dir`: what a power cut left of recordings that had hardly begun.
+const UNREADABLE: &str = "unreadable";
 
 /// What a full queue of outcomes lost is found by then.
 const BETWEEN_SCANS: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@
 //! recording, whatever the file holds: after a power cut a file may have grown without its content.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, ErrorKind};
+use std::io::{self, BufReader, ErrorKind};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -221,12 +221,17 @@ impl Journal {
     /// It can't be read. `NotFound` and `InvalidData` are what a power cut leaves, and no later reading mends: there is
     /// no journal, or it has no beginning.
     pub fn read(directory: &Path) -> io::Result<Self> {
-        let mut lines = BufReader::new(File::open(directory.join(JOURNAL))?).split(b'\n');
-        let mut next = || -> Option<Line> {
-            let line = lines.next()?.ok()?;
-            serde_json::from_slice(&line).ok()
+        Self::of(BufReader::new(File::open(directory.join(JOURNAL))?))
+    }
+
+    fn of(text: impl io::BufRead) -> io::Result<Self> {
+        let mut lines = text.split(b'\n');
+        // What the disk doesn't give now isn't the journal's end: audio would be cut that is there.
+        let mut next = || -> io::Result<Option<Line>> {
+            let line = lines.next().transpose()?;
+            Ok(line.and_then(|line| serde_json::from_slice(&line).ok()))
         };
-        let Some(Line::Begin(begin)) = next() else {
+        let Some(Line::Begin(begin)) = next()? else {
             return Err(io::Error::new(
                 ErrorKind::InvalidData,
                 "the journal has no beginning",
@@ -244,7 +249,7 @@ impl Journal {
             pieces: Vec::new(),
             end: None,
         };
-        while let Some(line) = next() {
+        while let Some(line) = next()? {
             match line {
                 Line::Piece(piece) => journal.pieces.push(piece),
                 Line::End(about) => {
@@ -255,5 +260,39 @@ impl Journal {
             }
         }
         Ok(journal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    /// A disk that fails.
+    struct Broken;
+
+    impl io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the disk is broken"))
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_whole_ends_a_journal_and_an_error_does_not() {
+        let begin = line(&Line::Begin(Box::new(Begin {
+            id: "r_1".into(),
+            call: "c_1".into(),
+            started_at: 0,
+            about: About::default(),
+            file: "audio.wav".into(),
+            coding: Coding::Pcm,
+            encryption: None,
+        })));
+        let cut = [&begin[..], b"{\"piece\":{\"by"].concat();
+        let journal = Journal::of(&cut[..]).expect("it has a beginning");
+        assert_eq!(journal.pieces, []);
+        let broken = BufReader::new((&begin[..]).chain(Broken));
+        Journal::of(broken).expect_err("the rest isn't known");
     }
 }

@@ -278,10 +278,30 @@ fn a_sealed_recording_shows_nothing_and_opens_for_its_recipient() {
         let opened = directory.join("opened");
         let identities: Vec<Box<dyn age::Identity + Send + Sync>> =
             vec![Box::new(identity.clone())];
+        let nobodys: Vec<Box<dyn age::Identity + Send + Sync>> =
+            vec![Box::new(age::x25519::Identity::generate())];
+        decrypt(&directory, &nobodys, &opened).expect_err("somebody else's");
+        let files = || std::fs::read_dir(&directory).expect("a directory").count();
+        assert_eq!(files(), 2, "nothing is left of it");
+        let sealed = directory.join(&manifest.audio.file);
+        let whole = std::fs::read(&sealed).expect("audio");
+        // Behind the key and the first piece.
+        let mut cut = 0;
+        for _ in 0..2 {
+            let length = whole[cut..].first_chunk().expect("a length");
+            cut += 4 + u32::from_be_bytes(*length) as usize;
+        }
+        std::fs::write(&sealed, &whole[..cut]).expect("written");
+        let changed = decrypt(&directory, &identities, &opened).expect_err("it was cut");
+        assert!(matches!(changed, Undecipherable::Changed), "{changed}");
+        assert_eq!(files(), 2, "nothing is left of it");
+        std::fs::write(&sealed, &whole).expect("written");
         decrypt(&directory, &identities, &opened).expect("mine");
+        assert_eq!(files(), 3);
         if coding == Coding::Pcm {
             assert_eq!(samples(&opened), plain);
         }
+        decrypt(&directory, &identities, &opened).expect_err("nothing is written over");
     }
 }
 
@@ -412,7 +432,42 @@ fn heard_is_told_even_when_nothing_was() {
 }
 
 #[test]
-fn what_a_power_cut_left_without_a_journal_is_told_once_and_kept() {
+fn a_disk_that_gives_no_journal_now_cuts_nothing_and_is_asked_again() {
+    let place = Place::new();
+    let config = crate::config::Config::parse("", "test").expect("a configuration");
+    let config = crate::config::Recording {
+        dir: place.0.clone(),
+        ..config.recording
+    };
+    let spool = place.0.join(SPOOL);
+    let mut tape = tape(Coding::Pcm, None);
+    write(&mut tape, &spool, None, 0..6);
+    end(&mut tape, &spool, None);
+    let journal = spool.join("r_1").join(JOURNAL);
+    let text = std::fs::read(&journal).expect("a journal");
+    std::fs::remove_file(&journal).expect("removed");
+    // It opens, and can't be read.
+    std::fs::create_dir(&journal).expect("a directory");
+    let started = || {
+        let (outcomes, mut ended) = tokio::sync::mpsc::channel(8);
+        let (recorder, threads) =
+            Recorder::start(&config, 1, Metrics::new(), outcomes).expect("started");
+        drop(recorder);
+        threads.join();
+        ended.blocking_recv().expect("one outcome")
+    };
+    let failed = started();
+    assert!(matches!(failed, Outcome::Failed { .. }), "{failed:?}");
+    std::fs::remove_dir(&journal).expect("removed");
+    std::fs::write(&journal, text).expect("written");
+    let finished = started();
+    assert!(matches!(finished, Outcome::Finished { .. }), "{finished:?}");
+    let manifest = Manifest::read(&spool.join("r_1")).expect("a manifest");
+    assert_eq!((manifest.duration_ms, manifest.truncated), (3_000, false));
+}
+
+#[test]
+fn what_a_power_cut_left_without_a_journal_is_told_until_it_is_put_aside() {
     let place = Place::new();
     let config = crate::config::Config::parse("", "test").expect("a configuration");
     let config = crate::config::Recording {
@@ -439,7 +494,7 @@ fn what_a_power_cut_left_without_a_journal_is_told_once_and_kept() {
     let target = place.of("target");
     std::fs::create_dir(&target).expect("a directory");
     std::os::unix::fs::symlink(&target, spool.join("r_link")).expect("a link");
-    for start in 0..2 {
+    for start in 0..3 {
         let (outcomes, mut ended) = tokio::sync::mpsc::channel(8);
         let (recorder, threads) =
             Recorder::start(&config, 1, Metrics::new(), outcomes).expect("started");
@@ -447,19 +502,31 @@ fn what_a_power_cut_left_without_a_journal_is_told_once_and_kept() {
         threads.join();
         let mut failed = Vec::new();
         while let Some(outcome) = ended.blocking_recv() {
-            let Outcome::Failed { recording, .. } = outcome else {
+            let Outcome::Failed {
+                recording,
+                unreadable,
+                ..
+            } = outcome
+            else {
                 panic!("{outcome:?}");
             };
+            // Until it is told and put aside, it is found again.
+            let unreadable = unreadable.expect("no later start can read it");
+            assert_eq!(unreadable, spool.join(&recording));
+            if start == 1 {
+                let aside = place.0.join(&recording);
+                std::fs::rename(unreadable, aside).expect("put aside");
+            }
             failed.push(recording);
         }
         failed.sort_unstable();
         match start {
-            0 => assert_eq!(failed, ["r_empty", "r_points", "r_zeros"]),
+            0 | 1 => assert_eq!(failed, ["r_empty", "r_points", "r_zeros"]),
             _ => assert_eq!(failed, [""; 0]),
         }
     }
     for file in ["r_empty", "r_zeros/journal", "r_zeros/audio.wav"] {
-        assert!(place.0.join("unreadable").join(file).exists(), "{file}");
+        assert!(place.0.join(file).exists(), "{file}");
     }
     let untouched = std::fs::read(&elsewhere).expect("there");
     assert_eq!(untouched, b"not a recording's");

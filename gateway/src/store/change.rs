@@ -37,6 +37,10 @@ pub enum Change {
         recording: String,
         event: Event,
     },
+    /// An event that is to be on the disk before something else happens.
+    Tell {
+        event: Event,
+    },
 }
 
 /// What a change did.
@@ -62,6 +66,7 @@ pub(super) fn carry_out(to: &Transaction<'_>, change: &Change) -> Result<Changed
         Change::Hold { recording, hold } => (recordings::hold(to, recording, *hold)?, None),
         Change::Condemn { recording } => (recordings::condemn(to, recording)?, None),
         Change::Bury { recording, event } => (recordings::bury(to, recording)?, Some(event)),
+        Change::Tell { event } => (true, Some(event)),
     };
     let event = event.filter(|_| found);
     let event = event.map(|event| outbox::write(to, event)).transpose()?;

@@ -7,19 +7,20 @@
 //! ```
 //!
 //! A process that dies between parts leaves them where nobody sees them and somebody pays for them. So the upload's id
-//! is written beside the file first, and the next attempt takes those parts back.
+//! is written beside the file first, if the disk takes it, and the next attempt takes those parts back.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{Error, MultipartId, ObjectStore};
 
-use super::{Local, Objects, Unusable, blocking, failed};
+use super::{Local, Objects, Unusable, blocking};
 
 /// The part of a bucket that is ours.
 #[derive(Clone)]
@@ -45,9 +46,12 @@ impl Bucket {
         local: Local<'_>,
     ) -> Result<(), Error> {
         let to = self.at(path);
+        let aside = self.at(&aside(local.id));
         // A store that doesn't know the copy's condition is kept from writing over what it has, too.
-        match store.head(&to).await {
+        match prompt(0, store.head(&to)).await {
             Ok(_) => {
+                // Perhaps an attempt before copied it there, and came no further.
+                gone(prompt(0, store.delete(&aside)).await)?;
                 let source = "it is there".into();
                 let path = to.to_string();
                 return Err(Error::AlreadyExists { path, source });
@@ -55,27 +59,26 @@ impl Bucket {
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }
-        let aside = self.at(&Path::from(UPLOADING).child(local.id));
         self.upload(&aside, local).await?;
         let copied = store.copy_if_not_exists(&aside, &to).await;
-        match store.delete(&aside).await {
-            Ok(()) | Err(Error::NotFound { .. }) => copied,
-            Err(error) => copied.and(Err(error)),
-        }
+        let deleted = gone(prompt(0, store.delete(&aside)).await);
+        deleted.and(copied)
     }
 
     async fn upload(&self, aside: &Path, local: Local<'_>) -> Result<(), Error> {
         let note = local.file.with_file_name(NOTE);
-        if let Ok(earlier) = tokio::fs::read_to_string(&note).await {
-            self.take_back(aside, &earlier).await;
+        match tokio::fs::read_to_string(&note).await {
+            // A full disk keeps the file and not its text.
+            Ok(earlier) if earlier.is_empty() => {}
+            Ok(earlier) => self.take_back(aside, &earlier).await,
+            Err(_) => {}
         }
-        let id = self.parts.create_multipart(aside).await?;
-        let noted = tokio::fs::write(&note, &id).await.map_err(failed);
-        let uploaded = match noted {
-            Ok(()) => self.put_parts(aside, &id, local).await,
-            Err(error) => Err(error),
-        };
-        let uploaded = match uploaded {
+        let id = prompt(0, self.parts.create_multipart(aside)).await?;
+        // A full disk is emptied by uploads: none is given up for it.
+        if let Err(error) = tokio::fs::write(&note, &id).await {
+            tracing::debug!(%error, "an upload's id can't be noted");
+        }
+        let uploaded = match self.put_parts(aside, &id, local).await {
             Ok(parts) => self.parts.complete_multipart(aside, &id, parts).await,
             Err(error) => Err(error),
         };
@@ -106,9 +109,8 @@ impl Bucket {
     /// One that was completed, or that the bucket has forgotten, is none any more.
     async fn take_back(&self, aside: &Path, id: &str) {
         let id = id.to_owned();
-        match self.parts.abort_multipart(aside, &id).await {
-            Ok(()) | Err(Error::NotFound { .. }) => {}
-            Err(error) => tracing::debug!(%error, "the parts of an upload stay in the bucket"),
+        if let Err(error) = gone(prompt(0, self.parts.abort_multipart(aside, &id)).await) {
+            tracing::debug!(%error, "the parts of an upload stay in the bucket");
         }
     }
 }
@@ -116,6 +118,38 @@ impl Bucket {
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Bucket").field(&self.prefix).finish()
+    }
+}
+
+/// Where a recording's audio is until it is whole.
+pub(super) fn aside(id: &str) -> Path {
+    Path::from(UPLOADING).child(id)
+}
+
+/// A request of so many octets, which an answer follows soon unless they are many; a store that is silent is tried
+/// again before the minutes are over that a large part may take.
+pub(super) async fn prompt<T>(
+    octets: usize,
+    request: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    if octets > FEW {
+        return request.await;
+    }
+    let answer = tokio::time::timeout(ANSWER_WITHIN, request).await;
+    answer.unwrap_or_else(|late| {
+        let source = Box::new(late);
+        Err(Error::Generic {
+            store: "bucket",
+            source,
+        })
+    })
+}
+
+/// What isn't there is gone.
+pub(super) fn gone(deleted: Result<(), Error>) -> Result<(), Error> {
+    match deleted {
+        Err(Error::NotFound { .. }) => Ok(()),
+        deleted => deleted,
     }
 }
 
@@ -132,8 +166,6 @@ pub(super) async fn part(file: &FilePath, from: u64, length: u64) -> Result<Byte
 
 #[cfg(feature = "s3")]
 pub(super) fn open(place: &str, rest: &str) -> Result<Objects, Unusable> {
-    use std::time::Duration;
-
     use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3CopyIfNotExists};
     use object_store::{ClientConfigKey, RetryConfig};
 
@@ -176,6 +208,12 @@ pub(super) fn open(place: &str, _: &str) -> Result<Objects, Unusable> {
 /// A part over a slow line; a copy of some gigabytes within the bucket.
 #[cfg(feature = "s3")]
 const REQUEST_WITHIN: &str = "600 seconds";
+
+/// With one attempt more, which takes ten seconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Octets that even a slow line carries in that time: 300 kbit/s.
+const FEW: usize = 1 << 20;
 
 /// Octets that are in memory at a time: an upload has at most 10,000 parts, none but the last below 5 MiB.
 pub(super) const PART: u64 = 16 << 20;

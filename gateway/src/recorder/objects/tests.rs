@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use object_store::memory::InMemory;
 use object_store::multipart::MultipartStore;
+use object_store::throttle::{ThrottleConfig, ThrottledStore};
 
 use super::*;
 
@@ -122,6 +125,60 @@ async fn the_parts_of_a_process_that_died_are_taken_back() {
     assert_eq!(put_file(&objects, &octets, &file).await, Put::Done);
     let gone = memory.abort_multipart(&aside, &earlier).await;
     gone.expect_err("it is gone");
+    assert_eq!(names(&memory).await, [PATH]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_does_not_answer_is_left_after_half_a_minute() {
+    let memory = Arc::new(InMemory::new());
+    let hour = Duration::from_secs(3_600);
+    let silent = ThrottleConfig {
+        wait_get_per_call: hour,
+        wait_put_per_call: hour,
+        wait_delete_per_call: hour,
+        ..ThrottleConfig::default()
+    };
+    let store: Arc<dyn ObjectStore> = memory.clone();
+    let objects = Objects::of(Arc::new(ThrottledStore::new(store, silent)), memory);
+    let (path, before) = (Path::from(PATH), tokio::time::Instant::now());
+    objects.read(&path).await.expect_err("silence");
+    let put = objects.put(&path, Bytes::from("one")).await;
+    put.expect_err("silence");
+    objects.delete(&path).await.expect_err("silence");
+    assert!(before.elapsed() < Duration::from_secs(100));
+    // Many octets have their time.
+    let many = Bytes::from(vec![0; 2 << 20]);
+    assert_eq!(objects.put(&path, many).await.expect("put"), Put::Done);
+}
+
+#[tokio::test]
+async fn an_upload_that_can_not_be_noted_goes_on() {
+    let (root, memory) = (Root::new(), Arc::new(InMemory::new()));
+    let objects = Objects::of(memory.clone(), memory.clone());
+    let octets = large(0);
+    let file = root.file(&octets);
+    std::fs::create_dir(file.with_file_name("upload")).expect("an obstacle");
+    assert_eq!(put_file(&objects, &octets, &file).await, Put::Done);
+    assert_eq!(names(&memory).await, [PATH]);
+}
+
+#[tokio::test]
+async fn what_was_copied_to_its_place_does_not_stay_beside_it() {
+    let (root, memory) = (Root::new(), Arc::new(InMemory::new()));
+    let objects = Objects::of(memory.clone(), memory.clone());
+    let octets = large(0);
+    let file = root.file(&octets);
+    // As a process leaves them that died between the copy and the deletion.
+    for path in [PATH, "uploading/r_1"] {
+        let copy = octets.clone().into();
+        memory.put(&Path::from(path), copy).await.expect("put");
+    }
+    assert_eq!(put_file(&objects, &octets, &file).await, Put::Done);
+    assert_eq!(names(&memory).await, [PATH]);
+    let copy = octets.into();
+    let aside = Path::from("uploading/r_1");
+    memory.put(&aside, copy).await.expect("put");
+    objects.delete_upload("r_1").await.expect("deleted");
     assert_eq!(names(&memory).await, [PATH]);
 }
 

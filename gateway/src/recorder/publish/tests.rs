@@ -236,6 +236,7 @@ async fn the_spool_is_looked_through_at_the_start_and_outcomes_follow() {
         recording: "r_4".to_owned(),
         call: CALL.to_owned(),
         reason: "the disk is full".to_owned(),
+        unreadable: None,
     };
     outcomes.send(failed).await.expect("open");
     drop(outcomes);
@@ -258,6 +259,56 @@ async fn the_spool_is_looked_through_at_the_start_and_outcomes_follow() {
     );
     assert!(place.root.join(UNPUBLISHED).join("r_2").exists());
     assert!(place.root.join(SPOOL).join("r_3").exists());
+}
+
+#[tokio::test]
+async fn what_failed_is_told_before_it_is_put_aside() {
+    for disk in ["takes it", "is full"] {
+        let place = Place::new();
+        if disk == "is full" {
+            place.store.close().await;
+        }
+        let changed = place.finished("r_1", b"audio");
+        std::fs::write(changed.join("audio.wav"), b"Audio").expect("written");
+        let empty = place.root.join(SPOOL).join("r_2");
+        std::fs::create_dir(&empty).expect("a directory");
+        let (outcomes, queue) = mpsc::channel(4);
+        let task = place.publisher().start(queue);
+        let failed = Outcome::Failed {
+            recording: "r_2".to_owned(),
+            call: String::new(),
+            reason: "it has no journal".to_owned(),
+            unreadable: Some(empty.clone()),
+        };
+        outcomes.send(failed).await.expect("open");
+        drop(outcomes);
+        task.await.expect("it ends");
+        let stays = disk == "is full";
+        let aside = [
+            place.root.join(UNPUBLISHED).join("r_1"),
+            place.root.join(UNREADABLE).join("r_2"),
+        ];
+        assert_eq!([changed, empty].map(|it| it.exists()), [stays; 2]);
+        assert_eq!(aside.map(|it| it.exists()), [!stays; 2]);
+        if !stays {
+            assert_eq!(place.told().await, ["recording.failed"; 2]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_published_recording_is_none_and_goes() {
+    let place = Place::new();
+    let spool = place.root.join(SPOOL);
+    let left = spool.join(".gone-r_1");
+    std::fs::rename(place.finished("r_1", b"audio"), &left).expect("renamed");
+    assert!(crate::recorder::finisher::recordings(&spool).is_empty());
+    let (outcomes, queue) = mpsc::channel(4);
+    let task = place.publisher().start(queue);
+    drop(outcomes);
+    task.await.expect("it ends");
+    assert!(!left.exists());
+    assert_eq!(place.told().await, [""; 0]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::super::manifest::{self, Manifest, hex};
 use super::super::objects::{Local, Objects, Put};
 use super::super::published;
-use super::name_of;
+use super::{GONE, name_of};
 use crate::call::CallId;
 use crate::clock::Moment;
 use crate::events::Kind;
@@ -69,11 +69,7 @@ impl Upload {
         };
         // Whether it is new doesn't matter: then an attempt before came as far as this.
         self.store.change(publish).await.map_err(again)?;
-        match tokio::fs::remove_dir_all(directory).await {
-            Ok(()) => Ok(()),
-            // It is published, and found again after the next look through the spool.
-            Err(error) => Err(again(error)),
-        }
+        remove(directory).await.map_err(again)
     }
 
     /// Into the call's directory; into one of its own within it when the call has another recording.
@@ -170,6 +166,16 @@ impl Finished {
             summary: published::summary(&String::from_utf8_lossy(&self.text)),
         }
     }
+}
+
+/// First of its name: a recording that has lost its manifest, and not yet all else, would be taken for one that failed.
+async fn remove(directory: &FilePath) -> std::io::Result<()> {
+    let gone = directory.with_file_name(format!("{GONE}{}", name_of(directory)));
+    tokio::fs::rename(directory, &gone).await?;
+    if let Err(error) = tokio::fs::remove_dir_all(&gone).await {
+        tracing::debug!(directory = %gone.display(), %error, "a published recording stays in the spool for now");
+    }
+    Ok(())
 }
 
 async fn read_manifest(directory: &FilePath) -> Result<(Manifest, Bytes), Outlook> {
