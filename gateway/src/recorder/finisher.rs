@@ -99,6 +99,10 @@ impl Finisher {
                 tracing::warn!(recording = id, %error, "a recording can't be finished yet");
                 false
             }
+            Err(error) if passes(error.kind()) => {
+                tracing::debug!(recording = id, %error, "a recording can't be finished yet");
+                false
+            }
             Err(error) => {
                 let reason = format!("It could not be finished: {error}.");
                 self.fail(id.to_owned(), late.call.clone(), reason, None);
@@ -172,6 +176,14 @@ impl Finisher {
     }
 }
 
+/// Whether the disk is to blame, and may be emptied or mended: then nothing is lost.
+fn passes(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+    )
+}
+
 /// The recordings in the spool.
 pub fn recordings(root: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
@@ -199,5 +211,54 @@ fn name(directory: &Path) -> String {
 /// Between two looks at the spool, and two attempts.
 const BETWEEN: Duration = Duration::from_secs(2);
 
-/// How long a disk that takes no manifest is asked again.
+/// How long a recording that can't be finished is tried again, unless the disk is full.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest::About;
+    use super::super::spool::{Begin, Coding, Line, Spool, line};
+    use super::*;
+
+    #[test]
+    fn a_recording_waits_for_a_full_disk_however_long_it_is_full() {
+        let root = std::env::temp_dir().join(format!("warmline-finish-{}", uuid::Uuid::new_v4()));
+        let begin = Begin {
+            id: "r_1".into(),
+            call: "c_1".into(),
+            started_at: 0,
+            about: About::default(),
+            file: "audio.wav".into(),
+            coding: Coding::Pcm,
+            encryption: None,
+        };
+        let mut spool = Spool::create(&root, &begin).expect("made");
+        let end = line(&Line::End(Box::default()));
+        spool.append(&[], &end).expect("written");
+        let (outcomes, mut ended) = mpsc::channel(1);
+        let (_jobs, jobs) = std::sync::mpsc::sync_channel(1);
+        let finisher = Finisher {
+            jobs,
+            outcomes,
+            metrics: Metrics::new(),
+            root: root.clone(),
+            size: Arc::default(),
+            found: Vec::new(),
+        };
+        let late = Late {
+            call: "c_1".into(),
+            directory: root.join("r_1"),
+            since: Instant::now().checked_sub(2 * PATIENCE).expect("a time"),
+        };
+        // The manifest's name until it is whole; what is written there finds no room.
+        let part = late.directory.join("manifest.json.part");
+        std::os::unix::fs::symlink("/dev/full", &part).expect("a link");
+        assert!(!finisher.finish("r_1", &late));
+        ended.try_recv().expect_err("nothing is told yet");
+        std::fs::remove_file(&part).expect("removed");
+        assert!(finisher.finish("r_1", &late));
+        let outcome = ended.try_recv().expect("told");
+        assert!(matches!(outcome, Outcome::Finished { .. }), "{outcome:?}");
+        std::fs::remove_dir_all(&root).expect("removed");
+    }
+}
