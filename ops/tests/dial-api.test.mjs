@@ -37,11 +37,8 @@ invite_window = "5s"
   const faulty = (number, fault) => provider.post('/customers', { number: national(number), does: 'fault', fault });
   const back = await gateway.token('crm', '--scope', 'calls:read', '--scope', 'calls:write');
   const end = async (call) => {
-    const view = await until(`${call} ends`, async () => {
-      const shown = await gateway.api(back, `/v1/calls/${call}`);
-      return shown.ended && shown;
-    }, { within: 40_000 });
-    return { ...view.ended, cause: (await gateway.api(back, `/v1/calls/${call}/explain`)).cause.cause };
+    const { ended } = await gateway.ended(back, call);
+    return { ...ended, cause: (await gateway.api(back, `/v1/calls/${call}/explain`)).cause.cause };
   };
   return { provider, gateway, desk, faulty, end };
 }

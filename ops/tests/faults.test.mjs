@@ -46,9 +46,7 @@ class BackEnd {
 
   /** How a call ended: its view's `ended`, and the cause that `explain` tells. */
   async end(call) {
-    // The page draws a call before the gateway has heard of it.
-    const view = () => this.api(`/v1/calls/${call}`).catch((refusal) => (/: 404 /.test(refusal.message) ? {} : Promise.reject(refusal)));
-    const { ended } = await until(`${call} ends`, async () => (await view()).ended && view(), { within: 40_000 });
+    const { ended } = await this.gateway.ended(this.token, call);
     const { cause, story } = await this.api(`/v1/calls/${call}/explain`);
     assert.ok(story.some((told) => told.what.includes(ended.detail)), `the story tells it: ${JSON.stringify(story)}`);
     return { ...ended, cause: cause.cause };

@@ -91,6 +91,15 @@ ${sections}`);
     return JSON.parse(body);
   }
 
+  /** A call's view once it is over. The page draws a call before the gateway has heard of it, so at first there may be none. */
+  ended(token, call) {
+    const view = () => this.api(token, `/v1/calls/${call}`).catch((refusal) => (/: 404 /.test(refusal.message) ? {} : Promise.reject(refusal)));
+    return until(`${call} ends`, async () => {
+      const shown = await view();
+      return shown.ended && shown;
+    }, { within: 40_000 });
+  }
+
   /** What it says to its operator: each metric's name to the sum of its samples. */
   async metrics() {
     const text = await (await fetch(`${this.operations}/metrics`)).text();
