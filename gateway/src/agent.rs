@@ -48,6 +48,15 @@ pub struct Connection {
     pub state: ConnectionState,
     /// Epoch milliseconds.
     pub since: u64,
+    pub service: Service,
+}
+
+/// What the operator wants of a way to the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    In,
+    /// Whatever happens to it, it is told as down.
+    Out,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,15 +97,24 @@ impl Connection {
         Self {
             state: ConnectionState::Down("it is being connected".to_owned()),
             since: now.epoch_ms,
+            service: Service::In,
         }
     }
 
-    /// Takes a new state; whether it is up or down is what `since` counts from.
-    pub fn set(&mut self, now: Moment, state: ConnectionState) {
+    /// Takes a new state; whether it is up or down is what `since` counts from. `false`: it had that one.
+    pub fn set(&mut self, now: Moment, state: ConnectionState) -> bool {
+        let state = match self.service {
+            Service::In => state,
+            Service::Out => ConnectionState::Down(OUT_OF_SERVICE.to_owned()),
+        };
+        if self.state == state {
+            return false;
+        }
         if self.is_up() != (state == ConnectionState::Up) {
             self.since = now.epoch_ms;
         }
         self.state = state;
+        true
     }
 
     pub fn is_up(&self) -> bool {
@@ -188,6 +206,8 @@ impl Agent {
         }
     }
 }
+
+const OUT_OF_SERVICE: &str = "it was taken out of service";
 
 /// The status in which calls come.
 pub const AVAILABLE: &str = "available";

@@ -148,10 +148,10 @@ causes! {
         "The login command was answered with an error; its words are in the call's detail. Check the socket's ids, agent_id and agent_unique_id.";
     TakenOver, "signed-in-elsewhere", Provider, FailsAgain,
         "Another session of this agent took over at the provider.",
-        "The platform pushed closeTab: somebody signed in as this agent elsewhere. It isn't tried again before the gateway restarts.";
+        "The platform pushed closeTab: somebody signed in as this agent elsewhere. It isn't tried again before POST /v1/lines/{id}/register, or a restart.";
     SignedOffByAdmin, "signed-off-by-administrator", Provider, FailsAgain,
         "An administrator signed this agent off at the provider.",
-        "The platform pushed agentLogoffByAdmin. It isn't tried again before the gateway restarts.";
+        "The platform pushed agentLogoffByAdmin. It isn't tried again before POST /v1/lines/{id}/register, or a restart.";
     DialNotSent, "dial-not-sent", Gateway, MayGoWell,
         "The dial could not be sent to the provider.",
         "The command was refused before it left, or the request to command_url failed; the words are in the call's detail.";
@@ -214,7 +214,7 @@ causes! {
         "Neither the page nor its audio came back within limits.grace, so the customer was let go.";
     WrongPassword, "registration-wrong-password", Gateway, FailsAgain,
         "The registrar does not accept the password of the agent's line.",
-        "The registrar challenged our answer again. It isn't tried again, because a third wrong one locks accounts: correct the password and restart.";
+        "The registrar challenged our answer again. A third wrong one would lock the account: correct the password and restart, or POST /v1/lines/{id}/register if the registrar erred.";
     RegistrationRefused, "registration-refused", Provider, MayGoWell,
         "The registrar refused the agent's line.",
         "A final rejection of REGISTER; the status is in the call's detail and in GET /v1/lines.";
@@ -224,6 +224,9 @@ causes! {
     LineConnecting, "line-connecting", Gateway, MayGoWell,
         "The agent's line is being connected.",
         "The gateway has just started, or the line was lost a moment ago.";
+    OutOfService, "line-out-of-service", Gateway, FailsAgain,
+        "The line was taken out of service.",
+        "POST /v1/lines/{id}/unregister took it out; POST /v1/lines/{id}/register puts it back.";
     LineLost, "line-lost", Provider, MayGoWell,
         "The connection to the provider was lost.",
         "The flow that carried the call's signalling closed and did not come back in time for it.";

@@ -28,6 +28,7 @@ mod reason;
 mod recording;
 mod ringing;
 mod sample;
+mod service;
 mod standing;
 mod task;
 mod telling;
@@ -48,6 +49,7 @@ pub(crate) use task::line_of;
 pub use task::{Parts, Task};
 pub use trunks::{TrunkSocket, TrunkWay};
 
+use crate::agent::Service;
 use crate::agent::wire::{AgentView, CallState, CallView, Dial, Frame, Operation, TransferMode};
 use crate::call::CallId;
 use crate::http::problem::Problem;
@@ -142,6 +144,13 @@ pub enum Api {
     Agents {
         reply: oneshot::Sender<Vec<AgentView>>,
     },
+    /// How an agent stands from now on.
+    Status {
+        agent: String,
+        name: String,
+        reason: Option<String>,
+        reply: oneshot::Sender<Result<AgentView, Problem>>,
+    },
     /// A list that the agent's platform offers.
     Ask {
         agent: String,
@@ -163,6 +172,12 @@ pub enum Api {
     },
     Lines {
         reply: oneshot::Sender<Vec<LineView>>,
+    },
+    /// Takes a line out of service, or puts it back.
+    Serve {
+        line: String,
+        service: Service,
+        reply: oneshot::Sender<Result<LineView, Problem>>,
     },
     Health {
         reply: oneshot::Sender<Health>,
@@ -310,6 +325,26 @@ impl Switchboard {
         self.ask(|reply| Api::Agents { reply }).await
     }
 
+    /// Sets how an agent stands.
+    ///
+    /// # Errors
+    ///
+    /// The agent or the status is unknown, or the platform couldn't be told that reason.
+    pub async fn stand(
+        &self,
+        agent: String,
+        name: String,
+        reason: Option<String>,
+    ) -> Result<AgentView, Problem> {
+        self.ask(|reply| Api::Status {
+            agent,
+            name,
+            reason,
+            reply,
+        })
+        .await?
+    }
+
     /// # Errors
     ///
     /// The agent is unknown or has no platform, or the platform has no answer.
@@ -351,6 +386,20 @@ impl Switchboard {
 
     pub async fn lines(&self) -> Result<Vec<LineView>, Problem> {
         self.ask(|reply| Api::Lines { reply }).await
+    }
+
+    /// Takes a line out of service, or puts it back.
+    ///
+    /// # Errors
+    ///
+    /// There is no such line, or it is a trunk that doesn't register.
+    pub async fn serve(&self, line: String, service: Service) -> Result<LineView, Problem> {
+        self.ask(|reply| Api::Serve {
+            line,
+            service,
+            reply,
+        })
+        .await?
     }
 
     pub async fn health(&self) -> Result<Health, Problem> {

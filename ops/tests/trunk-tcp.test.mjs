@@ -157,11 +157,28 @@ for (const [how, transport, port] of [['UDP', 'udp', 'udp'], ['TLS', 'tls', 'wss
     delete process.env.RUST_LOG;
     await kamailio.registered('acme');
     await stands(gateway, true);
+
+    const admin = await gateway.token('floor', '--scope', 'admin');
+    const order = (word) => gateway.api(admin, `/v1/lines/carrier/${word}`, { method: 'POST' });
+    assert.equal((await order('unregister')).detail, 'it was taken out of service');
+    await stands(gateway, false);
+    const before = kamailio.registrations('acme');
+    await order('register');
+    await until('the registrar has it again', async () => kamailio.registrations('acme') > before);
+    await stands(gateway, true);
+
     const log = gateway.process.lines.join('\n');
     assert.ok(log.length > 0);
     for (const secret of [kamailio.password, 'response=', 'Digest username']) assert.ok(!log.includes(secret), `${secret} is in the log`);
   });
 }
+
+staged('a trunk that doesn\'t register is not taken out of service', async (stage) => {
+  const [port, far] = [await stage.ports.take(1), await stage.ports.take(1)];
+  const gateway = await Gateway.start(stage, trunk(place('tcp', port), `peer = "sip:127.0.0.1:${far};transport=tcp"`));
+  const admin = await gateway.token('floor', '--scope', 'admin');
+  await assert.rejects(gateway.api(admin, '/v1/lines/carrier/unregister', { method: 'POST' }), /409.*The trunk carrier doesn't register anywhere\./);
+});
 
 staged('a trunk whose password is refused is down, with words for it', async (stage) => {
   const port = await stage.ports.take(1);

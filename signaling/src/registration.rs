@@ -20,8 +20,10 @@ pub(crate) struct Registration {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// No connection, or unregistered by command.
+    /// No connection; the next one registers.
     Offline,
+    /// Taken back by command. Only a command registers again.
+    Released,
     /// The first REGISTER of a connection is out.
     Registering,
     Registered {
@@ -34,7 +36,7 @@ enum State {
         retry_at: Instant,
     },
     Unregistering,
-    /// Our credentials were refused twice. Only a new registration starts again.
+    /// Our credentials were refused twice. Only a command registers again.
     Stopped,
 }
 
@@ -84,8 +86,15 @@ impl Registration {
     }
 
     pub fn handle_connected(&mut self, out: &mut Vec<Step>) {
-        if self.state == State::Stopped {
-            return;
+        match self.state {
+            State::Stopped | State::Released => return,
+            // The binding was the other connection's.
+            State::Unregistering => return self.released(out),
+            State::Offline
+            | State::Registering
+            | State::Registered { .. }
+            | State::Refreshing
+            | State::Waiting { .. } => {}
         }
         self.state = State::Registering;
         out.push(Step::Register {
@@ -98,13 +107,12 @@ impl Registration {
             State::Registering | State::Refreshing | State::Registered { .. } => {
                 out.push(Step::Down(LineDown::FlowLost))
             }
-            State::Unregistering => out.push(Step::Down(LineDown::Unregistered)),
+            State::Unregistering => return self.released(out),
+            State::Stopped | State::Released => return,
             // Down and told so.
-            State::Waiting { .. } | State::Offline | State::Stopped => {}
+            State::Waiting { .. } | State::Offline => {}
         }
-        if self.state != State::Stopped {
-            self.state = State::Offline;
-        }
+        self.state = State::Offline;
     }
 
     /// The connection that we registered on is gone, and the next REGISTER opens another.
@@ -122,7 +130,25 @@ impl Registration {
             | State::Unregistering
             | State::Waiting { .. }
             | State::Offline
+            | State::Released
             | State::Stopped => {}
+        }
+    }
+
+    /// By command: whatever was refused before is tried again, at once where there is a connection.
+    pub fn register(&mut self, is_connected: bool, out: &mut Vec<Step>) {
+        match self.state {
+            State::Registering | State::Refreshing | State::Registered { .. } => return,
+            State::Offline
+            | State::Released
+            | State::Stopped
+            | State::Waiting { .. }
+            | State::Unregistering => {}
+        }
+        (self.strikes, self.failures) = (0, 0);
+        self.state = State::Offline;
+        if is_connected {
+            self.handle_connected(out);
         }
     }
 
@@ -134,12 +160,14 @@ impl Registration {
                     expires: Duration::ZERO,
                 });
             }
-            State::Waiting { .. } => {
-                self.state = State::Offline;
-                out.push(Step::Down(LineDown::Unregistered));
-            }
-            State::Unregistering | State::Offline | State::Stopped => {}
+            State::Waiting { .. } | State::Offline | State::Stopped => self.released(out),
+            State::Unregistering | State::Released => {}
         }
+    }
+
+    fn released(&mut self, out: &mut Vec<Step>) {
+        self.state = State::Released;
+        out.push(Step::Down(LineDown::Unregistered));
     }
 
     /// A 2xx; `granted` is what the registrar says of our binding.
@@ -160,12 +188,13 @@ impl Registration {
                     refresh_at: now + refresh_after(granted, random),
                 };
             }
-            State::Unregistering => {
-                self.state = State::Offline;
-                out.push(Step::Down(LineDown::Unregistered));
-            }
+            State::Unregistering => self.released(out),
             // The answer to a REGISTER that was overtaken.
-            State::Registered { .. } | State::Waiting { .. } | State::Offline | State::Stopped => {}
+            State::Registered { .. }
+            | State::Waiting { .. }
+            | State::Offline
+            | State::Released
+            | State::Stopped => {}
         }
     }
 
@@ -179,13 +208,12 @@ impl Registration {
         match self.state {
             State::Registering | State::Refreshing => {}
             // Gone is gone: a registrar that refuses forgets us when the binding expires.
-            State::Unregistering => {
-                self.state = State::Offline;
-                return out.push(Step::Down(LineDown::Unregistered));
-            }
-            State::Registered { .. } | State::Waiting { .. } | State::Offline | State::Stopped => {
-                return;
-            }
+            State::Unregistering => return self.released(out),
+            State::Registered { .. }
+            | State::Waiting { .. }
+            | State::Offline
+            | State::Released
+            | State::Stopped => return,
         }
         let Rejection {
             status,
@@ -232,11 +260,12 @@ impl Registration {
                     retry_at: now + self.backoff(random),
                 };
             }
-            State::Unregistering => {
-                self.state = State::Offline;
-                out.push(Step::Down(LineDown::Unregistered));
-            }
-            State::Registered { .. } | State::Waiting { .. } | State::Offline | State::Stopped => {}
+            State::Unregistering => self.released(out),
+            State::Registered { .. }
+            | State::Waiting { .. }
+            | State::Offline
+            | State::Released
+            | State::Stopped => {}
         }
     }
 
@@ -250,6 +279,7 @@ impl Registration {
             | State::Registering
             | State::Refreshing
             | State::Unregistering
+            | State::Released
             | State::Stopped => return,
         };
         self.state = next;
@@ -265,6 +295,7 @@ impl Registration {
             | State::Registering
             | State::Refreshing
             | State::Unregistering
+            | State::Released
             | State::Stopped => None,
         }
     }
@@ -421,6 +452,51 @@ mod tests {
             f.success(Duration::ZERO),
             [Step::Down(LineDown::Unregistered)]
         );
+    }
+
+    #[test]
+    fn what_was_taken_back_stays_so_until_a_command() {
+        let mut f = Fixture::registered(ASKED);
+        let mut out = Vec::new();
+        f.registration.unregister(&mut out);
+        f.success(Duration::ZERO);
+        out.clear();
+        f.registration.handle_flow_lost(&mut out);
+        f.registration.handle_connected(&mut out);
+        f.registration.unregister(&mut out);
+        assert_eq!(out, [], "a new connection is no command");
+        f.registration.register(true, &mut out);
+        assert_eq!(out, [Step::Register { expires: ASKED }]);
+        assert_eq!(f.success(ASKED), [Step::Up { expires: ASKED }]);
+        out.clear();
+        f.registration.register(true, &mut out);
+        assert_eq!(out, [], "it is registered");
+    }
+
+    #[test]
+    fn a_command_tries_a_refused_password_again() {
+        let mut f = Fixture::connected();
+        f.reject(401);
+        f.timeout();
+        f.reject(401);
+        let mut out = Vec::new();
+        f.registration.register(false, &mut out);
+        assert_eq!(out, [], "without a connection the next one registers");
+        f.registration.handle_connected(&mut out);
+        assert_eq!(out, [Step::Register { expires: ASKED }]);
+        assert_eq!(f.reject(401), [Step::Down(LineDown::WrongPassword)]);
+        assert!(f.registration.poll_timeout().is_some(), "with one more try");
+    }
+
+    #[test]
+    fn a_line_without_a_connection_is_taken_back_as_well() {
+        let mut f = Fixture::registered(ASKED);
+        f.registration.handle_flow_lost(&mut Vec::new());
+        let mut out = Vec::new();
+        f.registration.unregister(&mut out);
+        assert_eq!(out, [Step::Down(LineDown::Unregistered)]);
+        f.registration.handle_connected(&mut out);
+        assert_eq!(out.len(), 1, "it stays so: {out:?}");
     }
 
     struct Fixture {

@@ -84,11 +84,12 @@ const DROPS: &[(&str, Cause)] = &[
 /// The words of `switchboard/lines` and of the transports.
 const LINES: &[(&str, Cause)] = &[
     (
-        "does not accept the extension's password",
+        "the registrar does not accept the password",
         Cause::WrongPassword,
     ),
     ("refused the registration", Cause::RegistrationRefused),
     ("the registrar does not answer", Cause::RegistrarUnreachable),
+    ("down: it was taken out of service", Cause::OutOfService),
     ("SIP line is down: it is being", Cause::LineConnecting),
     (
         "SIP line is down: it was unregistered",

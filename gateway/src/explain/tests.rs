@@ -149,7 +149,7 @@ fn what_the_gateway_says_of_its_own_parts_finds_its_cause() {
         (AgentNotReady, "Something new.", "agent-not-ready"),
         (
             LineDown,
-            "The agent's SIP line is down: the registrar does not accept the extension's password; it is not tried again.",
+            "The agent's SIP line is down: the registrar does not accept the password; it is not tried again.",
             "registration-wrong-password",
         ),
         (
@@ -166,6 +166,21 @@ fn what_the_gateway_says_of_its_own_parts_finds_its_cause() {
             LineDown,
             "The agent's SIP line is down: connection refused.",
             "registrar-unreachable",
+        ),
+        (
+            LineDown,
+            "The agent's SIP line is down: it was taken out of service.",
+            "line-out-of-service",
+        ),
+        (
+            LineDown,
+            "The provider's token socket is down: it was taken out of service.",
+            "line-out-of-service",
+        ),
+        (
+            LineDown,
+            "The trunk carrier is down: it was taken out of service.",
+            "line-out-of-service",
         ),
         (
             LineDown,

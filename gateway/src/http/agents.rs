@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router<Arc<Public>> {
     Router::new()
         .route("/v1/agents", get(list))
         .route("/v1/agents/{agent}", get(show))
+        .route("/v1/agents/{agent}/status", put(stand))
         .route("/v1/agents/{agent}/token", post(mint))
         .route("/v1/agents/{agent}/campaigns", get(campaigns))
         .route("/v1/agents/{agent}/dispositions", get(dispositions))
@@ -48,6 +49,30 @@ async fn show(
         return Err(unknown());
     }
     known(&public, &agent).await.map(Json)
+}
+
+/// The body of `PUT /v1/agents/{agent}/status`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Standing {
+    name: String,
+    reason: Option<String>,
+}
+
+async fn stand(
+    State(public): State<Arc<Public>>,
+    caller: Caller,
+    Path(agent): Path<String>,
+    request::Json(Standing { name, reason }): request::Json<Standing>,
+) -> Result<Json<AgentView>, Problem> {
+    if !caller.reach(Scope::CallsWrite)?.covers(&agent) {
+        return Err(unknown());
+    }
+    public
+        .switchboard
+        .stand(agent, name, reason)
+        .await
+        .map(Json)
 }
 
 async fn campaigns(

@@ -118,6 +118,17 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
         Api::Agents { reply } => {
             let _ = reply.send(vec![agent("agent7"), agent("agent8")]);
         }
+        Api::Status {
+            agent: id,
+            name,
+            reason,
+            reply,
+        } => {
+            let mut view = agent(&id);
+            view.status.name = name;
+            view.status.reason = reason;
+            let _ = reply.send(Ok(view));
+        }
         Api::Ask { reply, .. } => {
             let choice = crate::ozonetel::Choice {
                 id: Some("300401".to_owned()),
@@ -135,14 +146,13 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
             let _ = reply.send(());
         }
         Api::Lines { reply } => {
-            let line = LineView {
-                id: "agent7/sip".to_owned(),
-                kind: LineKind::Sip,
-                up: true,
-                detail: None,
-                since: 1_900_000_000_000,
-            };
-            let _ = reply.send(vec![line]);
+            let _ = reply.send(vec![line()]);
+        }
+        Api::Serve {
+            line: id, reply, ..
+        } => {
+            let found = Some(line()).filter(|line| line.id == id);
+            let _ = reply.send(found.ok_or_else(|| Problem::not_found("There is no such line.")));
         }
         Api::Health { reply } => {
             let health = Health {
@@ -154,6 +164,16 @@ async fn answer(api: Api, calls: &mut Vec<CallView>, tell: &mpsc::Sender<Heard>)
             };
             let _ = reply.send(health);
         }
+    }
+}
+
+fn line() -> LineView {
+    LineView {
+        id: "agent7/sip".to_owned(),
+        kind: LineKind::Sip,
+        up: true,
+        detail: None,
+        since: 1_900_000_000_000,
     }
 }
 

@@ -214,6 +214,11 @@ async fn an_agents_token_reaches_its_own_calls_only() {
         (Method::GET, "/v1/agents/agent7".to_owned(), 200),
         (Method::GET, "/v1/agents/agent8".to_owned(), 404),
         (Method::GET, "/v1/lines".to_owned(), 403),
+        (
+            Method::POST,
+            "/v1/lines/agent7%2Fsip/unregister".to_owned(),
+            403,
+        ),
         (Method::POST, "/v1/agents/agent7/token".to_owned(), 403),
     ];
     for (method, path, status) in cases {
@@ -233,6 +238,41 @@ async fn an_agents_token_reaches_its_own_calls_only() {
         .map(|call| &call["agent"])
         .collect();
     assert_eq!(agents, ["agent7", "agent7"]);
+}
+
+#[tokio::test]
+async fn an_agents_status_is_set_by_the_agents_token_or_a_back_ends() {
+    let desk = desk();
+    let lunch = json!({ "name": "lunch", "reason": "Curry" });
+    let path = |agent| format!("/v1/agents/{agent}/status");
+    for (token, agent, status) in [
+        (desk.token("agent7", &[Scope::Agent]), "agent7", 200),
+        (desk.token("agent7", &[Scope::Agent]), "agent8", 404),
+        (desk.token("crm", &[Scope::CallsWrite]), "agent8", 200),
+        (desk.token("crm", &[Scope::CallsRead]), "agent8", 403),
+    ] {
+        let answer = desk
+            .ask_as(&token, Method::PUT, &path(agent), lunch.clone())
+            .await;
+        assert_eq!(answer.status, status, "{agent}: {}", answer.body);
+        if status == 200 {
+            assert_eq!(answer.body["status"]["name"], "lunch");
+            assert_eq!(answer.body["status"]["reason"], "Curry");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_line_is_the_administrators_to_take_out_and_put_back() {
+    let desk = desk();
+    let admin = desk.token("floor", &[Scope::Admin]);
+    for (line, status) in [("agent7%2Fsip", 202), ("agent9%2Fsip", 404)] {
+        for word in ["unregister", "register"] {
+            let path = format!("/v1/lines/{line}/{word}");
+            let answer = desk.ask_as(&admin, Method::POST, &path, Value::Null).await;
+            assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        }
+    }
 }
 
 #[tokio::test]

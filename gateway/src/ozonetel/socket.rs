@@ -17,6 +17,7 @@ use super::command::SEPARATORS;
 use super::login;
 use super::token::{LineUse, Output, Posted, Standing, Token};
 use super::{Change, Choice, Disposal, Event, Question, TokenAgent, What};
+use crate::agent::Service;
 use crate::call::CallId;
 use crate::call::state::DialBy;
 use crate::config::{Commands, Ozonetel, Secret};
@@ -64,6 +65,7 @@ enum Order {
         question: Question,
         answer: oneshot::Sender<Result<Vec<Choice>, String>>,
     },
+    Serve(Service),
     SignOut,
 }
 
@@ -183,6 +185,11 @@ impl TokenSocket {
                 .await
                 .unwrap_or_else(|_| Err("The token socket was closed.".to_owned()))
         }
+    }
+
+    /// Signs out and stays closed, or opens again what was closed or given up. `false`: it takes no orders now.
+    pub fn serve(&self, service: Service) -> bool {
+        self.orders.try_send(Order::Serve(service)).is_ok()
     }
 
     /// Signs the agent out at the provider, closes the socket, and returns once that is done.
@@ -310,6 +317,7 @@ impl<E: Fn(Event)> Driver<E> {
                 self.token
                     .handle_question(self.last_question, question, now);
             }
+            Order::Serve(service) => self.token.handle_service(service, now),
             Order::SignOut => self.token.handle_sign_out(now),
         }
     }
@@ -346,7 +354,10 @@ impl<E: Fn(Event)> Driver<E> {
     async fn drain(&mut self) {
         while let Some(output) = self.token.poll_output() {
             match output {
-                Output::Connect => self.link = self.opening(),
+                Output::Connect => {
+                    self.stopped.store(false, Ordering::Release);
+                    self.link = self.opening();
+                }
                 Output::Close => self.link.close().await,
                 Output::Send(text) => self.send(Frame::Text(text)).await,
                 Output::Ping => self.send(Frame::Ping).await,

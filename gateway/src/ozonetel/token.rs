@@ -13,8 +13,10 @@
 //!          ▲  │              │                │             │                                │
 //!          │  └──────────────┴── closed, dead, refused ─────┴──► Resting (full jitter) ──────┤
 //!          └─────────────────────────────────────────────────────────┘                       │
-//!                             closeTab, agentLogoffByAdmin ──► Stopped ◄─────────────────────┘
+//!               closeTab, agentLogoffByAdmin, taken out of service ──► Stopped ◄─────────────┘
 //! ```
+//!
+//! From `Stopped` only the operator's word leads back to `Connecting`.
 
 mod asked;
 mod outcome;

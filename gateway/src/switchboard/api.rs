@@ -50,6 +50,20 @@ impl Task {
                     self.agents.iter().map(crate::agent::Agent::view).collect();
                 let _ = reply.send(views);
             }
+            Api::Status {
+                agent,
+                name,
+                reason,
+                reply,
+            } => {
+                let stood = match self.agent_index(&agent) {
+                    Some(agent) => self
+                        .set_status(now, agent, name, reason)
+                        .map(|_| self.agents[agent].view()),
+                    None => Err(Problem::not_found("There is no such agent.")),
+                };
+                let _ = reply.send(stood);
+            }
             Api::Ask {
                 agent,
                 question,
@@ -65,6 +79,13 @@ impl Task {
             Api::Drained { reply } => self.drained.push(reply),
             Api::Lines { reply } => {
                 let _ = reply.send(self.lines());
+            }
+            Api::Serve {
+                line,
+                service,
+                reply,
+            } => {
+                let _ = reply.send(self.serve_line(now, &line, service));
             }
             Api::Health { reply } => {
                 let _ = reply.send(self.health());

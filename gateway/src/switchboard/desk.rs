@@ -335,7 +335,7 @@ impl Task {
         leg
     }
 
-    fn set_status(
+    pub(super) fn set_status(
         &mut self,
         now: Moment,
         agent: usize,

@@ -11,6 +11,7 @@ use super::draining::Admission;
 use super::invites::STOPPING;
 use super::task::{Age, Purpose, Task};
 use super::transfer::Link;
+use super::trunks::registering;
 use crate::agent::ConnectionState;
 use crate::agent::wire::{self, NoticeKind};
 use crate::call::Told;
@@ -32,11 +33,7 @@ impl Task {
                 stream,
                 transport,
             } => {
-                self.set_line(
-                    now,
-                    line,
-                    ConnectionState::Down("it is being registered".to_owned()),
-                );
+                self.set_line(now, line, registering());
                 self.streams.insert(stream, transport);
                 self.endpoint
                     .handle_line_connected(now.instant, line, stream, transport);
@@ -352,7 +349,7 @@ impl Task {
         }
     }
 
-    fn set_line(&mut self, now: Moment, line: LineId, state: ConnectionState) {
+    pub(super) fn set_line(&mut self, now: Moment, line: LineId, state: ConnectionState) {
         let Some(agent) = self.agent_of(line) else {
             return;
         };
@@ -360,10 +357,9 @@ impl Task {
             return;
         };
         let was_up = connection.is_up();
-        if connection.state == state {
+        if !connection.set(now, state) {
             return;
         }
-        connection.set(now, state);
         let detail = connection.detail();
         let up = connection.is_up();
         let id = &self.agents[agent].config.id;
@@ -477,7 +473,7 @@ fn end(cause: Ended) -> DialogEnd {
     }
 }
 
-pub(super) fn words(cause: &LineDown) -> String {
+pub(crate) fn words(cause: &LineDown) -> String {
     match cause {
         LineDown::Rejected { status, reason } => {
             format!("the registrar refused the registration ({status} {reason})")

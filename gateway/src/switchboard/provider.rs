@@ -268,15 +268,14 @@ impl Task {
             .map(|(age, _)| age)
     }
 
-    fn set_token(&mut self, now: Moment, agent: usize, state: ConnectionState) {
+    pub(super) fn set_token(&mut self, now: Moment, agent: usize, state: ConnectionState) {
         let id = self.agents[agent].config.id.clone();
         let Some(token) = &mut self.agents[agent].token else {
             return;
         };
-        if token.connection.state == state {
+        if !token.connection.set(now, state) {
             return;
         }
-        token.connection.set(now, state);
         match token.connection.detail() {
             None => tracing::info!(agent = id, "the token socket is up"),
             Some(words) => tracing::warn!(agent = id, words, "the token socket is not up"),

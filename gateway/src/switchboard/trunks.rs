@@ -14,9 +14,10 @@ use super::lines::words;
 use super::task::{Route, Task};
 use super::{LineKind, LineView};
 use crate::agent::wire::{self, NoticeKind};
-use crate::agent::{Connection, ConnectionState};
+use crate::agent::{Connection, ConnectionState, Service};
 use crate::clock::Moment;
 use crate::config::{Carrier, Trunk};
+use crate::http::problem::Problem;
 use crate::transport::Target;
 
 /// A trunk: its sockets, its peers as they were found, and how it stands.
@@ -86,13 +87,12 @@ impl TrunkWay {
         };
         Self {
             rate: config.calls_per_second.map(CallRate::per_second),
-            registration: config
-                .register
-                .then(|| ConnectionState::Down("it is being registered".to_owned())),
+            registration: config.register.then(registering),
             // Down would be an alarm: nothing has failed yet.
             connection: Connection {
                 state: ConnectionState::Up,
                 since: now.epoch_ms,
+                service: Service::In,
             },
             config,
             sockets,
@@ -330,8 +330,8 @@ impl Task {
     fn register_trunk(&mut self, now: Moment, index: usize, peers: &[Peer]) {
         let config = &self.trunks[index].config;
         let account = config.username.as_ref().zip(config.password.as_ref());
-        let (true, Some((user, password)), Some(peer)) = (config.register, account, peers.first())
-        else {
+        let wanted = config.register && self.trunks[index].connection.service == Service::In;
+        let (true, Some((user, password)), Some(peer)) = (wanted, account, peers.first()) else {
             return;
         };
         let account = TrunkConfig {
@@ -444,10 +444,9 @@ impl Task {
     fn show_trunk(&mut self, now: Moment, index: usize) {
         let trunk = &mut self.trunks[index];
         let (was_up, state) = (trunk.connection.is_up(), trunk.stands());
-        if trunk.connection.state == state {
+        if !trunk.connection.set(now, state) {
             return;
         }
-        trunk.connection.set(now, state);
         let name = trunk.config.name.clone();
         let words = trunk.connection.detail();
         let kind = match &words {
@@ -549,11 +548,43 @@ impl Task {
         }
     }
 
+    /// Takes a trunk that registers out of service, or puts it back. Calls that are up go on.
+    pub(super) fn serve_trunk(
+        &mut self,
+        now: Moment,
+        index: usize,
+        service: Service,
+    ) -> Result<LineView, Problem> {
+        let trunk = &mut self.trunks[index];
+        if !trunk.config.register {
+            return Err(Problem::conflict(format!(
+                "The trunk {} doesn't register anywhere.",
+                trunk.config.name
+            )));
+        }
+        trunk.connection.service = service;
+        match service {
+            Service::Out => self.endpoint.unregister_trunk(now.instant, trunk_of(index)),
+            Service::In if trunk.connection.is_up() => {}
+            Service::In => {
+                trunk.registration = Some(registering());
+                let peers: Vec<Peer> = trunk.found().cloned().collect();
+                self.register_trunk(now, index, &peers);
+            }
+        }
+        self.show_trunk(now, index);
+        Ok(self.trunks[index].view())
+    }
+
     pub(super) fn unregister_trunks(&mut self, now: Moment) {
         for index in 0..self.trunks.len() {
             self.endpoint.unregister_trunk(now.instant, trunk_of(index));
         }
     }
+}
+
+pub(super) fn registering() -> ConnectionState {
+    ConnectionState::Down("it is being registered".to_owned())
 }
 
 /// A trunk's registration has the trunk's number.

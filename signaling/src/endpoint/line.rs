@@ -248,7 +248,18 @@ impl Endpoint {
         }
     }
 
-    /// Takes the binding back; [`Event::LineDown`] tells when. The connection stays.
+    /// Registers again what was taken back, or given up for its password; a line that is registered stays as it is.
+    pub fn register_again(&mut self, now: Instant, line: LineId) {
+        let is_connected = self
+            .lines
+            .get(&line)
+            .is_some_and(|state| state.stream.is_some());
+        self.step(now, line, |registration, _, out| {
+            registration.register(is_connected, out)
+        });
+    }
+
+    /// Takes the binding back until [`Endpoint::register_again`]; [`Event::LineDown`] tells when. The connection stays.
     pub fn unregister(&mut self, now: Instant, line: LineId) {
         self.step(now, line, |registration, _, out| {
             registration.unregister(out)

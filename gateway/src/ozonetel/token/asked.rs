@@ -9,7 +9,9 @@ use super::super::{Change, DialOutcome, Disposal, Question};
 use super::outcome::Fate;
 use super::waiting::Purpose;
 use super::{History, Output, Phase, Standing, State, Token};
+use crate::agent::Service;
 use crate::call::CallId;
+use crate::transport::Backoff;
 
 impl Token {
     /// Dials; what becomes of it is told as `What::Dial`, exactly once.
@@ -82,14 +84,42 @@ impl Token {
         self.ask(command, Purpose::Ask(number), now);
     }
 
+    /// What the operator wants: a socket that is closed, or one that is tried to be open.
+    pub(in super::super) fn handle_service(&mut self, service: Service, now: Instant) {
+        match (service, &self.state) {
+            (Service::Out, _) => {
+                self.sign_out(now);
+                self.stop("it was taken out of service", now);
+            }
+            (Service::In, State::Open(_) | State::Connecting) => {}
+            (Service::In, State::Stopped { .. }) => {
+                // Whoever took over, or signed the agent off, ended what the platform knew of this session.
+                self.history = History::New;
+                self.said = None;
+                self.open_at_once();
+            }
+            (Service::In, State::Resting { .. }) => self.open_at_once(),
+        }
+    }
+
     /// Signs the agent out and is done; no reply is waited for.
     pub(in super::super) fn handle_sign_out(&mut self, now: Instant) {
+        self.sign_out(now);
+        self.stop("The agent was signed out.", now);
+    }
+
+    fn open_at_once(&mut self) {
+        self.backoff = Backoff::default();
+        self.state = State::Connecting;
+        self.out.push_back(Output::Connect);
+    }
+
+    fn sign_out(&mut self, now: Instant) {
         if let State::Open(open) = &self.state
             && open.phase == Phase::SignedIn
         {
             self.notice(Command::Logout, now);
         }
-        self.stop("The agent was signed out.", now);
     }
 
     /// Tells the platform how the agent stands.

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::agent::Service;
 use crate::config::Config;
 use crate::ozonetel::{Act, Change, ChangeOutcome, DialOutcome, Disposal, Question};
 
@@ -594,6 +595,23 @@ fn signing_out_is_the_last_word() {
     assert!(matches!(&out[0], Output::Send(text) if text.contains("tbAgentLogout")));
     t.pass(100_000.0);
     assert_eq!(t.drain(), []);
+}
+
+#[test]
+fn taken_out_it_stays_closed_and_put_back_it_signs_in_anew() {
+    let mut t = Fixture::signed_in("");
+    t.token.handle_service(Service::Out, t.now);
+    assert_eq!(kinds(&t.sent()), ["tbAgentLogout"]);
+    t.drain();
+    t.pass(100_000.0);
+    assert_eq!(t.drain(), [], "nobody asked for it back");
+    t.token.handle_service(Service::In, t.now);
+    assert_eq!(t.drain(), [Output::Connect]);
+    t.token.handle_service(Service::In, t.now);
+    assert_eq!(t.drain(), [], "it is under way");
+    t.connected();
+    t.text(json!({ "usId": "Qm9hcmRfMDAwMDI=" }));
+    assert_eq!(kinds(&t.sent()), ["tbAgentLogin"]);
 }
 
 #[test]
