@@ -20,6 +20,7 @@ mod legs;
 mod lines;
 mod offering;
 mod page;
+mod placed;
 mod platform;
 mod provider;
 mod quality;

@@ -3,7 +3,8 @@
 use media::{Engine, Full, LegId, Mute, PeerKind, RequestId};
 use signaling::{Body, Credentials, InviteRequest, Party, Path};
 
-use super::task::{Age, Owner, Purpose, Route, Task, WhenAsked};
+use super::placed::{Age, Route, WhenAsked};
+use super::task::{Owner, Purpose, Task};
 use super::trunks::Way;
 use crate::agent::readiness;
 use crate::call::expectation::{Expectation, Fate};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use media::{Full, LegId, Repeat};
 
 use super::acts::OVERLOADED;
-use super::task::{Age, Placed, Task};
+use super::placed::{Age, Placed};
+use super::task::Task;
 use crate::agent::session::Session;
 use crate::call::state::{Announcement, Input};
 use crate::clock::Moment;

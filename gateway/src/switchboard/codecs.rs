@@ -2,7 +2,8 @@
 
 use media::{AudioCodec, CodecPolicy, ComfortNoise};
 
-use super::task::{Route, Task};
+use super::placed::Route;
+use super::task::Task;
 use crate::config::Codec;
 
 impl Task {

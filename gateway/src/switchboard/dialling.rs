@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::invites::RING;
-use super::task::{Age, Desks, Entry, Placed, Route, Task, WhenAsked, line_of};
+use super::placed::{Age, Desks, Entry, Placed, Route, WhenAsked};
+use super::task::{Task, line_of};
 use crate::agent::wire::{CallView, Dial, Order, Peer};
 use crate::agent::{AVAILABLE, readiness};
 use crate::call::number::Number;

@@ -4,7 +4,8 @@ use media::{LegId, Tones};
 use signaling::{Digit, DigitFormat};
 
 use super::acts::OVERLOADED;
-use super::task::{Age, Owner, Route, Task};
+use super::placed::{Age, Route};
+use super::task::{Owner, Task};
 use super::transfer::Link;
 use crate::agent::wire::{self, NoticeKind};
 use crate::call::Told;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use media::LegId;
 use signaling::Body;
 
-use super::task::{Age, Owner, Purpose, Route, Task};
+use super::placed::{Age, Route};
+use super::task::{Owner, Purpose, Task};
 use crate::call::doctor::{Connection, Step};
 use crate::clock::Moment;
 

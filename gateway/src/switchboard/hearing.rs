@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use media::{LegId, Level, Passed};
 
-use super::task::{Age, Heard, Owner, Task};
+use super::placed::{Age, Heard};
+use super::task::{Owner, Task};
 use crate::agent::microphone::Microphone;
 use crate::agent::wire::{self, NoticeKind};
 use crate::clock::Moment;

@@ -10,7 +10,8 @@ use media::sdp::negotiate::{examine_offer, protection};
 use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 
 use super::lines::offer_of;
-use super::task::{Age, Desks, Entry, Route, Task, WhenAsked};
+use super::placed::{Age, Desks, Entry, Route, WhenAsked};
+use super::task::Task;
 use crate::agent::readiness;
 use crate::agent::wire::{Order, Peer};
 use crate::call::CallId;

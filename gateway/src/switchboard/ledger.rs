@@ -2,7 +2,8 @@
 
 use super::CallFilter;
 use super::dialling::Asker;
-use super::task::{Age, Placed, Task};
+use super::placed::{Age, Placed};
+use super::task::Task;
 use super::telling;
 use crate::agent::wire::{CallState, CallView, Dial, Direction, Peer, Recording};
 use crate::call::state::{Input, OZONETEL};

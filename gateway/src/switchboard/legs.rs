@@ -5,8 +5,9 @@ use std::time::Duration;
 use media::{Event, Failure, LegId, LegLost};
 use serde_json::json;
 
+use super::placed::{Age, Doom, Route};
 use super::quality::Heard;
-use super::task::{Age, Doom, Owner, Purpose, Route, Task};
+use super::task::{Owner, Purpose, Task};
 use super::transfer::Link;
 use crate::agent::microphone::Microphone;
 use crate::agent::wire::{Frame, MediaState};

@@ -9,7 +9,8 @@ use signaling::{
 use super::acts::OVERLOADED;
 use super::draining::Admission;
 use super::invites::STOPPING;
-use super::task::{Age, Purpose, Task};
+use super::placed::Age;
+use super::task::{Purpose, Task};
 use super::transfer::Link;
 use super::trunks::registering;
 use crate::agent::ConnectionState;

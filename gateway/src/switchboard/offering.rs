@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use super::Action;
+use super::placed::{Age, Route};
 use super::reason::with_words;
-use super::task::{Age, Route, Task};
+use super::task::Task;
 use crate::agent::readiness;
 use crate::agent::wire::{CallState, CallView, EndedBy, EndedView, Event, TransferMode};
 use crate::call::state::Input;

@@ -1,6 +1,7 @@
 //! What follows from what an agent's page says, or ceases to say.
 
-use super::task::{Age, Task};
+use super::placed::Age;
+use super::task::Task;
 use crate::agent::microphone::Microphone;
 use crate::agent::page::PageReport;
 use crate::agent::readiness;

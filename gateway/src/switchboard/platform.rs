@@ -1,7 +1,8 @@
 //! What the platform is asked to do with a call of its own: hold and transfer; and what comes of it.
 
 use super::desk::not_built;
-use super::task::{Age, Placed, Route, Task};
+use super::placed::{Age, Placed, Route};
+use super::task::Task;
 use crate::agent::wire::{CallView, TransferMode};
 use crate::call::CallId;
 use crate::call::number::Number;

@@ -1,6 +1,7 @@
 //! What the agents' token sockets report: how they stand, what became of dials, what the platform pushes.
 
-use super::task::{Age, Placed, Route, Task};
+use super::placed::{Age, Placed, Route};
+use super::task::Task;
 use crate::agent::ConnectionState;
 use crate::agent::{AVAILABLE, wire};
 use crate::call::platform::Platform;

@@ -1,6 +1,7 @@
 //! What whoever declines or ends a call says of it.
 
-use super::task::{Age, Task};
+use super::placed::Age;
+use super::task::Task;
 use crate::clock::Moment;
 
 impl Task {

@@ -5,7 +5,8 @@
 
 use media::LegId;
 
-use super::task::{Age, Placed, Route, Task};
+use super::placed::{Age, Placed, Route};
+use super::task::Task;
 use crate::agent::wire::{self, CallState, CallView};
 use crate::clock::Moment;
 use crate::config::Mode;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::task::{Age, Desks, Task};
+use super::placed::{Age, Desks};
+use super::task::Task;
 use crate::agent::wire::{EndedBy, EndedView, Event};
 use crate::call::ringing::{Change, Left};
 use crate::call::state::{Answered, Input};

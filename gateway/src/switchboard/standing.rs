@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::draining::{Admission, DRAINING};
+use super::placed::{Age, Route};
 use super::provider::NOT_AT_THE_DESK;
-use super::task::{Age, Route, Task};
+use super::task::Task;
 use crate::agent::{AVAILABLE, wire};
 use crate::call::CallId;
 use crate::call::number::Number;
@@ -191,7 +192,7 @@ impl Task {
 
     /// The call whose record the platform has closed: the one it names, or else the agent's newest on the line.
     pub(super) fn closed(&self, agent: usize, ucid: Option<&str>) -> Option<Age> {
-        let own = |placed: &&super::task::Placed| {
+        let own = |placed: &&super::placed::Placed| {
             placed.agent == agent && matches!(placed.route, Route::Line(_))
         };
         let mut newest = self.calls.iter().rev().filter(|(_, placed)| own(placed));

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::task::{Age, Placed, Task};
+use super::placed::{Age, Placed};
+use super::task::Task;
 use super::transfer::Link;
 use crate::clock::Moment;
 

@@ -11,7 +11,8 @@ use signaling::{
 };
 
 use super::lines::words;
-use super::task::{Route, Task};
+use super::placed::Route;
+use super::task::Task;
 use super::{LineKind, LineView};
 use crate::agent::wire::{self, NoticeKind};
 use crate::agent::{Connection, ConnectionState, Service};
