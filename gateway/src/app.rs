@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,11 @@ use tokio::time::timeout;
 
 use crate::agent::{Agent, Connection, Token};
 use crate::clock::Moment;
-use crate::config::{self, Carrier, Config, Listen, Pinning};
+use crate::config::{self, Carrier, Certificate, Config, Listen, Pinning};
 use crate::crm::Crm;
 use crate::events::webhook;
 use crate::http::auth::Auth;
+use crate::http::certificate::Shown;
 use crate::http::{self, HttpState, Mode};
 use crate::metrics::Metrics;
 use crate::ozonetel::{self, Standing, TokenAgent};
@@ -106,6 +108,11 @@ impl Gateway {
     /// The first thing that can't be bound or started.
     pub async fn start(config: Config, auth: Auth, mode: Mode) -> anyhow::Result<Self> {
         let now = Moment::read();
+        let certificate = config.http.certificate.clone();
+        let certificate = certificate
+            .map(|files| Shown::read(files, now.instant))
+            .transpose()
+            .context("http.tls_cert")?;
         let public = bind(config.http.listen, "http.listen").await?;
         let operations = bind(config.http.operations, "http.operations").await?;
         let (inputs, input_queue) = mpsc::channel(INPUTS);
@@ -183,7 +190,7 @@ impl Gateway {
             // Dropped or sent: both mean stop.
             let _ = http_stopped.await;
         };
-        let http = tokio::spawn(http::serve(public, operations, state, until));
+        let http = tokio::spawn(http::serve(public, certificate, operations, state, until));
         tracing::info!(address = %public_address, "desk and API are served");
         tracing::info!(address = %operations_address, "metrics and health are served");
         Ok(Self {
@@ -432,6 +439,36 @@ async fn trunks(
         trunks.push(TrunkWay::new(trunk.clone(), sockets, now));
     }
     Ok(trunks)
+}
+
+/// Reads the certificates that would be shown, and those that would be trusted.
+///
+/// # Errors
+///
+/// The first that can't be used, with its key.
+pub fn try_certificates(config: &Config) -> anyhow::Result<()> {
+    let shown = |certificate: &Certificate, key: String| {
+        let read = server_config(&certificate.chain, &certificate.key);
+        read.map(drop).context(key)
+    };
+    let trusted = |anchor: &Path, key: String| client_config(Some(anchor)).map(drop).context(key);
+    if let Some(certificate) = &config.http.certificate {
+        shown(certificate, "http.tls_cert".to_owned())?;
+    }
+    for trunk in &config.trunks {
+        let key = |name| format!("trunk {:?}: {name}", trunk.name);
+        if let Some(certificate) = &trunk.certificate {
+            shown(certificate, key("tls_cert"))?;
+        }
+        if let Some(anchor) = &trunk.tls_ca {
+            trusted(anchor, key("tls_ca"))?;
+        }
+    }
+    let ozonetel = config.ozonetel.as_ref();
+    if let Some(anchor) = ozonetel.and_then(|ozonetel| ozonetel.tls_ca.as_deref()) {
+        trusted(anchor, "ozonetel.tls_ca".to_owned())?;
+    }
+    Ok(())
 }
 
 async fn open(

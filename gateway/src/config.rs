@@ -3,6 +3,7 @@
 //! Defaults, then the file, then the environment (`WARMLINE__SECTION__KEY`). Read once and handed down; nothing is global.
 
 mod agent;
+mod certificate;
 mod crm;
 mod error;
 mod events;
@@ -30,6 +31,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use self::agent::{Agent, AutoAnswer, AutoAnswerHeaders, OnLost};
+pub use self::certificate::Certificate;
 pub use self::crm::{Crm, NUMBER as CRM_NUMBER, Origin, Url as CrmUrl};
 pub use self::error::ConfigError;
 pub use self::events::Events;
@@ -45,7 +47,7 @@ pub use self::route::{Pattern, Route};
 pub use self::secret::Secret;
 pub use self::status::{BUILT_IN as BUILT_IN_STATUSES, Status};
 pub use self::store::Store;
-pub use self::trunk::{Carrier, Certificate, DigitsBy, Listen, Srtp, Trunk, TrunkPeer};
+pub use self::trunk::{Carrier, DigitsBy, Listen, Srtp, Trunk, TrunkPeer};
 pub use self::turn::Turn;
 
 use self::error::Faults;

@@ -38,6 +38,7 @@ pub mod agents;
 mod assets;
 pub mod auth;
 mod calls;
+pub mod certificate;
 mod context;
 mod cursor;
 mod dial_rate;
@@ -88,9 +89,10 @@ pub enum Mode {
     Serve,
 }
 
-/// Serves both listeners until `shutdown`, then gives requests under way a few seconds.
+/// Serves both listeners, the public one over TLS where there is a certificate, until `shutdown`, then gives requests under way a few seconds.
 pub async fn serve(
     public: TcpListener,
+    certificate: Option<certificate::Shown>,
     operations: TcpListener,
     state: HttpState,
     shutdown: impl Future<Output = ()> + Send + 'static,
@@ -98,8 +100,20 @@ pub async fn serve(
     let shutdown = shutdown.shared();
     let (public_routes, operations_routes) = routers(state);
     let stopping = shutdown.clone();
-    let public = listener::serve(public, public_routes, listener::places(), stopping.clone());
-    let operations = listener::serve(operations, operations_routes, listener::places(), stopping);
+    let public = listener::serve(
+        public,
+        certificate.map(Arc::new),
+        public_routes,
+        listener::places(),
+        stopping.clone(),
+    );
+    let operations = listener::serve(
+        operations,
+        None,
+        operations_routes,
+        listener::places(),
+        stopping,
+    );
     let too_late = async {
         shutdown.await;
         tokio::time::sleep(SHUTDOWN_GRACE).await;

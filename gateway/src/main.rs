@@ -278,6 +278,7 @@ fn usable(file: &Path) -> anyhow::Result<Config> {
     let config = Config::load(file)?;
     Auth::configured(&config.auth)?;
     Prompts::configured(&config)?;
+    gateway::app::try_certificates(&config)?;
     Ok(config)
 }
 

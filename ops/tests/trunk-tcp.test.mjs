@@ -1,7 +1,6 @@
 // Trunks over TCP and TLS, registering ones, peers that are dead, and peers that come and go.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
+import { certificate } from './certificate.mjs';
 import { Ladder, sdp } from './ladder.mjs';
 import { Desk } from './peers/desk.mjs';
 import { Gateway } from './peers/gateway.mjs';
@@ -126,16 +125,10 @@ calls_per_second = 2
 
 staged('TLS both ways: with our certificate to who connects, and checking the one of whom we call', async (stage) => {
   const [port, far] = [await stage.ports.take(1), await stage.ports.take(1)];
-  const file = (name) => path.join(stage.directory, name);
-  const openssl = await run('openssl', 'openssl', [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1',
-    '-addext', 'basicConstraints=critical,CA:FALSE', '-keyout', file('key.pem'), '-out', file('cert.pem'),
-  ]);
-  assert.equal(openssl.code, 0, openssl.stderr);
-  const [key, cert] = await Promise.all([readFile(file('key.pem')), readFile(file('cert.pem'))]);
+  const { key, cert, keyFile, certFile } = await certificate(stage);
   const carrier = await listens(stage, { port: far, secure: { key, cert }, reply: () => '200 OK' });
   const gateway = await Gateway.start(stage, trunk(place('tls', port), `peer = "sip:localhost:${far};transport=tls"`, 'options_interval = "1s"',
-    `tls_cert = "${file('cert.pem')}"`, `tls_key = "${file('key.pem')}"`, `tls_ca = "${file('cert.pem')}"`));
+    `tls_cert = "${certFile}"`, `tls_key = "${keyFile}"`, `tls_ca = "${certFile}"`));
   const peer = await SipPeer.tls(port, cert, 'localhost');
   stage.leaves(() => peer.close());
   assert.equal(statusOf(await peer.ask('OPTIONS', { transport: 'tls' })), 200);

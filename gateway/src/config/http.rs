@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use super::certificate::Certificate;
 use super::error::Fault;
 use super::secret::Secret;
 use super::table::Table;
@@ -17,6 +18,8 @@ pub struct Http {
     pub allowed_origins: Vec<String>,
     /// Dials a second that one caller may ask for.
     pub dial_rate: u32,
+    /// Of the public listener; without it, it speaks plain HTTP.
+    pub certificate: Option<Certificate>,
 }
 
 /// How bearer tokens are checked.
@@ -30,7 +33,14 @@ pub struct Auth {
 }
 
 impl Http {
-    pub(super) const KEYS: &[&str] = &["listen", "operations", "allowed_origins", "dial_rate"];
+    pub(super) const KEYS: &[&str] = &[
+        "listen",
+        "operations",
+        "allowed_origins",
+        "dial_rate",
+        "tls_cert",
+        "tls_key",
+    ];
 
     pub(super) fn read(table: Table<'_>) -> Result<Self, Fault> {
         let default = Self::default();
@@ -39,6 +49,7 @@ impl Http {
             operations: table.or("operations", default.operations)?,
             allowed_origins: table.list("allowed_origins")?.unwrap_or_default(),
             dial_rate: table.or("dial_rate", default.dial_rate)?,
+            certificate: Certificate::read(&table)?,
         })
     }
 }
@@ -50,6 +61,7 @@ impl Default for Http {
             operations: OPERATIONS,
             allowed_origins: Vec::new(),
             dial_rate: DIAL_RATE,
+            certificate: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::certificate::Certificate;
 use super::error::Fault;
 use super::media::{self, Codec};
 use super::scalar::Scalar;
@@ -70,13 +71,6 @@ pub enum DigitsBy {
     Info,
 }
 
-/// A chain and its key, PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    pub chain: PathBuf,
-    pub key: PathBuf,
-}
-
 /// How SIP travels on a trunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Carrier {
@@ -132,13 +126,6 @@ impl Trunk {
         if username.is_some() != password.is_some() {
             return Err(table.fault("username", "and password only make sense together"));
         }
-        let certificate = match (table.path_of("tls_cert")?, table.path_of("tls_key")?) {
-            (Some(chain), Some(key)) => Some(Certificate { chain, key }),
-            (None, None) => None,
-            (Some(_), None) | (None, Some(_)) => {
-                return Err(table.fault("tls_cert", "and tls_key only make sense together"));
-            }
-        };
         let interval = table.or("options_interval", OPTIONS_INTERVAL)?;
         let trunk = Self {
             name: table.required("name")?,
@@ -153,7 +140,7 @@ impl Trunk {
             register: table.or("register", false)?,
             caller_id: table.optional("caller_id")?,
             options_interval: (!interval.is_zero()).then_some(interval),
-            certificate,
+            certificate: Certificate::read(&table)?,
             tls_ca: table.path_of("tls_ca")?,
             srtp: table.or("srtp", Srtp::Answer)?,
             digits: table.or("digits", DigitsBy::Rtp)?,

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -11,9 +11,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::Accept;
 use tower::ServiceExt;
+
+use super::certificate::Shown;
 
 /// A connection's right to be here; free again once nobody holds it. Every request brings it as an extension, so that what
 /// outlives HTTP can go on holding it.
@@ -30,6 +34,7 @@ pub(super) fn places() -> Arc<Semaphore> {
 /// Serves until `shutdown`, then waits for the requests under way.
 pub(super) async fn serve(
     listener: TcpListener,
+    certificate: Option<Arc<Shown>>,
     routes: Router,
     places: Arc<Semaphore>,
     shutdown: impl Future<Output = ()>,
@@ -54,34 +59,72 @@ pub(super) async fn serve(
             (place, stream) = next => (place, stream),
             () = &mut shutdown => break,
         };
-        let routes = routes
-            .clone()
-            .map_request(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(place.clone());
-                request.map(Body::new)
-            });
-        let service = TowerToHyperService::new(routes);
-        let connection = protocol.serve_connection(TokioIo::new(stream), service);
-        let mut stopping = stopping.clone();
-        tokio::spawn(async move {
-            let mut connection = pin!(connection.with_upgrades());
-            let served = tokio::select! {
-                served = connection.as_mut() => served,
-                _ = stopping.changed() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = served {
-                tracing::debug!(%error, "an HTTP connection broke");
+        let conversation = Conversation {
+            protocol: protocol.clone(),
+            routes: routes.clone(),
+            place,
+            stopping: stopping.clone(),
+        };
+        match &certificate {
+            None => tokio::spawn(conversation.over(stream)),
+            Some(shown) => {
+                let handshake = shown.acceptor(Instant::now()).accept(stream);
+                tokio::spawn(conversation.after(handshake))
             }
-            drop(stopping);
-        });
+        };
     }
     drop((listener, stopping));
     // All are told, and all are over once nobody listens any more.
     if stop.send(()).is_ok() {
         stop.closed().await;
+    }
+}
+
+/// One connection's.
+struct Conversation {
+    protocol: http1::Builder,
+    routes: Router,
+    place: Place,
+    stopping: watch::Receiver<()>,
+}
+
+impl Conversation {
+    /// Over TLS, if its handshake succeeds.
+    async fn after(mut self, handshake: Accept<TcpStream>) {
+        let secured = tokio::select! {
+            secured = tokio::time::timeout(HEADERS_WITHIN, handshake) => secured,
+            _ = self.stopping.changed() => return,
+        };
+        match secured {
+            Ok(Ok(stream)) => self.over(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS connection didn't come about"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    async fn over(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let place = self.place;
+        let routes = self
+            .routes
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(place.clone());
+                request.map(Body::new)
+            });
+        let service = TowerToHyperService::new(routes);
+        let connection = self
+            .protocol
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection.with_upgrades());
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            _ = self.stopping.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!(%error, "an HTTP connection broke");
+        }
     }
 }
 
@@ -136,7 +179,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let routes = Router::new().route("/", axum::routing::get(async || "here"));
-        let serving = tokio::spawn(serve(listener, routes, places(), shutdown));
+        let serving = tokio::spawn(serve(listener, None, routes, places(), shutdown));
         (address, serving)
     }
 

@@ -728,7 +728,7 @@ async fn a_request_that_hangs_does_not_keep_the_program_from_ending() {
     let (public, operations) = (bind().await, bind().await);
     let address = public.local_addr().expect("bound");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(serve(public, operations, state, async {
+    let serving = tokio::spawn(serve(public, None, operations, state, async {
         stopped.await.expect("it is told to stop");
     }));
 

@@ -1,5 +1,5 @@
 //! TLS towards lines, trunks and token sockets: the system's trust anchors, and one more where configured. And the
-//! certificate that we show to trunks' peers.
+//! certificates that we show.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

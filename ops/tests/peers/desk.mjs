@@ -46,7 +46,7 @@ export class Desk {
   }
 
   static async #in(stage, browser, address, ready = true, script = undefined) {
-    const context = 'newContext' in browser ? await browser.newContext() : browser;
+    const context = 'newContext' in browser ? await browser.newContext({ ignoreHTTPSErrors: address.startsWith('https:') }) : browser;
     const page = await context.newPage();
     if (script) await page.addInitScript(script);
     page.setDefaultTimeout(DEADLINE_MS);

@@ -13,16 +13,18 @@ const AT_ONCE = { WARMLINE__LIMITS__DRAIN_TIMEOUT: '0s' };
 export const binary = (name) => path.join(TARGET, 'debug', name);
 
 export class Gateway {
-  /** Starts with `sections`, TOML that follows the parts which every test needs. `address`: where desks and audio reach it; `media`: more of that section. */
-  static async start(stage, sections, { rtpPorts = RTP_PORTS, log, environment, origins = [], address = '127.0.0.1', media = '' } = {}) {
+  /** Starts with `sections`, TOML that follows the parts which every test needs. `address`: where desks and audio reach it; `media`, `http`: more of those sections. */
+  static async start(stage, sections, { rtpPorts = RTP_PORTS, log, environment, origins = [], address = '127.0.0.1', media = '', http = '' } = {}) {
     const gateway = new Gateway(stage, await stage.ports.take(1), await stage.ports.take(1), address);
     const rtp = await stage.ports.take(rtpPorts);
     gateway.rtpPort = rtp;
+    if (/tls_cert/.test(http)) gateway.url = gateway.url.replace('http:', 'https:');
     gateway.configuration = await stage.write('warmline.toml', `
 [http]
 listen = "${address}:${gateway.port}"
 operations = "127.0.0.1:${gateway.operationsPort}"
 allowed_origins = ${JSON.stringify(origins)}
+${http}
 
 [auth]
 hs256_secret = "a secret of the stage, thirty-two bytes or more"

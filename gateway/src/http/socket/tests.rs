@@ -49,7 +49,13 @@ async fn gateway_with(dial_rate: u32) -> Gateway {
         crm: crate::crm::Crm::default(),
     };
     let (public, _operations) = routers(state);
-    let serving = listener::serve(listener, public, places.clone(), std::future::pending());
+    let serving = listener::serve(
+        listener,
+        None,
+        public,
+        places.clone(),
+        std::future::pending(),
+    );
     tokio::spawn(serving);
     Gateway {
         address,
