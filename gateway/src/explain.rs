@@ -213,7 +213,7 @@ causes! {
         "The agent's browser was gone for too long.",
         "Neither the page nor its audio came back within limits.grace, so the customer was let go.";
     WrongPassword, "registration-wrong-password", Gateway, FailsAgain,
-        "The registrar does not accept the password of the agent's line.",
+        "The registrar does not accept the line's password.",
         "The registrar challenged our answer again. A third wrong one would lock the account: correct the password and restart, or POST /v1/lines/{id}/register if the registrar erred.";
     RegistrationRefused, "registration-refused", Provider, MayGoWell,
         "The registrar refused the agent's line.",

@@ -102,7 +102,7 @@ pub async fn serve(
     let stopping = shutdown.clone();
     let public = listener::serve(
         public,
-        certificate.map(Arc::new),
+        certificate,
         public_routes,
         listener::places(),
         stopping.clone(),

@@ -64,7 +64,8 @@ pub enum What {
     Down {
         cause: String,
     },
-    /// Another session took over, or an administrator signed the agent off: it isn't opened again.
+    /// Another session took over, an administrator signed the agent off, or the operator took it out of service: it isn't
+    /// opened again by itself.
     Stopped {
         cause: String,
     },

@@ -17,7 +17,7 @@ const DESIGN = path.join(import.meta.dirname, '..', '..', 'signaling', 'DESIGN.m
 const AGENT = 'agent7';
 const BY_CUSTOMER = { by: 'customer', reason: 'hangup' };
 const BY_AGENT = { by: 'agent', reason: 'hangup' };
-const AT_ONCE = 6; // gateways with a page each
+const AT_ONCE = 4; // gateways with a page each
 const GOES_ON = 'the call goes on; who hangs up then is heard by the other';
 
 /** A customer who calls, talks once answered, and takes part in our refreshes; `then` is what follows the talk. */

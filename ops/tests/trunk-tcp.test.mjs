@@ -11,6 +11,7 @@ import { run } from './process.mjs';
 import { hears, staged, until } from './stage.mjs';
 
 const CALLED = '+919000000001';
+const OFFER = sdp().text.replaceAll('\n', '\r\n').replace('[local_ip]', '127.0.0.1').replace('[media_ip]', '127.0.0.1').replace('[rtpstream_audio_port]', '6000');
 const AGENT_HZ = 700;
 const CUSTOMER_HZ = 1000;
 
@@ -115,8 +116,7 @@ calls_per_second = 2
 
   const peer = await SipPeer.tcp(limited);
   stage.leaves(() => peer.close());
-  const body = sdp().text.replaceAll('\n', '\r\n').replace('[local_ip]', '127.0.0.1').replace('[media_ip]', '127.0.0.1').replace('[rtpstream_audio_port]', '6000');
-  const all = await Promise.all(Array.from({ length: 6 }, () => peer.ask('INVITE', { transport: 'tcp', uri: `sip:${CALLED}@127.0.0.1`, body, headers: ['Content-Type: application/sdp'] })));
+  const all = await Promise.all(Array.from({ length: 6 }, () => peer.ask('INVITE', { transport: 'tcp', uri: `sip:${CALLED}@127.0.0.1`, body: OFFER, headers: ['Content-Type: application/sdp'] })));
   const refused = all.filter((message) => statusOf(message) === 503);
   assert.equal(refused.length, 4, 'two a second, the rest is for later');
   assert.ok(refused.every((message) => /^Retry-After: [1-9]/m.test(message)));
@@ -171,6 +171,28 @@ staged('a trunk that doesn\'t register is not taken out of service', async (stag
   const gateway = await Gateway.start(stage, trunk(place('tcp', port), `peer = "sip:127.0.0.1:${far};transport=tcp"`));
   const admin = await gateway.token('floor', '--scope', 'admin');
   await assert.rejects(gateway.api(admin, '/v1/lines/carrier/unregister', { method: 'POST' }), /409.*The trunk carrier doesn't register anywhere\./);
+});
+
+staged('a trunk that is out of service takes no call, until it is put back', async (stage) => {
+  const [port, far] = [await stage.ports.take(1), await stage.ports.take(1)];
+  const registrar = await listens(stage, { port: far, reply: () => '200 OK' });
+  const gateway = await Gateway.start(stage, trunk(place('tcp', port), `peer = "sip:127.0.0.1:${far};transport=tcp"`, 'username = "acme"', 'password = "secret"', 'register = true'));
+  await stands(gateway, true);
+  const admin = await gateway.token('floor', '--scope', 'admin');
+  const order = (word) => gateway.api(admin, `/v1/lines/carrier/${word}`, { method: 'POST' });
+  const peer = await SipPeer.tcp(port);
+  stage.leaves(() => peer.close());
+  const calls = async () => statusOf(await peer.ask('INVITE', { transport: 'tcp', uri: `sip:${CALLED}@127.0.0.1`, body: OFFER, headers: ['Content-Type: application/sdp'] }));
+  assert.equal(await calls(), 480, 'nobody is at the desk');
+
+  await order('unregister');
+  const heard = () => registrar.peers.flatMap((each) => each.heard);
+  await until('the registrar is told', () => heard().some((message) => /^REGISTER [^]*\r\nExpires: 0\r\n/.test(message)));
+  assert.equal(await calls(), 503);
+  assert.equal((await line(gateway)).detail, 'it was taken out of service');
+  await order('register');
+  await stands(gateway, true);
+  assert.equal(await calls(), 480);
 });
 
 staged('a trunk whose password is refused is down, with words for it', async (stage) => {

@@ -87,7 +87,8 @@ impl Registration {
 
     pub fn handle_connected(&mut self, out: &mut Vec<Step>) {
         match self.state {
-            State::Stopped | State::Released => return,
+            State::Released => return,
+            State::Stopped => return out.push(Step::Down(LineDown::WrongPassword)),
             // The binding was the other connection's.
             State::Unregistering => return self.released(out),
             State::Offline
@@ -135,21 +136,27 @@ impl Registration {
         }
     }
 
-    /// By command: whatever was refused before is tried again, at once where there is a connection.
-    pub fn register(&mut self, is_connected: bool, out: &mut Vec<Step>) {
+    /// By command: what was taken back or given up is wanted again, from the next [`Self::handle_connected`] on. Refused
+    /// credentials get one more try. `false`: it is registered, or about to be.
+    pub fn resume(&mut self) -> bool {
         match self.state {
-            State::Registering | State::Refreshing | State::Registered { .. } => return,
+            State::Registering | State::Refreshing | State::Registered { .. } => false,
             State::Offline
             | State::Released
             | State::Stopped
             | State::Waiting { .. }
-            | State::Unregistering => {}
+            | State::Unregistering => {
+                self.strikes = self.strikes.min(STRIKES - 1);
+                self.failures = 0;
+                self.state = State::Offline;
+                true
+            }
         }
-        (self.strikes, self.failures) = (0, 0);
-        self.state = State::Offline;
-        if is_connected {
-            self.handle_connected(out);
-        }
+    }
+
+    /// It was taken back by command.
+    pub fn is_released(&self) -> bool {
+        self.state == State::Released
     }
 
     pub fn unregister(&mut self, out: &mut Vec<Step>) {
@@ -374,7 +381,8 @@ mod tests {
         assert_eq!(f.registration.poll_timeout(), None);
         let mut out = Vec::new();
         f.registration.handle_connected(&mut out);
-        assert_eq!(out, []);
+        assert_eq!(out, [Step::Down(LineDown::WrongPassword)], "told again");
+        assert_eq!(f.registration.poll_timeout(), None);
     }
 
     #[test]
@@ -465,27 +473,25 @@ mod tests {
         f.registration.handle_connected(&mut out);
         f.registration.unregister(&mut out);
         assert_eq!(out, [], "a new connection is no command");
-        f.registration.register(true, &mut out);
+        assert!(f.registration.resume());
+        f.registration.handle_connected(&mut out);
         assert_eq!(out, [Step::Register { expires: ASKED }]);
         assert_eq!(f.success(ASKED), [Step::Up { expires: ASKED }]);
-        out.clear();
-        f.registration.register(true, &mut out);
-        assert_eq!(out, [], "it is registered");
+        assert!(!f.registration.resume(), "it is registered");
     }
 
     #[test]
-    fn a_command_tries_a_refused_password_again() {
+    fn a_command_tries_a_refused_password_once_more() {
         let mut f = Fixture::connected();
         f.reject(401);
         f.timeout();
         f.reject(401);
         let mut out = Vec::new();
-        f.registration.register(false, &mut out);
-        assert_eq!(out, [], "without a connection the next one registers");
+        assert!(f.registration.resume());
         f.registration.handle_connected(&mut out);
         assert_eq!(out, [Step::Register { expires: ASKED }]);
         assert_eq!(f.reject(401), [Step::Down(LineDown::WrongPassword)]);
-        assert!(f.registration.poll_timeout().is_some(), "with one more try");
+        assert_eq!(f.registration.poll_timeout(), None, "and no more");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The certificate that browsers are shown. It is read again when its files have changed, so that a renewal ends no call.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustls::ServerConfig;
@@ -14,12 +14,6 @@ use crate::transport::{TlsError, server_config};
 #[derive(Debug)]
 pub struct Shown {
     files: Certificate,
-    /// Locked for a look at the files only.
-    last: Mutex<Last>,
-}
-
-#[derive(Debug)]
-struct Last {
     config: Arc<ServerConfig>,
     written: Written,
     looked: Instant,
@@ -35,35 +29,31 @@ impl Shown {
     pub fn read(files: Certificate, now: Instant) -> Result<Self, TlsError> {
         // In this order: what changes in between is seen at the next look.
         let written = written(&files);
-        let last = Last {
+        Ok(Self {
             config: load(&files)?,
+            files,
             written,
             looked: now,
-        };
-        Ok(Self {
-            files,
-            last: Mutex::new(last),
         })
     }
 
     /// For one connection. A new certificate that can't be used leaves the old one in its place.
-    pub(super) fn acceptor(&self, now: Instant) -> TlsAcceptor {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_duration_since(last.looked) >= LOOK_EVERY {
-            last.looked = now;
+    pub(super) fn acceptor(&mut self, now: Instant) -> TlsAcceptor {
+        if now.saturating_duration_since(self.looked) >= LOOK_EVERY {
+            self.looked = now;
             let written = written(&self.files);
-            if written != last.written {
-                self.renew(&mut last, written);
+            if written != self.written {
+                self.renew(written);
             }
         }
-        TlsAcceptor::from(last.config.clone())
+        TlsAcceptor::from(self.config.clone())
     }
 
-    fn renew(&self, last: &mut Last, written: Written) {
+    fn renew(&mut self, written: Written) {
         match load(&self.files) {
             Ok(config) => {
                 tracing::info!("the certificate of http.listen was renewed");
-                (last.config, last.written) = (config, written);
+                (self.config, self.written) = (config, written);
             }
             // One of the two files may be written a moment later; it is tried again.
             Err(error) => {

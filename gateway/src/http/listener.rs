@@ -34,7 +34,7 @@ pub(super) fn places() -> Arc<Semaphore> {
 /// Serves until `shutdown`, then waits for the requests under way.
 pub(super) async fn serve(
     listener: TcpListener,
-    certificate: Option<Arc<Shown>>,
+    mut certificate: Option<Shown>,
     routes: Router,
     places: Arc<Semaphore>,
     shutdown: impl Future<Output = ()>,
@@ -65,7 +65,7 @@ pub(super) async fn serve(
             place,
             stopping: stopping.clone(),
         };
-        match &certificate {
+        match &mut certificate {
             None => tokio::spawn(conversation.over(stream)),
             Some(shown) => {
                 let handshake = shown.acceptor(Instant::now()).accept(stream);
@@ -92,7 +92,7 @@ impl Conversation {
     /// Over TLS, if its handshake succeeds.
     async fn after(mut self, handshake: Accept<TcpStream>) {
         let secured = tokio::select! {
-            secured = tokio::time::timeout(HEADERS_WITHIN, handshake) => secured,
+            secured = tokio::time::timeout(SECURED_WITHIN, handshake) => secured,
             _ = self.stopping.changed() => return,
         };
         match secured {
@@ -155,7 +155,10 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
 /// Connections that speak HTTP at a time; agents' sockets don't count once their token was good.
 const CONNECTIONS_AT_MOST: usize = 4_096;
 
-/// From the beginning, or from the last answer, to the end of a request's headers.
+/// A TLS handshake takes three turns, on a bad network perhaps twice.
+const SECURED_WITHIN: Duration = Duration::from_secs(10);
+
+/// From the beginning, over TLS from the handshake's end, or from the last answer, to the end of a request's headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
 
 /// Who reads nothing of an answer for this long loses the connection, as does who acknowledges nothing.

@@ -42,7 +42,7 @@ pub enum DialRefused {
     Forbidden(char),
     #[error("There is no number to dial.")]
     Empty,
-    #[error("Another session of this agent took over, or an administrator signed the agent off.")]
+    #[error("The agent's token socket was given up; GET /v1/lines says why.")]
     Stopped,
 }
 
@@ -136,7 +136,7 @@ impl TokenSocket {
             .map_err(|_| DialRefused::QueueFull)
     }
 
-    /// Another session has the agent; nothing is dialled in its name any more.
+    /// Another session has the agent, or the operator took it out of service: nothing is dialled in its name.
     pub fn is_given_up(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }

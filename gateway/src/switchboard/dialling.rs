@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::invites::RING;
 use super::placed::{Age, Desks, Entry, Placed, Route, WhenAsked};
 use super::task::{Task, line_of};
+use crate::agent::Service;
 use crate::agent::wire::{CallView, Dial, Order, Peer};
 use crate::agent::{AVAILABLE, readiness};
 use crate::call::number::Number;
@@ -219,12 +220,15 @@ impl Task {
         if let Some(words) = line.detail() {
             return Err(down(format!("The agent's SIP line is down: {words}.")));
         }
-        // Where the public API may be asked, only an agent whom another session has taken over can't dial.
+        // Where the public API may be asked, only an agent whose socket was given up, or taken out of service, can't dial.
         let needs_socket = self.dialling() == Dialling::Socket;
         if let Some(words) = shown
             .token
             .as_ref()
-            .filter(|token| needs_socket || token.socket.is_given_up())
+            .filter(|token| {
+                let is_out = token.connection.service == Service::Out;
+                needs_socket || is_out || token.socket.is_given_up()
+            })
             .and_then(|token| token.connection.detail())
         {
             return Err(down(format!(

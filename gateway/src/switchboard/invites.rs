@@ -12,8 +12,8 @@ use signaling::{DialogId, IncomingInvite, LineId, SocketId};
 use super::lines::offer_of;
 use super::placed::{Age, Desks, Entry, Route, WhenAsked};
 use super::task::Task;
-use crate::agent::readiness;
 use crate::agent::wire::{Order, Peer};
+use crate::agent::{Service, readiness};
 use crate::call::CallId;
 use crate::call::auto_answer;
 use crate::call::expectation::{Evidence, Expectation, Fate};
@@ -68,6 +68,11 @@ impl Task {
         if let Some((expected, matched)) = self.expectations[agent].take(&evidence, now.instant) {
             tracing::debug!(call = %expected.call, ?matched, "an INVITE is an expected one");
             return self.meet(now, agent, expected, dialog, invite);
+        }
+        // The registrar may not have let go of it.
+        let sip = self.agents[agent].sip.as_ref();
+        if sip.is_some_and(|sip| sip.service == Service::Out) {
+            return self.refuse(now, dialog, LINE_OUT);
         }
         if self.open.len() >= self.config.limits.calls {
             return self.refuse(now, dialog, TOO_MANY);
@@ -432,6 +437,16 @@ const NOT_ACCEPTABLE: Refusal = Refusal {
     status: 488,
     phrase: "Not Acceptable Here",
     because: "its audio can't be answered",
+};
+const LINE_OUT: Refusal = Refusal {
+    status: 480,
+    phrase: "Temporarily Unavailable",
+    because: "the line was taken out of service",
+};
+pub(super) const TRUNK_OUT: Refusal = Refusal {
+    status: 503,
+    phrase: "Service Unavailable",
+    because: "the trunk was taken out of service",
 };
 pub(super) const STOPPING: Refusal = Refusal {
     status: 503,

@@ -24,7 +24,8 @@ impl Task {
     ) -> Result<LineView, Problem> {
         let trunk = |trunk: &super::TrunkWay| trunk.config.name == line;
         if let Some(index) = self.trunks.iter().position(trunk) {
-            return self.serve_trunk(now, index, service);
+            self.serve_trunk(now, index, service)?;
+            return Ok(self.trunks[index].view());
         }
         match self.agents_line(line) {
             Some((agent, Part::Sip)) => self.serve_sip(now, agent, service),
@@ -49,20 +50,40 @@ impl Task {
         }
     }
 
+    fn serve_trunk(&mut self, now: Moment, index: usize, service: Service) -> Result<(), Problem> {
+        self.trunks[index].serve(service)?;
+        match service {
+            Service::In => self.register_trunk(now, index),
+            Service::Out => self.unregister_trunk(now, index),
+        }
+        self.show_trunk(now, index);
+        Ok(())
+    }
+
     fn serve_sip(&mut self, now: Moment, agent: usize, service: Service) {
         let Some(connection) = &mut self.agents[agent].sip else {
             return;
         };
-        connection.service = service;
+        let before = std::mem::replace(&mut connection.service, service);
         if service == Service::In && connection.is_up() {
             return;
         }
         let line = line_of(agent);
-        // Out of service it is told as that.
-        self.set_line(now, line, registering());
-        match service {
-            Service::In => self.endpoint.register_again(now.instant, line),
-            Service::Out => self.endpoint.unregister(now.instant, line),
+        match (service, before) {
+            (Service::Out, _) => {
+                // Told as out of service, whatever else is said of it.
+                self.set_line(now, line, registering());
+                self.endpoint.unregister(now.instant, line);
+            }
+            (Service::In, _) if self.endpoint.register_again(now.instant, line) => {
+                self.set_line(now, line, registering());
+            }
+            (Service::In, Service::Out) => {
+                let Connection { state, .. } = Connection::connecting(now);
+                self.set_line(now, line, state);
+            }
+            // Why it isn't connected stands there.
+            (Service::In, Service::In) => {}
         }
     }
 

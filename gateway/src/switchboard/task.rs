@@ -592,7 +592,9 @@ impl Task {
             self.end_through(now, age, "The gateway is stopping.");
         }
         self.settle(now);
-        self.unregister_trunks(now);
+        for index in 0..self.trunks.len() {
+            self.unregister_trunk(now, index);
+        }
         for index in 0..self.agents.len() {
             self.endpoint.unregister(now.instant, line_of(index));
             if let Some(session) = &mut self.agents[index].session {

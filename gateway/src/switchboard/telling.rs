@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::LineView;
 use super::task::Task;
+use crate::agent::AVAILABLE;
 use crate::agent::session::Session;
 use crate::agent::wire::{CallState, CallView, Direction, Progress, Recording, StatusView};
 use crate::call::termination::Reason;
@@ -92,8 +93,12 @@ impl Task {
             | (Some(Page::Away), Page::Away)
             | (Some(Page::None), Page::None | Page::Away) => None,
         };
-        let said = |before: Standing| before.status != standing.status;
-        let status = before.is_some_and(said).then_some(Kind::AgentStatus);
+        let is_new = match &before {
+            Some(before) => before.status != standing.status,
+            // As everybody stands at the start.
+            None => standing.status.name != AVAILABLE,
+        };
+        let status = is_new.then_some(Kind::AgentStatus);
         if moved.is_none() && status.is_none() {
             return;
         }

@@ -10,6 +10,7 @@ use signaling::{
     DialogId, LineDown, Path, PeerConfig, PeerId, Reachability, SocketId, TrunkConfig, TrunkId,
 };
 
+use super::invites::TRUNK_OUT;
 use super::lines::words;
 use super::placed::Route;
 use super::task::Task;
@@ -154,6 +155,21 @@ impl TrunkWay {
         of(Reachability::Up)
             .chain(of(Reachability::Suspect))
             .collect()
+    }
+
+    /// Takes it out of service, or puts it back.
+    pub(super) fn serve(&mut self, service: Service) -> Result<(), Problem> {
+        if !self.config.register {
+            return Err(Problem::conflict(format!(
+                "The trunk {} doesn't register anywhere.",
+                self.config.name
+            )));
+        }
+        self.connection.service = service;
+        if service == Service::In && self.registration != Some(ConnectionState::Up) {
+            self.registration = Some(registering());
+        }
+        Ok(())
     }
 
     /// Why no call can go out by it.
@@ -303,12 +319,12 @@ impl Task {
         let is_new = |peer: &&Peer| before.iter().all(|known| known.id != peer.id);
         let new: Vec<Peer> = peers.iter().filter(is_new).cloned().collect();
         self.watch_peers(now, index, &new);
-        // The registrar may be among those that left.
-        if before.is_empty() || !gone.is_empty() {
-            self.register_trunk(now, index, &peers);
-        }
         self.trunks[index].remember(now.instant, &gone);
         self.trunks[index].peers = Peers::Found(peers);
+        // The registrar may be among those that left.
+        if before.is_empty() || !gone.is_empty() {
+            self.register_trunk(now, index);
+        }
         self.admit_trunks();
         self.show_trunk(now, index);
     }
@@ -328,11 +344,13 @@ impl Task {
     }
 
     /// With the first peer, which is the registrar.
-    fn register_trunk(&mut self, now: Moment, index: usize, peers: &[Peer]) {
-        let config = &self.trunks[index].config;
+    pub(super) fn register_trunk(&mut self, now: Moment, index: usize) {
+        let trunk = &self.trunks[index];
+        let config = &trunk.config;
         let account = config.username.as_ref().zip(config.password.as_ref());
-        let wanted = config.register && self.trunks[index].connection.service == Service::In;
-        let (true, Some((user, password)), Some(peer)) = (wanted, account, peers.first()) else {
+        let wanted = config.register && trunk.connection.service == Service::In;
+        let (true, Some((user, password)), Some(peer)) = (wanted, account, trunk.found().next())
+        else {
             return;
         };
         let account = TrunkConfig {
@@ -442,7 +460,7 @@ impl Task {
     }
 
     /// Tells the log and the agents who dial by it when a trunk came or went.
-    fn show_trunk(&mut self, now: Moment, index: usize) {
+    pub(super) fn show_trunk(&mut self, now: Moment, index: usize) {
         let trunk = &mut self.trunks[index];
         let (was_up, state) = (trunk.connection.is_up(), trunk.stands());
         if !trunk.connection.set(now, state) {
@@ -493,6 +511,10 @@ impl Task {
             // It gets its 404 where routes are looked for.
             return true;
         };
+        if self.trunks[index].connection.service == Service::Out {
+            self.refuse(now, dialog, TRUNK_OUT);
+            return false;
+        }
         let open = self.calls_on(index);
         let Err(too_many) = self.trunks[index].admit_call(now, open) else {
             return true;
@@ -549,38 +571,8 @@ impl Task {
         }
     }
 
-    /// Takes a trunk that registers out of service, or puts it back. Calls that are up go on.
-    pub(super) fn serve_trunk(
-        &mut self,
-        now: Moment,
-        index: usize,
-        service: Service,
-    ) -> Result<LineView, Problem> {
-        let trunk = &mut self.trunks[index];
-        if !trunk.config.register {
-            return Err(Problem::conflict(format!(
-                "The trunk {} doesn't register anywhere.",
-                trunk.config.name
-            )));
-        }
-        trunk.connection.service = service;
-        match service {
-            Service::Out => self.endpoint.unregister_trunk(now.instant, trunk_of(index)),
-            Service::In if trunk.connection.is_up() => {}
-            Service::In => {
-                trunk.registration = Some(registering());
-                let peers: Vec<Peer> = trunk.found().cloned().collect();
-                self.register_trunk(now, index, &peers);
-            }
-        }
-        self.show_trunk(now, index);
-        Ok(self.trunks[index].view())
-    }
-
-    pub(super) fn unregister_trunks(&mut self, now: Moment) {
-        for index in 0..self.trunks.len() {
-            self.endpoint.unregister_trunk(now.instant, trunk_of(index));
-        }
+    pub(super) fn unregister_trunk(&mut self, now: Moment, index: usize) {
+        self.endpoint.unregister_trunk(now.instant, trunk_of(index));
     }
 }
 

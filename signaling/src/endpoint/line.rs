@@ -218,6 +218,7 @@ impl Endpoint {
         self.step(now, line, |registration, _, out| {
             registration.handle_connected(out)
         });
+        self.go_on_unregistered(now, line);
         if let Some(before) = before {
             self.handle_flow_lost(now, line, before);
         }
@@ -249,14 +250,18 @@ impl Endpoint {
     }
 
     /// Registers again what was taken back, or given up for its password; a line that is registered stays as it is.
-    pub fn register_again(&mut self, now: Instant, line: LineId) {
-        let is_connected = self
-            .lines
-            .get(&line)
-            .is_some_and(|state| state.stream.is_some());
-        self.step(now, line, |registration, _, out| {
-            registration.register(is_connected, out)
-        });
+    /// `false`: it has no connection, and registers on the next.
+    pub fn register_again(&mut self, now: Instant, line: LineId) -> bool {
+        let Some(state) = self.lines.get_mut(&line) else {
+            return false;
+        };
+        let is_connected = state.stream.is_some();
+        if state.registration.resume() && is_connected {
+            self.step(now, line, |registration, _, out| {
+                registration.handle_connected(out)
+            });
+        }
+        is_connected
     }
 
     /// Takes the binding back until [`Endpoint::register_again`]; [`Event::LineDown`] tells when. The connection stays.
@@ -380,6 +385,11 @@ impl Endpoint {
             match step {
                 Step::Register { expires } => self.register(now, line, expires),
                 Step::Up { expires } => self.tell(Event::LineUp { line, expires }),
+                Step::Down(LineDown::Unregistered) => {
+                    let cause = LineDown::Unregistered;
+                    self.tell(Event::LineDown { line, cause });
+                    self.go_on_unregistered(now, line);
+                }
                 Step::Down(cause) => self.tell(Event::LineDown { line, cause }),
             }
         }

@@ -65,6 +65,15 @@ impl Endpoint {
         if self.lines.get(&line).is_some_and(up) {
             self.handle_flow_found(now, line);
         }
+        self.go_on_unregistered(now, line);
+    }
+
+    /// A line that was taken back by command registers no more, but its calls go on wherever it is connected.
+    pub(super) fn go_on_unregistered(&mut self, now: Instant, line: LineId) {
+        let released = |line: &super::line::Line| line.registration.is_released();
+        if self.lines.get(&line).is_some_and(released) {
+            self.handle_flow_found(now, line);
+        }
     }
 
     /// The line is registered, perhaps on a new connection.

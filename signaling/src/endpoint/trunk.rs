@@ -86,9 +86,18 @@ impl Trunk {
 }
 
 impl Endpoint {
-    /// Registers, now and again before it expires; [`Event::TrunkUp`] and [`Event::TrunkDown`] tell. A registration of
-    /// that number that was there is forgotten: its binding runs out.
+    /// Registers, now and again before it expires; [`Event::TrunkUp`] and [`Event::TrunkDown`] tell. What was taken back or
+    /// given up is tried again. Another account's registration of that number is forgotten: its binding runs out.
     pub fn register_trunk(&mut self, now: Instant, trunk: TrunkId, config: TrunkConfig) {
+        let known = self.trunks.get_mut(&trunk);
+        if let Some(known) = known.filter(|known| known.config == config) {
+            if known.registration.resume() {
+                self.step_trunk(now, trunk, |registration, _, out| {
+                    registration.handle_connected(out)
+                });
+            }
+            return;
+        }
         let call_id = self.random.token(self.trunk_profile.call_id_length);
         let state = Trunk {
             registration: Registration::new(config.expires),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use super::super::command::Command;
-use super::super::{Change, DialOutcome, Disposal, Question};
+use super::super::{Change, DialOutcome, Disposal, Question, What};
 use super::outcome::Fate;
 use super::waiting::Purpose;
 use super::{History, Output, Phase, Standing, State, Token};
@@ -112,12 +112,21 @@ impl Token {
         self.backoff = Backoff::default();
         self.state = State::Connecting;
         self.out.push_back(Output::Connect);
+        self.tell(What::Down {
+            cause: "it is being connected".to_owned(),
+        });
     }
 
     fn sign_out(&mut self, now: Instant) {
-        if let State::Open(open) = &self.state
-            && open.phase == Phase::SignedIn
-        {
+        let State::Open(open) = &self.state else {
+            return;
+        };
+        // A sign-in that is on its way may succeed.
+        let may_be_signed_in = match open.phase {
+            Phase::AwaitingId { .. } => self.history == History::SignedInBefore,
+            Phase::SigningIn | Phase::SignedIn => true,
+        };
+        if may_be_signed_in {
             self.notice(Command::Logout, now);
         }
     }

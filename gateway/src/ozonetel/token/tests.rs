@@ -606,12 +606,37 @@ fn taken_out_it_stays_closed_and_put_back_it_signs_in_anew() {
     t.pass(100_000.0);
     assert_eq!(t.drain(), [], "nobody asked for it back");
     t.token.handle_service(Service::In, t.now);
+    let cause = "it is being connected".to_owned();
+    assert_eq!(t.told(), [What::Down { cause }]);
     assert_eq!(t.drain(), [Output::Connect]);
     t.token.handle_service(Service::In, t.now);
     assert_eq!(t.drain(), [], "it is under way");
     t.connected();
     t.text(json!({ "usId": "Qm9hcmRfMDAwMDI=" }));
     assert_eq!(kinds(&t.sent()), ["tbAgentLogin"]);
+}
+
+#[test]
+fn taken_out_while_it_signs_in_it_signs_out() {
+    let mut t = Fixture::new("");
+    t.connected();
+    t.token.handle_service(Service::Out, t.now);
+    assert!(t.sent().is_empty(), "nobody has signed in yet");
+
+    let mut t = Fixture::new("");
+    t.connected();
+    t.text(json!({ "usId": "Qm9hcmRfMDAwMDE=" }));
+    t.token.handle_service(Service::Out, t.now);
+    assert_eq!(kinds(&t.sent()), ["tbAgentLogin", "tbAgentLogout"]);
+}
+
+#[test]
+fn put_back_while_it_rests_it_is_opened_at_once() {
+    let mut t = Fixture::signed_in("");
+    t.token.handle_closed("cut", t.now);
+    t.drain();
+    t.token.handle_service(Service::In, t.now);
+    assert!(t.drain().contains(&Output::Connect));
 }
 
 #[test]

@@ -232,6 +232,44 @@ fn unregistering_swaps_two_headers_as_jssip_does() {
 }
 
 #[test]
+fn a_command_to_register_overtakes_the_farewell() {
+    let mut script = Script::registered("");
+    script.endpoint.unregister(script.now, LINE);
+    let farewell = script.sent_one();
+    assert!(script.endpoint.register_again(script.now, LINE));
+    let register = script.sent_one();
+    assert_ne!(register.text("Expires").as_deref(), Some("0"));
+    script.respond(&farewell, "200 OK", "", "");
+    assert!(script.event().is_none(), "it is of no interest any more");
+    let contact = register.text("Contact").expect("a contact");
+    script.respond(&register, "200 OK", &format!("Contact: {contact}\r\n"), "");
+    assert!(matches!(
+        script.event(),
+        Some(Event::LineUp { line: LINE, .. })
+    ));
+    assert!(script.endpoint.register_again(script.now, LINE));
+    assert_eq!(script.sent().len(), 0, "it is registered");
+}
+
+#[test]
+fn a_farewell_that_lost_its_connection_is_not_said_on_the_next() {
+    let mut script = Script::registered("");
+    script.endpoint.unregister(script.now, LINE);
+    script.sent_one();
+    script
+        .endpoint
+        .handle_line_connected(script.now, LINE, StreamId(2), Transport::Wss);
+    assert_eq!(script.sent().len(), 0);
+    assert!(matches!(
+        script.event(),
+        Some(Event::LineDown {
+            cause: LineDown::Unregistered,
+            ..
+        })
+    ));
+}
+
+#[test]
 fn an_unanswered_register_is_retried() {
     let mut script = Script::line();
     script.sent();

@@ -38,6 +38,40 @@ fn where_update_is_not_announced_the_owner_is_asked_for_an_offer() {
 }
 
 #[test]
+fn a_call_of_a_line_that_was_taken_back_goes_on_on_the_next_connection() {
+    for taken_back in ["before the cut", "while it was cut"] {
+        let mut script = Script::registered("");
+        confirmed_call(&mut script, "Allow: INVITE,ACK,BYE,UPDATE\r\n");
+        if taken_back == "before the cut" {
+            script.endpoint.unregister(script.now, LINE);
+            let farewell = script.sent_one();
+            script.respond(&farewell, "200 OK", "", "");
+        }
+        while script.event().is_some() {}
+        script
+            .endpoint
+            .handle_stream_closed(script.now, StreamId(1));
+        if taken_back == "while it was cut" {
+            script.endpoint.unregister(script.now, LINE);
+        }
+        script.pass(Duration::from_secs(20));
+        script.flow = Flow::Stream(StreamId(2));
+        script
+            .endpoint
+            .handle_line_connected(script.now, LINE, StreamId(2), Transport::Wss);
+        let sent = script.sent();
+        assert_eq!(
+            methods(&sent),
+            [Method::Update],
+            "{taken_back}: no REGISTER"
+        );
+        script.respond(&sent[0], "200 OK", "", "");
+        script.pass(Duration::from_secs(60));
+        assert!(call_event(&mut script).is_none(), "{taken_back}");
+    }
+}
+
+#[test]
 fn a_registration_that_is_merely_refreshed_refreshes_no_call() {
     let mut script = Script::registered("");
     confirmed_call(&mut script, "");
