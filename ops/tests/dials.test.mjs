@@ -1,4 +1,4 @@
-// A thousand dials, a hundred at a time, among two hundred INVITEs that no dial awaits: each is answered as it should be, and how soon.
+// A thousand dials, a hundred at a time, among two hundred INVITEs that no dial awaits: each is answered as it should be. And how soon.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agents } from './peers/agents.mjs';
@@ -13,10 +13,12 @@ const TURNS = 5;
 const SPREAD_MS = 1500; // over which the first dials of those begin that follow each other
 const EACH_KIND = 4; // in each round
 const AFTER_ROUNDS = 20; // of each kind that is told apart only there
-// Of the median, in a debug build: provider, customers and agents share this machine's processors, and the slowest answers wait for
-// one of them. What is within the aim of 10 ms is printed; this bound only finds what has become slow altogether.
+// Of the median, in a debug build: the slowest answers wait for a processor. What is within the aim of 10 ms is printed, and asserted
+// by ops/bench dials; this bound only finds what has become slow altogether.
 const MEDIAN_BOUND_S = 0.05;
+const AIM_S = Number(process.env.ANSWERED_WITHIN_MS ?? Infinity) / 1000; // 99 % of them
 const WINDOW_S = 4;
+const PATIENT_WINDOW_S = 60;
 const PATIENCE_S = 0.6; // how long a stray rings before the provider gives up
 const SLOW_MS = 250; // between looks at many calls, so that looking isn't the load
 const CUSTOMER = { does: 'answer', voice: 'silence', after_ms: 200, for_ms: 600 };
@@ -166,9 +168,11 @@ async function unanswered(dials) {
 async function oneAfterTheOther(dials, random) {
   await Promise.all(agents.map(async (agent) => {
     await sleep(random() * SPREAD_MS);
-    for (let n = 0; n < TURNS; n++) {
+    for (let n = 0; n < TURNS;) {
       const call = await dials.place(agent, 'answered', CUSTOMER);
-      await dials.when('talk is over', agent, call, ({ state }) => state === 'closed', { within: 60_000, pause: 2 * SLOW_MS });
+      const { ended } = await dials.when('talk is over', agent, call, ({ state }) => state === 'closed', { within: 60_000, pause: 2 * SLOW_MS });
+      // The platform hasn't heard yet that the call before is over, and calls nobody.
+      if (ended.reason !== 'dial-refused') n += 1;
     }
   }));
   await dials.gateway.settled({ legs: AGENTS });
@@ -205,39 +209,36 @@ class Times {
     return this.bounds.find(({ below }) => below >= share * this.count).bound;
   }
 
-  /** Those of them that weren't there before. */
-  since(before) {
-    return new Times(this.bounds.map(({ bound, below }, index) => ({ bound, below: below - before.bounds[index].below })));
-  }
-
   tell() {
     return `half within ${1000 * this.within(0.5)} ms, 99 % within ${1000 * this.within(0.99)} ms; ${this.bounds.map(({ bound, below }) => `${below} ≤ ${1000 * bound} ms`).join(', ')}`;
   }
 }
 
-staged('a thousand dials among two hundred other INVITEs: none is answered wrongly, none is missed', async (stage, context) => {
-  const provider = await Provider.start(stage, ['--wrap-up', '0']);
-  const gateway = await Gateway.start(stage, `${provider.section({ more: `invite_window = "${WINDOW_S}s"` })}
+/** All agents signed in and ready. `yields`: platform, customers and agents let the gateway go first. */
+async function ready(stage, { window, yields }) {
+  const provider = await Provider.start(stage, ['--wrap-up', '0'], { yields });
+  const gateway = await Gateway.start(stage, `${provider.section({ more: `invite_window = "${window}s"` })}
 [limits]
 wrap_up = "0s"
 ${agents.map(section).join('')}`, { log: 'warn' });
-  const { tokens } = await Agents.signIn(stage, gateway, agents.map(({ id }) => id));
+  const { tokens } = await Agents.signIn(stage, gateway, agents.map(({ id }) => id), { yields });
   const admin = await gateway.token('floor', '--scope', 'calls:read');
   await until('all agents are ready', async () => (await gateway.api(admin, '/v1/agents')).agents.every(({ ready }) => ready), { within: 30_000 });
+  return new Dials(provider, gateway, tokens);
+}
 
-  const dials = new Dials(provider, gateway, tokens);
+staged('a thousand dials among two hundred other INVITEs: none is answered wrongly, none is missed', async (stage, context) => {
+  const dials = await ready(stage, { window: WINDOW_S });
+  const { gateway } = dials;
   const random = seeded(SEED);
   const began = Date.now();
   for (let n = 0; n < ROUNDS; n++) await round(dials, random);
   const seconds = (Date.now() - began) / 1000;
   const bursts = await answerTimes(gateway);
-  await oneAfterTheOther(dials, random);
-  const turns = (await answerTimes(gateway)).since(bursts);
   await unanswered(dials);
   await noteDials(dials);
 
   context.diagnostic(`${bursts.count} INVITEs, a hundred in one instant, answered in ${seconds.toFixed(1)} s: ${bursts.tell()}`);
-  context.diagnostic(`${turns.count} INVITEs, a hundred calls at a time: ${turns.tell()}`);
   context.diagnostic(JSON.stringify(Object.fromEntries(dials.answers)));
   assert.deepEqual(Object.fromEntries(dials.answers), {
     'amid a dial': { 486: ROUNDS * EACH_KIND },
@@ -246,10 +247,20 @@ ${agents.map(section).join('')}`, { log: 'warn' });
     'after its dial ended': { 487: ROUNDS * EACH_KIND },
     'without any dial': { 487: ROUNDS * EACH_KIND },
     'after its window': { 487: AFTER_ROUNDS },
-    answered: { 200: (ROUNDS + TURNS) * AGENTS },
+    answered: { 200: ROUNDS * AGENTS },
     'taken back': { 486: AFTER_ROUNDS },
     never: { no_invite: AFTER_ROUNDS },
   });
-  assert.equal((await answerTimes(gateway)).count, (ROUNDS + TURNS) * AGENTS, 'the gateway counts as many INVITEs of dials');
+  assert.equal((await answerTimes(gateway)).count, ROUNDS * AGENTS, 'the gateway counts as many INVITEs of dials');
   assert.ok(bursts.within(0.5) <= MEDIAN_BOUND_S, `half within ${1000 * bursts.within(0.5)} ms`);
+});
+
+staged('a hundred calls at a time, one after the other: their INVITEs are answered soon', async (stage, context) => {
+  const dials = await ready(stage, { window: PATIENT_WINDOW_S, yields: true });
+  await oneAfterTheOther(dials, seeded(SEED));
+  const times = await answerTimes(dials.gateway);
+  context.diagnostic(`${times.count} INVITEs: ${times.tell()}`);
+  assert.equal(times.count, TURNS * AGENTS);
+  assert.ok(times.within(0.5) <= MEDIAN_BOUND_S, `half within ${1000 * times.within(0.5)} ms`);
+  assert.ok(times.within(0.99) <= AIM_S, `99 % within ${1000 * times.within(0.99)} ms`);
 });

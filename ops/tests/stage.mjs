@@ -52,7 +52,9 @@ class Stage {
   }
 
   process(name, command, args, options) {
-    const actor = new Process(name, command, args, { cwd: this.directory, ...options });
+    const { yields, ...others } = options ?? {};
+    const whole = yields ? ['nice', '-n', '10', command, ...args] : [command, ...args];
+    const actor = new Process(name, whole[0], whole.slice(1), { cwd: this.directory, ...others });
     this.leaves(() => actor.stop());
     this.tells(() => actor.tail());
     return actor;

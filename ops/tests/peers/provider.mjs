@@ -6,12 +6,13 @@ import { until } from '../stage.mjs';
 const DOMAIN = 'cloud.example.com';
 
 export class Provider {
-  /** `options` are the program's own: `['--ids', 'on-probe']`. Wrap-up is short unless they say otherwise. */
-  static async start(stage, more = []) {
+  /** `options` are the program's own: `['--ids', 'on-probe']`. Wrap-up is short unless they say otherwise.
+   *  `yields`: lets whatever is measured go first. */
+  static async start(stage, more = [], { yields } = {}) {
     const options = more.includes('--wrap-up') ? more : ['--wrap-up', '1', ...more];
     const authority = path.join(stage.directory, 'provider-authority.pem');
     const key = path.join(stage.directory, 'provider-authority.key');
-    const run = (where = []) => stage.process('provider', binary('warmline-loadtest'), ['provider', '--domain', DOMAIN, '--ca-out', authority, '--authority-key', key, ...options, ...where]);
+    const run = (where = []) => stage.process('provider', binary('warmline-loadtest'), ['provider', '--domain', DOMAIN, '--ca-out', authority, '--authority-key', key, ...options, ...where], { yields });
     const program = run();
     const addresses = JSON.parse(await program.line(/^\{.*"started"/));
     return new Provider(program, addresses, authority, run);
