@@ -26,6 +26,7 @@ name = "carrier"
 listen = "udp:127.0.0.1:${port}"
 allow = ["127.0.0.0/8"]
 peer = "sip:${peer};transport=udp"
+options_interval = "0s"
 
 [[agent]]
 id = "agent7"

@@ -91,6 +91,7 @@ wrap_up = "1s"
 name = "carrier"
 listen = "udp:127.0.0.1:${await stage.ports.take(1)}"
 peer = "sip:${customer.address};transport=udp"
+options_interval = "0s"
 
 [[agent]]
 id = "agent7"

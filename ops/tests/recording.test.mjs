@@ -24,6 +24,7 @@ wrap_up = "1s"
 name = "carrier"
 listen = "udp:127.0.0.1:${port}"
 peer = "sip:${customer.address};transport=udp"
+options_interval = "0s"
 
 [[agent]]
 id = "agent7"

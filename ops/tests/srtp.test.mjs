@@ -16,6 +16,7 @@ const trunk = (port, peer, srtp) => `
 name = "carrier"
 listen = "udp:127.0.0.1:${port}"
 peer = "sip:${peer};transport=udp"
+options_interval = "0s"
 srtp = "${srtp}"
 
 [[agent]]

@@ -11,6 +11,7 @@ import { run } from './process.mjs';
 import { hears, staged, until } from './stage.mjs';
 
 const CALLED = '+919000000001';
+const NO_PINGS = 'options_interval = "0s"'; // SIPp's scenarios take none
 const OFFER = sdp().text.replaceAll('\n', '\r\n').replace('[local_ip]', '127.0.0.1').replace('[media_ip]', '127.0.0.1').replace('[rtpstream_audio_port]', '6000');
 const AGENT_HZ = 700;
 const CUSTOMER_HZ = 1000;
@@ -70,7 +71,7 @@ staged('a carrier calls in by TCP: audio both ways, and our BYE goes by its conn
 staged('the desk dials by TCP, both hear, and End sends the BYE', async (stage) => {
   const port = await stage.ports.take(1);
   const customer = await Sipp.plays(stage, answers(), { hz: CUSTOMER_HZ, transport: 't1' });
-  const gateway = await Gateway.start(stage, trunk(place('tcp', port), `peer = "sip:${customer.address};transport=tcp"`));
+  const gateway = await Gateway.start(stage, trunk(place('tcp', port), `peer = "sip:${customer.address};transport=tcp"`, NO_PINGS));
   const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
   await desk.dial('+919000000002');
   await desk.card('connected');
@@ -85,7 +86,7 @@ staged('of several peers the first that serves gets the call: a dead port, a clo
   await listens(stage, { port: busy, reply: (message) => (message.startsWith('INVITE') ? '503 Service Unavailable' : undefined) });
   const customer = await Sipp.plays(stage, answers(), { hz: CUSTOMER_HZ });
   const peers = [`sip:127.0.0.1:${dead};transport=udp`, `sip:127.0.0.1:${closed};transport=tcp`, `sip:127.0.0.1:${busy};transport=tcp`, `sip:${customer.address};transport=udp`];
-  const gateway = await Gateway.start(stage, trunk([place('udp', port), place('tcp', port)], `peer = ${JSON.stringify(peers)}`));
+  const gateway = await Gateway.start(stage, trunk([place('udp', port), place('tcp', port)], `peer = ${JSON.stringify(peers)}`, NO_PINGS));
   const desk = await Desk.open(stage, gateway, { agent: 'agent7', hz: AGENT_HZ });
   const start = Date.now();
   await desk.dial('+919000000002');
@@ -146,7 +147,7 @@ for (const [how, transport, port] of [['UDP', 'udp', 'udp'], ['TLS', 'tls', 'wss
     const kamailio = await Kamailio.start(stage);
     process.env.RUST_LOG = 'trace,hickory_resolver=info,hickory_proto=info';
     const gateway = await Gateway.start(stage, trunk(place(transport, await stage.ports.take(1)), `peer = "sip:localhost:${kamailio[port]};transport=${transport}"`,
-      'username = "acme"', `password = "${kamailio.password}"`, 'register = true', 'options_interval = "0s"', ...(transport === 'tls' ? [`tls_ca = "${kamailio.authority}"`] : [])));
+      'username = "acme"', `password = "${kamailio.password}"`, 'register = true', NO_PINGS, ...(transport === 'tls' ? [`tls_ca = "${kamailio.authority}"`] : [])));
     delete process.env.RUST_LOG;
     await kamailio.registered('acme');
     await stands(gateway, true);

@@ -16,6 +16,8 @@ pub(crate) struct Registration {
     strikes: u32,
     /// Other failures in a row, for the backoff.
     failures: u32,
+    /// The last refusal, to be told again while nothing is tried.
+    refused: Option<LineDown>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,13 +84,14 @@ impl Registration {
             expires,
             strikes: 0,
             failures: 0,
+            refused: None,
         }
     }
 
     pub fn handle_connected(&mut self, out: &mut Vec<Step>) {
         match self.state {
             State::Released => return,
-            State::Stopped => return out.push(Step::Down(LineDown::WrongPassword)),
+            State::Stopped => return out.extend(self.refused.clone().map(Step::Down)),
             // The binding was the other connection's.
             State::Unregistering => return self.released(out),
             State::Offline
@@ -245,10 +248,12 @@ impl Registration {
             404 => PENALTY,
             _ => retry_after.unwrap_or_else(|| self.backoff(random)),
         };
-        out.push(Step::Down(match status {
+        let cause = match status {
             401 | 407 => LineDown::WrongPassword,
             _ => LineDown::Rejected { status, reason },
-        }));
+        };
+        self.refused = Some(cause.clone());
+        out.push(Step::Down(cause));
         self.state = if self.strikes >= STRIKES {
             State::Stopped
         } else {
@@ -398,6 +403,15 @@ mod tests {
                 assert_eq!(f.timeout(), [Step::Register { expires: ASKED }]);
             }
         }
+        let mut out = Vec::new();
+        f.registration.handle_connected(&mut out);
+        assert!(
+            matches!(
+                out[..],
+                [Step::Down(LineDown::Rejected { status: 403, .. })]
+            ),
+            "told as it was: {out:?}"
+        );
     }
 
     #[test]

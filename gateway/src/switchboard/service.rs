@@ -53,7 +53,7 @@ impl Task {
     fn serve_trunk(&mut self, now: Moment, index: usize, service: Service) -> Result<(), Problem> {
         self.trunks[index].serve(service)?;
         match service {
-            Service::In => self.register_trunk(now, index),
+            Service::In => self.register_trunk_again(now, index),
             Service::Out => self.unregister_trunk(now, index),
         }
         self.show_trunk(now, index);

@@ -166,7 +166,8 @@ impl TrunkWay {
             )));
         }
         self.connection.service = service;
-        if service == Service::In && self.registration != Some(ConnectionState::Up) {
+        // While it is taken back, what it was before says nothing any more.
+        if service == Service::Out || self.registration != Some(ConnectionState::Up) {
             self.registration = Some(registering());
         }
         Ok(())
@@ -344,7 +345,7 @@ impl Task {
     }
 
     /// With the first peer, which is the registrar.
-    pub(super) fn register_trunk(&mut self, now: Moment, index: usize) {
+    fn register_trunk(&mut self, now: Moment, index: usize) {
         let trunk = &self.trunks[index];
         let config = &trunk.config;
         let account = config.username.as_ref().zip(config.password.as_ref());
@@ -569,6 +570,16 @@ impl Task {
             self.metrics
                 .sip_dropped(cause, total.saturating_sub(earlier));
         }
+    }
+
+    /// Registers by the operator's word; with whom it is registered, if it is, it stays.
+    pub(super) fn register_trunk_again(&mut self, now: Moment, index: usize) {
+        if self.trunks[index].registration == Some(ConnectionState::Up) {
+            return;
+        }
+        self.register_trunk(now, index);
+        self.endpoint
+            .register_trunk_again(now.instant, trunk_of(index));
     }
 
     pub(super) fn unregister_trunk(&mut self, now: Moment, index: usize) {

@@ -21,6 +21,7 @@ export class Floor {
 name = "${name}"
 listen = "udp:127.0.0.1:${port}"
 peer = "sip:127.0.0.1:${ports.port};transport=udp"
+options_interval = "0s"
 allow = ["127.0.0.0/8"]
 ${trunk}
 

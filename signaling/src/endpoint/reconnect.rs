@@ -1,7 +1,7 @@
 //! What outlives a line's connection: calls, answers that the peer waits for, and goodbyes.
 //!
 //! Audio doesn't pass through the connection, so the call goes on for as long as the line may need to come back. On the next
-//! connection, once registered, we answer what is unanswered, say goodbye where we hung up meanwhile, and refresh every
+//! connection, once registered (or at once, where the line was taken back by command), we answer what is unanswered, say goodbye where we hung up meanwhile, and refresh every
 //! call: a registrar's edge writes the connection into the Contact that it passes on (Kamailio's `alias`), and the far end
 //! goes on sending to the old one until it hears the new. The refresh also finds out who hung up while we were away.
 
@@ -76,7 +76,7 @@ impl Endpoint {
         }
     }
 
-    /// The line is registered, perhaps on a new connection.
+    /// The line's calls can go on, perhaps on a new connection.
     pub(super) fn handle_flow_found(&mut self, now: Instant, line: LineId) {
         let path = Path::Line(line);
         let Some(flow) = self.flow_of(path) else {

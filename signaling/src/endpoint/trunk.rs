@@ -86,16 +86,11 @@ impl Trunk {
 }
 
 impl Endpoint {
-    /// Registers, now and again before it expires; [`Event::TrunkUp`] and [`Event::TrunkDown`] tell. What was taken back or
-    /// given up is tried again. Another account's registration of that number is forgotten: its binding runs out.
+    /// Registers, now and again before it expires; [`Event::TrunkUp`] and [`Event::TrunkDown`] tell. The same account's
+    /// registration stays as it is; another's of that number is forgotten: its binding runs out.
     pub fn register_trunk(&mut self, now: Instant, trunk: TrunkId, config: TrunkConfig) {
-        let known = self.trunks.get_mut(&trunk);
-        if let Some(known) = known.filter(|known| known.config == config) {
-            if known.registration.resume() {
-                self.step_trunk(now, trunk, |registration, _, out| {
-                    registration.handle_connected(out)
-                });
-            }
+        let known = self.trunks.get(&trunk);
+        if known.is_some_and(|known| known.config == config) {
             return;
         }
         let call_id = self.random.token(self.trunk_profile.call_id_length);
@@ -110,6 +105,16 @@ impl Endpoint {
         self.step_trunk(now, trunk, |registration, _, out| {
             registration.handle_connected(out)
         });
+    }
+
+    /// Registers again what was taken back, or given up for its password; what is registered stays as it is.
+    pub fn register_trunk_again(&mut self, now: Instant, trunk: TrunkId) {
+        let known = self.trunks.get_mut(&trunk);
+        if known.is_some_and(|known| known.registration.resume()) {
+            self.step_trunk(now, trunk, |registration, _, out| {
+                registration.handle_connected(out)
+            });
+        }
     }
 
     /// Takes the binding back; [`Event::TrunkDown`] tells when.
